@@ -1,0 +1,248 @@
+// Files: mapped, read whole, written whole or not at all.
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WRITE_BUFFER = 1 << 18 };
+
+static ink_status system_fault(ink_error *error, const char *path, const char *act) {
+  int fault = errno;
+  ink_status status = fault == ENOENT ? INK_ERR_NOT_FOUND : INK_ERR_IO;
+  return ink_fail(error, status, "%s: cannot %s: %s", path, act, strerror(fault));
+}
+
+ink_status ink_map_open(const char *path, ink_map *map, ink_error *error) {
+  *map = (ink_map){0};
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return system_fault(error, path, "open");
+  struct stat info;
+  ink_status status = INK_OK;
+  if (fstat(descriptor, &info) != 0) {
+    status = system_fault(error, path, "stat");
+  } else if (!S_ISREG(info.st_mode)) {
+    status = ink_fail(error, INK_ERR_IO, "%s: not a regular file", path);
+  } else if (info.st_size > 0) {
+    void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (data == MAP_FAILED) {
+      status = system_fault(error, path, "map");
+    } else {
+      map->data = data;
+      map->size = (size_t)info.st_size;
+    }
+  }
+  close(descriptor);
+  return status;
+}
+
+void ink_map_close(ink_map *map) {
+  if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
+  *map = (ink_map){0};
+}
+
+ink_status ink_file_read(const char *path, size_t most, char **bytes, size_t *size,
+                         ink_error *error) {
+  *bytes = NULL;
+  *size = 0;
+  bool standard = strcmp(path, "-") == 0;
+  int descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return system_fault(error, path, "open");
+  char *buffer = NULL;
+  size_t used = 0, capacity = 0;
+  ink_status status = INK_OK;
+  for (;;) {
+    if (capacity - used < 2) {
+      size_t larger = capacity ? capacity * 2 : 1 << 14;
+      char *grown = realloc(buffer, larger);
+      if (!grown) {
+        status = ink_fail(error, INK_ERR_MEMORY, "%s: no memory to read it", path);
+        break;
+      }
+      buffer = grown;
+      capacity = larger;
+    }
+    ssize_t got = read(descriptor, buffer + used, capacity - used - 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      status = system_fault(error, path, "read");
+      break;
+    }
+    if (got == 0) break;
+    used += (size_t)got;
+    if (used > most) {
+      status =
+          ink_fail(error, INK_ERR_FORMAT, "%s: larger than the %zu bytes allowed here", path, most);
+      break;
+    }
+  }
+  if (!standard) close(descriptor);
+  if (status != INK_OK) {
+    free(buffer);
+    return status;
+  }
+  buffer[used] = 0;
+  *bytes = buffer;
+  *size = used;
+  return INK_OK;
+}
+
+ink_status ink_file_create(const char *path, ink_file_writer *writer, ink_error *error) {
+  *writer = (ink_file_writer){.descriptor = -1};
+  size_t length = strlen(path);
+  writer->path = strdup(path);
+  writer->temporary = calloc(length + sizeof ".XXXXXX", 1);
+  writer->buffer = malloc(WRITE_BUFFER);
+  if (!writer->path || !writer->temporary || !writer->buffer) {
+    ink_file_abandon(writer);
+    return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to write it", path);
+  }
+  memcpy(writer->temporary, path, length);
+  memcpy(writer->temporary + length, ".XXXXXX", sizeof ".XXXXXX");
+  writer->descriptor = mkstemp(writer->temporary);
+  if (writer->descriptor < 0) {
+    ink_status status = system_fault(error, path, "create a file beside it");
+    free(writer->temporary);  // nothing was created under that name
+    writer->temporary = NULL;
+    ink_file_abandon(writer);
+    return status;
+  }
+  mode_t mask = umask(0);
+  umask(mask);
+  fchmod(writer->descriptor, 0666 & ~mask);  // mkstemp made it private
+  return INK_OK;
+}
+
+static ink_status flush(ink_file_writer *writer, const unsigned char *bytes, size_t size,
+                        ink_error *error) {
+  while (size) {
+    ssize_t put = write(writer->descriptor, bytes, size);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return system_fault(error, writer->path, "write");
+    bytes += put;
+    size -= (size_t)put;
+  }
+  return INK_OK;
+}
+
+ink_status ink_file_write(ink_file_writer *writer, const void *bytes, size_t size,
+                          ink_error *error) {
+  if (size > WRITE_BUFFER - writer->used) {
+    INK_TRY(flush(writer, writer->buffer, writer->used, error));
+    writer->used = 0;
+  }
+  if (size >= WRITE_BUFFER) {
+    INK_TRY(flush(writer, bytes, size, error));
+  } else if (size) {
+    memcpy(writer->buffer + writer->used, bytes, size);
+    writer->used += size;
+  }
+  writer->written += size;
+  return INK_OK;
+}
+
+ink_status ink_file_commit(ink_file_writer *writer, ink_error *error) {
+  ink_status status = flush(writer, writer->buffer, writer->used, error);
+  if (status == INK_OK && fsync(writer->descriptor) != 0) {
+    status = system_fault(error, writer->path, "sync");
+  }
+  int descriptor = writer->descriptor;
+  writer->descriptor = -1;
+  if (close(descriptor) != 0 && status == INK_OK) {
+    status = system_fault(error, writer->path, "close");
+  }
+  if (status == INK_OK && rename(writer->temporary, writer->path) != 0) {
+    status = system_fault(error, writer->path, "rename into place");
+  }
+  if (status == INK_OK) {
+    free(writer->temporary);
+    writer->temporary = NULL;
+  }
+  ink_file_abandon(writer);
+  return status;
+}
+
+void ink_file_abandon(ink_file_writer *writer) {
+  if (writer->path && writer->descriptor >= 0) close(writer->descriptor);
+  if (writer->temporary) unlink(writer->temporary);
+  free(writer->path);
+  free(writer->temporary);
+  free(writer->buffer);
+  *writer = (ink_file_writer){.descriptor = -1};
+}
+
+ink_status ink_file_save(const char *path, const void *bytes, size_t size, ink_error *error) {
+  ink_file_writer writer;
+  INK_TRY(ink_file_create(path, &writer, error));
+  ink_status status = ink_file_write(&writer, bytes, size, error);
+  if (status != INK_OK) {
+    ink_file_abandon(&writer);
+    return status;
+  }
+  return ink_file_commit(&writer, error);
+}
+
+bool ink_file_exists(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0;
+}
+
+bool ink_file_is_folder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+ink_status ink_folder_make(const char *path, ink_error *error) {
+  char *copy = strdup(path);
+  if (!copy) return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to make the folder", path);
+  ink_status status = INK_OK;
+  for (char *at = copy + 1; status == INK_OK; at++) {
+    if (*at != '/' && *at != 0) continue;
+    char kept = *at;
+    *at = 0;
+    if (mkdir(copy, 0777) != 0 && (errno != EEXIST || !ink_file_is_folder(copy))) {
+      status = system_fault(error, copy, "make the folder");
+    }
+    *at = kept;
+    if (!kept) break;
+  }
+  free(copy);
+  return status;
+}
+
+char *ink_path_join(const char *folder, const char *name) {
+  size_t length = strlen(folder);
+  const char *slash = length && folder[length - 1] == '/' ? "" : "/";
+  size_t size = length + strlen(slash) + strlen(name) + 1;
+  char *path = malloc(size);
+  if (path) snprintf(path, size, "%s%s%s", folder, slash, name);
+  return path;
+}
+
+const char *ink_path_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+char *ink_folder_user(ink_folder kind) {
+  static const struct {
+    const char *variable, *fallback;
+  } places[] = {[INK_FOLDER_CONFIG] = {"XDG_CONFIG_HOME", ".config"},
+                [INK_FOLDER_CACHE] = {"XDG_CACHE_HOME", ".cache"},
+                [INK_FOLDER_DATA] = {"XDG_DATA_HOME", ".local/share"},
+                [INK_FOLDER_STATE] = {"XDG_STATE_HOME", ".local/state"}};
+  const char *set = getenv(places[kind].variable);
+  if (set && set[0] == '/')
+    return ink_path_join(set, "inkstone");  // relative ones are to be ignored
+  const char *home = getenv("HOME");
+  if (!home || !home[0]) return NULL;
+  char *base = ink_path_join(home, places[kind].fallback);
+  char *path = base ? ink_path_join(base, "inkstone") : NULL;
+  free(base);
+  return path;
+}

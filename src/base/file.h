@@ -1,0 +1,68 @@
+// Files: mapped, read whole, written so that a crash or a full disk never leaves half of one.
+#ifndef INK_BASE_FILE_H
+#define INK_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+// A read-only view of a whole file. Zero-initialise it; an empty file has data NULL and size 0.
+typedef struct ink_map {
+  const unsigned char *data;
+  size_t size;
+} ink_map;
+
+// Map a regular file. Fails with NOT_FOUND or IO; the path is in the text.
+ink_status ink_map_open(const char *path, ink_map *map, ink_error *error);
+void ink_map_close(ink_map *map);
+
+// Read a whole file of at most `most` bytes into malloc'ed memory the caller frees, with a NUL
+// behind it that *size does not count. "-" reads standard input.
+ink_status ink_file_read(const char *path, size_t most, char **bytes, size_t *size,
+                         ink_error *error);
+
+// A file that appears under its name only when finished: it is written beside it under a temporary
+// name, synced, and renamed over. Zero-initialise it.
+typedef struct ink_file_writer {
+  int descriptor;
+  char *path;
+  char *temporary;
+  unsigned char *buffer;
+  size_t used;
+  uint64_t written;  // bytes so far, the buffered ones counted
+} ink_file_writer;
+
+ink_status ink_file_create(const char *path, ink_file_writer *writer, ink_error *error);
+ink_status ink_file_write(ink_file_writer *writer, const void *bytes, size_t size,
+                          ink_error *error);
+// Sync, rename into place, release. On failure the temporary file is removed.
+ink_status ink_file_commit(ink_file_writer *writer, ink_error *error);
+// Give up: remove the temporary file, release. Safe on a zeroed or finished writer.
+void ink_file_abandon(ink_file_writer *writer);
+
+// ink_file_create, write and commit in one.
+ink_status ink_file_save(const char *path, const void *bytes, size_t size, ink_error *error);
+
+bool ink_file_exists(const char *path);
+bool ink_file_is_folder(const char *path);
+// Make a folder and those above it; one that is there already is no fault.
+ink_status ink_folder_make(const char *path, ink_error *error);
+
+// "folder/name" in malloc'ed memory; NULL without memory.
+char *ink_path_join(const char *folder, const char *name);
+// What follows the last slash.
+const char *ink_path_name(const char *path);
+
+typedef enum ink_folder {
+  INK_FOLDER_CONFIG,
+  INK_FOLDER_CACHE,
+  INK_FOLDER_DATA,
+  INK_FOLDER_STATE
+} ink_folder;
+// $XDG_…_HOME/inkstone by the XDG Base Directory Specification 0.8, or its default below $HOME;
+// malloc'ed, not created; NULL when neither is set.
+char *ink_folder_user(ink_folder kind);
+
+#endif

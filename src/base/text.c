@@ -1,0 +1,148 @@
+// Growing strings and UTF-8.
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+void ink_text_free(ink_text *text) {
+  free(text->bytes);
+  *text = (ink_text){0};
+}
+
+void ink_text_clear(ink_text *text) {
+  text->size = 0;
+  if (text->bytes) text->bytes[0] = 0;
+}
+
+static bool reserve(ink_text *text, size_t more) {
+  size_t needed;
+  if (text->failed) return false;
+  if (!ink_add_size(text->size, more, &needed) || !ink_add_size(needed, 1, &needed)) {
+    text->failed = true;
+    return false;
+  }
+  if (needed <= text->capacity) return true;
+  size_t capacity = text->capacity ? text->capacity : 64;
+  while (capacity < needed) capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
+  char *bytes = realloc(text->bytes, capacity);
+  if (!bytes) {
+    text->failed = true;
+    return false;
+  }
+  text->bytes = bytes;
+  text->capacity = capacity;
+  return true;
+}
+
+void ink_text_add_bytes(ink_text *text, const void *bytes, size_t size) {
+  if (!reserve(text, size)) return;
+  if (size) memcpy(text->bytes + text->size, bytes, size);
+  text->size += size;
+  text->bytes[text->size] = 0;
+}
+
+void ink_text_add(ink_text *text, const char *string) {
+  ink_text_add_bytes(text, string, strlen(string));
+}
+
+void ink_text_add_rune(ink_text *text, uint32_t rune) {
+  char bytes[4];
+  ink_text_add_bytes(text, bytes, ink_utf8_encode(rune, bytes));
+}
+
+void ink_text_format(ink_text *text, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int size = vsnprintf(NULL, 0, format, args);
+  if (size < 0) {
+    text->failed = true;
+  } else if (reserve(text, (size_t)size)) {
+    vsnprintf(text->bytes + text->size, (size_t)size + 1, format, again);
+    text->size += (size_t)size;
+  }
+  va_end(again);
+  va_end(args);
+}
+
+const char *ink_text_string(const ink_text *text) {
+  return text->bytes ? text->bytes : "";
+}
+
+ink_status ink_text_status(const ink_text *text, ink_error *error) {
+  if (!text->failed) return INK_OK;
+  return ink_fail(error, INK_ERR_MEMORY, "no memory for a text of more than %zu bytes", text->size);
+}
+
+size_t ink_utf8_decode(const char *bytes, size_t size, int32_t *rune) {
+  const unsigned char *s = (const unsigned char *)bytes;
+  *rune = -1;
+  if (size == 0) return 0;
+  unsigned first = s[0];
+  if (first < 0x80) {
+    *rune = (int32_t)first;
+    return 1;
+  }
+  if (first < 0xC2 || first > 0xF4) return 1;
+  size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  if (size < length) return 1;
+  // The second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF.
+  unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  if (s[1] < low || s[1] > high) return 1;
+  uint32_t value = first & (0xFFu >> (length + 1));
+  value = value << 6 | (s[1] & 0x3Fu);
+  for (size_t i = 2; i < length; i++) {
+    if ((s[i] & 0xC0) != 0x80) return 1;
+    value = value << 6 | (s[i] & 0x3Fu);
+  }
+  *rune = (int32_t)value;
+  return length;
+}
+
+size_t ink_utf8_encode(uint32_t rune, char out[4]) {
+  if (rune < 0x80) {
+    out[0] = (char)rune;
+    return 1;
+  }
+  if (rune < 0x800) {
+    out[0] = (char)(0xC0 | rune >> 6);
+    out[1] = (char)(0x80 | (rune & 0x3F));
+    return 2;
+  }
+  if (rune < 0x10000) {
+    out[0] = (char)(0xE0 | rune >> 12);
+    out[1] = (char)(0x80 | (rune >> 6 & 0x3F));
+    out[2] = (char)(0x80 | (rune & 0x3F));
+    return 3;
+  }
+  out[0] = (char)(0xF0 | rune >> 18);
+  out[1] = (char)(0x80 | (rune >> 12 & 0x3F));
+  out[2] = (char)(0x80 | (rune >> 6 & 0x3F));
+  out[3] = (char)(0x80 | (rune & 0x3F));
+  return 4;
+}
+
+bool ink_utf8_valid(const char *bytes, size_t size, size_t *bad) {
+  for (size_t at = 0; at < size;) {
+    int32_t rune;
+    size_t length = ink_utf8_decode(bytes + at, size - at, &rune);
+    if (rune < 0) {
+      if (bad) *bad = at;
+      return false;
+    }
+    at += length;
+  }
+  return true;
+}
+
+size_t ink_utf8_length(const char *bytes, size_t size) {
+  size_t n = 0;
+  int32_t rune;
+  for (size_t at = 0; at < size; n++) at += ink_utf8_decode(bytes + at, size - at, &rune);
+  return n;
+}

@@ -1,0 +1,46 @@
+// Growing strings and UTF-8.
+#ifndef INK_BASE_TEXT_H
+#define INK_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+// A growing byte string, NUL-terminated at all times once something was added. Zero-initialise it.
+// When memory runs out it turns `failed`, ignores further additions, and ink_text_status says so:
+// check once, at the end.
+typedef struct ink_text {
+  char *bytes;  // NULL while empty
+  size_t size;  // without the NUL
+  size_t capacity;
+  bool failed;
+} ink_text;
+
+void ink_text_free(ink_text *text);
+// Empty it, keeping the memory.
+void ink_text_clear(ink_text *text);
+void ink_text_add(ink_text *text, const char *string);
+void ink_text_add_bytes(ink_text *text, const void *bytes, size_t size);
+void ink_text_add_rune(ink_text *text, uint32_t rune);
+void ink_text_format(ink_text *text, const char *format, ...) INK_PRINTF(2, 3);
+// The string; "" while empty. Valid until the next change.
+const char *ink_text_string(const ink_text *text);
+ink_status ink_text_status(const ink_text *text, ink_error *error);
+
+enum { INK_RUNE_INVALID = 0xFFFD };
+
+// Decode one code point at bytes[0 … size). Returns how many bytes it took (at least 1 while
+// size > 0, 0 at the end). Ill-formed UTF-8 (Unicode 15, table 3-7: overlong, surrogate, beyond
+// U+10FFFF, truncated) gives *rune = -1 and takes one byte.
+size_t ink_utf8_decode(const char *bytes, size_t size, int32_t *rune);
+// Encode a code point (not a surrogate, at most 0x10FFFF); returns its length, 1 to 4.
+size_t ink_utf8_encode(uint32_t rune, char out[4]);
+// True when all of it is well-formed; *bad (may be NULL) then stays, else is the offset of the
+// fault.
+bool ink_utf8_valid(const char *bytes, size_t size, size_t *bad);
+// Code points in well-formed text (ill-formed bytes count one each).
+size_t ink_utf8_length(const char *bytes, size_t size);
+
+#endif
