@@ -1,0 +1,81 @@
+// The command line: how a command describes itself, how its options are read, how it speaks.
+// One file per command, cmd_<name>.c; main.c holds the list.
+#ifndef INK_CLI_CLI_H
+#define INK_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/progress.h"
+#include "base/status.h"
+
+enum { INK_EXIT_DONE = 0, INK_EXIT_FAILED = 1, INK_EXIT_USAGE = 2, INK_EXIT_BLOCKED = 3 };
+
+typedef struct ink_command {
+  const char *name;
+  const char *summary;   // one line, English, in the catalogue
+  const char *usage;     // what follows "inkstone ": "write [PROMPT] [OPTIONS]"
+  const char *examples;  // lines of commands that work as they stand, each ended by \n
+  // argv[0] is the command's name. Returns an exit code.
+  int (*run)(const struct ink_command *self, int argc, char **argv);
+} ink_command;
+
+// Repeated strings of a LIST option; borrowed from argv.
+typedef struct ink_string_list {
+  const char *items[64];
+  size_t n;
+} ink_string_list;
+
+typedef enum ink_option_kind {
+  INK_OPTION_FLAG,    // bool *; --name, --no-name
+  INK_OPTION_INT,     // int64_t *, within [low, high]
+  INK_OPTION_NUMBER,  // double *, within [low, high]
+  INK_OPTION_STRING,  // const char **
+  INK_OPTION_LIST     // ink_string_list *
+} ink_option_kind;
+
+// One option. Every option but LIST can also be set by the environment variable INKSTONE_<NAME>
+// (upper case, '-' as '_'); the flag beats it.
+typedef struct ink_option {
+  const char *name;  // without dashes
+  char letter;       // short form, or 0
+  ink_option_kind kind;
+  void *value;
+  const char *argument;  // "N", "FILE"; NULL for flags
+  const char *help;      // English, in the catalogue
+  double low, high;      // both 0: any value
+  bool given;            // out: it was on the command line or in the environment
+} ink_option;
+
+// Read argv into the options' values; what is left are the positional arguments, moved to the front
+// of argv (argv[0] stays), *n_positional of them. "--" ends options, "-" is positional. Unknown
+// flags, missing or out-of-range values are USAGE with the nearest known name. --help prints help
+// and
+// --list-options the option names (for shell completion): *done is then true and the command
+// returns INK_EXIT_DONE.
+ink_status ink_options_read(const ink_command *command, ink_option *options, size_t n_options,
+                            int argc, char **argv, int *n_positional, bool *done, ink_error *error);
+
+// Print "inkstone COMMAND: error: …" to stderr (in red on a terminal without NO_COLOR) and return
+// the exit code that belongs to the status.
+int ink_cli_fail(const ink_command *command, const ink_error *error);
+
+// True when stderr is a terminal that takes colour (NO_COLOR unset or empty, TERM not dumb).
+bool ink_cli_colour(void);
+
+// A listener that draws a progress bar on stderr when that is a terminal, else stays silent, and
+// that turns Ctrl-C into a cancel (a second Ctrl-C ends the process). Call ink_cli_progress_end
+// when the work is over.
+typedef struct ink_cli_bar {
+  const char *label;
+  double started, drawn;
+  bool terminal, shown;
+} ink_cli_bar;
+ink_progress ink_cli_progress(ink_cli_bar *bar, const char *label);
+void ink_cli_progress_end(ink_cli_bar *bar);
+// True once Ctrl-C was pressed since ink_cli_catch_interrupts.
+void ink_cli_catch_interrupts(void);
+bool ink_cli_interrupted(void);
+
+#endif

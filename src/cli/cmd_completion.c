@@ -1,0 +1,65 @@
+// inkstone completion: scripts that let a shell complete commands and options.
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const char bash_script[] =
+    "_inkstone() {\n"
+    "  local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}\n"
+    "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+    "    COMPREPLY=($(compgen -W \"$(inkstone --list-commands)\" -- \"$word\"))\n"
+    "  elif [ \"${word#-}\" != \"$word\" ]; then\n"
+    "    COMPREPLY=($(compgen -W \"$(inkstone \"$command\" --list-options 2>/dev/null)\" -- "
+    "\"$word\"))\n"
+    "  else\n"
+    "    COMPREPLY=($(compgen -f -- \"$word\"))\n"
+    "  fi\n"
+    "}\n"
+    "complete -F _inkstone inkstone\n";
+
+static const char zsh_script[] =
+    "#compdef inkstone\n"
+    "_inkstone() {\n"
+    "  if (( CURRENT == 2 )); then\n"
+    "    compadd -- ${(f)\"$(inkstone --list-commands)\"}\n"
+    "  elif [[ $words[CURRENT] == -* ]]; then\n"
+    "    compadd -- ${(f)\"$(inkstone $words[2] --list-options 2>/dev/null)\"}\n"
+    "  else\n"
+    "    _files\n"
+    "  fi\n"
+    "}\n"
+    "compdef _inkstone inkstone\n";
+
+static const char fish_script[] =
+    "complete -c inkstone -n __fish_use_subcommand -f -a '(inkstone --list-commands)'\n"
+    "complete -c inkstone -n 'not __fish_use_subcommand' -a "
+    "'(inkstone (commandline -opc)[2] --list-options 2>/dev/null)'\n";
+
+static int run(const ink_command *self, int argc, char **argv) {
+  ink_error error = {0};
+  int n;
+  bool done;
+  if (ink_options_read(self, NULL, 0, argc, argv, &n, &done, &error) != INK_OK) {
+    return ink_cli_fail(self, &error);
+  }
+  if (done) return INK_EXIT_DONE;
+  const char *script = NULL;
+  if (n == 1 && strcmp(argv[1], "bash") == 0) script = bash_script;
+  if (n == 1 && strcmp(argv[1], "zsh") == 0) script = zsh_script;
+  if (n == 1 && strcmp(argv[1], "fish") == 0) script = fish_script;
+  if (!script) {
+    ink_fail(&error, INK_ERR_USAGE, "name one shell: bash, zsh or fish");
+    return ink_cli_fail(self, &error);
+  }
+  fputs(script, stdout);
+  return INK_EXIT_DONE;
+}
+
+const ink_command ink_command_completion = {
+    .name = "completion",
+    .summary = "Print a completion script for a shell",
+    .usage = "completion bash|zsh|fish",
+    .examples = "inkstone completion bash > ~/.local/share/bash-completion/completions/inkstone\n",
+    .run = run,
+};

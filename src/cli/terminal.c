@@ -1,0 +1,87 @@
+// How the program speaks to a person: errors, progress, Ctrl-C.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "lang/catalogue.h"
+
+bool ink_cli_colour(void) {
+  const char *no = getenv("NO_COLOR");
+  const char *term = getenv("TERM");
+  return isatty(STDERR_FILENO) && !(no && no[0]) && term && strcmp(term, "dumb") != 0;
+}
+
+int ink_cli_fail(const ink_command *command, const ink_error *error) {
+  const char *red = ink_cli_colour() ? "\033[31m" : "", *plain = ink_cli_colour() ? "\033[0m" : "";
+  fflush(stdout);
+  fprintf(stderr, "inkstone%s%s: %s%s:%s %s\n", command ? " " : "", command ? command->name : "",
+          red, ink_tr("error"), plain, error->text);
+  switch (error->status) {
+    case INK_OK:
+      return INK_EXIT_DONE;
+    case INK_ERR_USAGE:
+      return INK_EXIT_USAGE;
+    case INK_ERR_BLOCKED:
+      return INK_EXIT_BLOCKED;
+    default:
+      return INK_EXIT_FAILED;
+  }
+}
+
+// A signal handler can reach nothing but a global.
+static volatile sig_atomic_t interrupts;
+
+static void on_interrupt(int number) {
+  if (interrupts++) {
+    signal(number, SIG_DFL);
+    raise(number);
+  }
+}
+
+void ink_cli_catch_interrupts(void) {
+  struct sigaction action = {.sa_handler = on_interrupt};
+  interrupts = 0;
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}
+
+bool ink_cli_interrupted(void) {
+  return interrupts > 0;
+}
+
+static bool draw(void *context, int64_t done, int64_t total, const char *state) {
+  ink_cli_bar *bar = context;
+  double now = ink_clock_seconds();
+  bool last = total > 0 && done >= total;
+  if (bar->terminal && (now - bar->drawn >= 0.1 || last)) {
+    char gauge[25] = "";
+    if (total > 0) {
+      int filled = (int)(24 * done / total);
+      for (int i = 0; i < 24; i++) gauge[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+      double left = done > 0 ? (now - bar->started) * (double)(total - done) / (double)done : 0;
+      fprintf(stderr, "\r\033[K%s [%s] %3d %%  %s  %02d:%02d", bar->label, gauge,
+              (int)(100 * done / total), state ? state : "", (int)left / 60, (int)left % 60);
+    } else {
+      fprintf(stderr, "\r\033[K%s %lld %s", bar->label, (long long)done, state ? state : "");
+    }
+    fflush(stderr);
+    bar->drawn = now;
+    bar->shown = true;
+  }
+  return !ink_cli_interrupted();
+}
+
+ink_progress ink_cli_progress(ink_cli_bar *bar, const char *label) {
+  *bar = (ink_cli_bar){.label = label, .started = ink_clock_seconds()};
+  bar->terminal = isatty(STDERR_FILENO) == 1;
+  ink_cli_catch_interrupts();
+  return (ink_progress){draw, bar};
+}
+
+void ink_cli_progress_end(ink_cli_bar *bar) {
+  if (bar->shown) fputs("\r\033[K", stderr);
+  bar->shown = false;
+}
