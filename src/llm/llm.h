@@ -1,0 +1,132 @@
+// Writing with a decoder: a session holds prompt, cache, sampler and constraints, and gives one
+// token per step. What it writes depends on model, options, prompt and seed alone.
+#ifndef INK_LLM_LLM_H
+#define INK_LLM_LLM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "base/status.h"
+#include "tensor/tensor.h"
+
+struct ink_model;
+
+// Something that changes logits before a token is drawn: a constraint, a guard, a watermark.
+// Higher rooms implement it; a session calls its processors in order.
+typedef struct ink_logit_processor {
+  // tokens[0 … n): the sequence so far, the prompt counted. Set logits[id] to -INFINITY to forbid a
+  // token. When all are forbidden the step fails.
+  ink_status (*process)(void *self, const int32_t *tokens, size_t n, float *logits, size_t n_vocab,
+                        ink_error *error);
+  // A token was drawn (also an end token). NULL when it is of no interest.
+  ink_status (*accept)(void *self, int32_t token, ink_error *error);
+  void *self;
+} ink_logit_processor;
+
+// How a token is drawn. In this order, as in transformers: repetition penalty, processors,
+// temperature, top-k, top-p, min-p, then one draw.
+typedef struct ink_sampling {
+  float temperature;         // [0, 100]; 0: the most likely token (lowest id among equals)
+  int32_t top_k;             // keep the k most likely; 0: all
+  float top_p;               // (0, 1]: keep the fewest whose probabilities reach it; 1: all
+  float min_p;               // [0, 1): drop those below min_p times the most likely; 0: none
+  float repetition_penalty;  // (0, 100]: positive logits of tokens already there are divided by it,
+                             // negative ones multiplied (Keskar et al. 2019); 1: none
+  uint64_t seed;             // the draw at position p uses Philox at (seed, piece, p)
+  uint64_t piece;
+} ink_sampling;
+
+// temperature 1, all filters off, seed 0.
+ink_sampling ink_sampling_default(void);
+// USAGE, naming field, value and range, when one is out of it.
+ink_status ink_sampling_check(const ink_sampling *sampling, ink_error *error);
+
+// Draw a token from logits[0 … n_vocab), which are overwritten. tokens[0 … n_token): the sequence
+// so far; the draw is keyed by n_token. scratch: n_vocab elements of 8 bytes. The processors have
+// run already between ink_sample_penalty and this. USAGE when no token is left.
+ink_status ink_sample(const ink_sampling *sampling, float *logits, size_t n_vocab, size_t n_token,
+                      void *scratch, int32_t *token, ink_error *error);
+void ink_sample_penalty(const ink_sampling *sampling, const int32_t *tokens, size_t n_token,
+                        float *logits, size_t n_vocab);
+
+typedef enum ink_finish {
+  INK_FINISH_NONE,  // it goes on
+  INK_FINISH_STOP,  // an end token or a stop string
+  INK_FINISH_LENGTH,
+  INK_FINISH_CANCELLED
+} ink_finish;
+// "stop", "length", "cancelled", or "" while it goes on.
+const char *ink_finish_name(ink_finish finish);
+
+typedef struct ink_logprob {
+  int32_t token;
+  float logprob;
+} ink_logprob;
+
+enum { INK_MAX_LOGPROBS = 20, INK_MAX_STOPS = 16 };
+
+// One step of a session.
+typedef struct ink_step {
+  int32_t token;
+  float logprob;  // under the model, before penalties, processors and temperature
+  ink_logprob top[INK_MAX_LOGPROBS];  // the most likely tokens, in falling order
+  int32_t n_top;
+  ink_finish finish;
+} ink_step;
+
+typedef struct ink_session_options {
+  ink_sampling sampling;
+  int64_t max_tokens;       // 0: as many as the context holds
+  int64_t context;          // positions at most; 0: what the model was made for
+  const char *const *stop;  // stop strings; the text ends before the first that appears
+  size_t n_stop;
+  int32_t n_logprobs;  // how many of the most likely tokens a step reports, 0 to INK_MAX_LOGPROBS
+  const ink_logit_processor *processors;  // borrowed
+  size_t n_processor;
+  bool ignore_end;  // go on after end tokens, which are forbidden then
+  ink_dtype cache;  // F32 or F16
+  // Called with text as it becomes final: whole UTF-8 characters (bytes that are none come as
+  // U+FFFD), never a part of what may yet be a stop string. False cancels. May be NULL.
+  bool (*on_text)(void *context, const char *text, size_t size);
+  void *context_of_text;
+} ink_session_options;
+
+ink_session_options ink_session_default(void);
+
+typedef struct ink_timing {
+  double prompt_ms;          // running the prompt
+  double first_token_ms;     // from ink_session_prompt to the first token
+  double tokens_per_second;  // of the tokens after the first
+  int64_t prompt_tokens;     // in the prompt
+  int64_t cached_tokens;     // of these, taken from the cache
+} ink_timing;
+
+typedef struct ink_session ink_session;
+
+// A session on a model, which must outlive it, as must `pool` (may be NULL). Options are copied,
+// except for the processors.
+ink_status ink_session_new(const struct ink_model *model, const ink_session_options *options,
+                           ink_pool *pool, ink_session **session, ink_error *error);
+void ink_session_free(ink_session *session);
+
+// Begin: the sequence is now ids[0 … n), and the text empty. The longest common beginning with what
+// the session holds stays in the cache. USAGE, with the numbers, when prompt and max_tokens do not
+// fit the context; nothing is ever cut off.
+ink_status ink_session_prompt(ink_session *session, const int32_t *ids, size_t n, ink_error *error);
+// Draw one token. After the step that finishes, further steps are USAGE. CANCELLED is no error here
+// but a finish.
+ink_status ink_session_step(ink_session *session, ink_step *step, ink_error *error);
+// Step until it finishes.
+ink_status ink_session_run(ink_session *session, ink_error *error);
+// Ask it to end before its next step or chunk of prompt. Safe from another thread or a signal.
+void ink_session_cancel(ink_session *session);
+
+// What was written so far. Valid until the next prompt.
+const char *ink_session_text(const ink_session *session);
+const int32_t *ink_session_tokens(const ink_session *session, size_t *n);
+ink_finish ink_session_finished(const ink_session *session);
+ink_timing ink_session_timing(const ink_session *session);
+
+#endif
