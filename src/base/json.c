@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 ink_status ink_json_parse(const char *bytes, size_t size, const char *name, json_t **value,
                           ink_error *error) {
@@ -103,5 +104,23 @@ ink_status ink_json_get_string(const json_t *object, const char *key, const char
     return ink_fail(error, INK_ERR_FORMAT, "%s: /%s must be a string", name, key);
   }
   *out = json_string_value(value);
+  return INK_OK;
+}
+
+ink_status ink_json_only(const json_t *object, const char *name, const char *const *known,
+                         ink_error *error) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)object, key, value) {
+    const char *const *at = known;
+    while (*at && strcmp(*at, key) != 0) at++;
+    if (*at) continue;
+    ink_text list = {0};
+    for (at = known; *at; at++) ink_text_format(&list, "%s%s", at == known ? "" : ", ", *at);
+    ink_status status = ink_fail(error, INK_ERR_FORMAT, "%s: unknown key /%s; known here: %s", name,
+                                 key, ink_text_string(&list));
+    ink_text_free(&list);
+    return status;
+  }
   return INK_OK;
 }

@@ -32,4 +32,9 @@ ink_status ink_json_get_bool(const json_t *object, const char *key, const char *
 ink_status ink_json_get_string(const json_t *object, const char *key, const char *name,
                                const char **out, ink_error *error);
 
+// FORMAT, naming the key and those that are known, when the object holds one that is not in the
+// NULL-terminated list. A NULL object is fine.
+ink_status ink_json_only(const json_t *object, const char *name, const char *const *known,
+                         ink_error *error);
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "base/yaml.h"
 #include "testing.h"
 
 static void error_names_its_offset_and_context(void **state) {
@@ -226,6 +227,31 @@ static void json_members_are_typed_and_ranged(void **state) {
   assert_int_equal(ink_json_parse(text, strlen(text), "t", &value, &error), INK_ERR_FORMAT);
 }
 
+static void yaml_reads_as_json_and_names_the_line_of_a_fault(void **state) {
+  (void)state;
+  ink_error error = {0};
+  json_t *value;
+  const char *text = "a: 1\nb: [x, 2.5, true, \"3\"]\nc: {d: null, e: 2026-01-01}\nf: 7\ng: 7\n";
+  assert_ok(ink_yaml_parse(text, strlen(text), "r.yaml", &value, &error));
+  char *flat = json_dumps(value, JSON_COMPACT);
+  assert_string_equal(flat,
+                      "{\"a\":1,\"b\":[\"x\",2.5,true,\"3\"],\"c\":{\"d\":null,\"e\":"
+                      "\"2026-01-01\"},\"f\":7,\"g\":7}");
+  free(flat);
+  const char *const known[] = {"a", "b", "c", "f", NULL};
+  assert_int_equal(ink_json_only(value, "r.yaml", known, &error), INK_ERR_FORMAT);
+  assert_string_equal(error.text, "r.yaml: unknown key /g; known here: a, b, c, f");
+  json_decref(value);
+  static const char *const bad[] = {"a: [1, 2",     "a: 1\na: 2\n",    "a: &n 7\nb: *n\n",
+                                    "? [x]\n: 1\n", "a: 1\nb: \xff\n", "\t- a"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    if (ink_yaml_parse(bad[i], strlen(bad[i]), "r.yaml", &value, &error) != INK_ERR_FORMAT) {
+      fail_msg("accepted: %s", bad[i]);
+    }
+    assert_non_null(strstr(error.text, "r.yaml"));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(error_names_its_offset_and_context),
@@ -239,6 +265,7 @@ int main(void) {
       cmocka_unit_test(file_appears_only_when_committed),
       cmocka_unit_test(full_disk_is_an_error_with_a_name),
       cmocka_unit_test(json_members_are_typed_and_ranged),
+      cmocka_unit_test(yaml_reads_as_json_and_names_the_line_of_a_fault),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
