@@ -1,0 +1,84 @@
+// Models from the Hugging Face hub: its cache on disk, which we share with every other program
+// (huggingface_hub, "Understand caching"), and downloads into it.
+//
+// Environment: HF_HOME, HF_HUB_CACHE (HUGGINGFACE_HUB_CACHE), XDG_CACHE_HOME, HF_ENDPOINT,
+// HF_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE, INKSTONE_MODELS.
+#ifndef INK_WEIGHTS_HUB_H
+#define INK_WEIGHTS_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/progress.h"
+#include "base/status.h"
+
+// -- References ----------------------------------------------------------------------------------
+
+// "ORG/REPO[:QUANT][@REVISION]", with or without "hf://". USAGE for anything else, also for names
+// that would leave the cache folder.
+typedef struct ink_hub_ref {
+  char repo[200];      // "ORG/REPO"
+  char quant[32];      // "Q4_K_M"; "" where none was asked for
+  char revision[128];  // branch, tag or commit; "main" where none was asked for
+} ink_hub_ref;
+ink_status ink_hub_ref_parse(const char *text, ink_hub_ref *ref, ink_error *error);
+
+// Find a model without the network: a path that exists; else the name of a model that came with
+// the program, a folder below $INKSTONE_MODELS, or else below the installed data folder and
+// models/ of the source tree; else ORG/REPO[:QUANT] in the cache. *path (malloc'ed, the caller's)
+// is what ink_weights_open takes. NOT_FOUND lists where was looked and names `model pull` where
+// that can help. "." and "/" are paths, never names.
+ink_status ink_model_resolve(const char *reference, char **path, ink_error *error);
+
+// Folders that hold models which came with the program, in the order of search; for listings.
+// malloc'ed strings, at most `most` of them; returns how many.
+size_t ink_model_folders(char **folders, size_t most);
+
+// -- The cache -----------------------------------------------------------------------------------
+
+// Where the cache is: $HF_HUB_CACHE, $HF_HOME/hub, $XDG_CACHE_HOME/huggingface/hub or
+// ~/.cache/huggingface/hub. malloc'ed; USAGE when no home is known.
+ink_status ink_hub_folder(char **path, ink_error *error);
+
+// One repository in the cache.
+typedef struct ink_hub_model {
+  char *repo;         // "ORG/REPO"
+  char *path;         // snapshot of its newest revision
+  char commit[41];    // that revision
+  uint64_t bytes;     // of all its blobs
+  size_t incomplete;  // downloads that wait to be resumed
+} ink_hub_model;
+
+// All models in the cache, ordered by name. The array and its strings go with ink_hub_list_free.
+ink_status ink_hub_list(ink_hub_model **models, size_t *n, ink_error *error);
+void ink_hub_list_free(ink_hub_model *models, size_t n);
+
+// Remove a repository (all revisions) from the cache; *bytes says how many were freed. NOT_FOUND
+// when it is not there, CONFLICT while another process pulls it.
+ink_status ink_hub_remove(const char *reference, uint64_t *bytes, ink_error *error);
+
+// -- Downloads -----------------------------------------------------------------------------------
+
+typedef struct ink_hub_options {
+  const ink_progress *progress;  // counts bytes; a cancel leaves what is there for the next pull
+  int64_t connect_seconds;       // 0: 15
+  int64_t stall_seconds;         // give up a transfer that stands still this long; 0: 60
+  int32_t retries;               // for broken connections, 429 and 5xx; negative: none; 0: 5
+} ink_hub_options;
+
+// Bring ORG/REPO[:QUANT][@REVISION] into the cache and say where it is (*path, malloc'ed): what
+// ink_weights_open takes. Takes safetensors, config and tokenizer where the repository has
+// safetensors and no quantisation was named, else the GGUF whose name carries the quantisation
+// (none named: Q4_K_M, then Q8_0, then the only one), without regard to case, with all its parts.
+// Files that are in the cache are not asked for again; partial ones are resumed; LFS files are
+// checked against their SHA-256, all against their size. One pull per repository at a time: a
+// second process waits for the first.
+// HF_TOKEN goes to the endpoint's host alone, never along a redirect to another. NOT_FOUND: no
+// such repository, revision or quantisation (the ones there are listed). NETWORK: with the host,
+// the HTTP status and what to do about it. CONFLICT: a file that is not what the hub announced.
+// IO: disk full and the like. CANCELLED: the listener asked for it.
+ink_status ink_hub_pull(const char *reference, const ink_hub_options *options, char **path,
+                        ink_error *error);
+
+#endif
