@@ -94,6 +94,6 @@ ink_status ink_dataset_document(const ink_dataset *dataset, const ink_dataset_pl
 
 // The keyed permutation: a bijection of [0, n) for each (key, round); a Feistel network with
 // Philox as round function, walked until it lands in range (Black and Rogaway, CT-RSA 2002).
-uint64_t ink_permute(uint64_t n, uint64_t key, uint64_t round, uint64_t index);
+uint64_t ink_dataset_permutation(uint64_t n, uint64_t key, uint64_t round, uint64_t index);
 
 #endif

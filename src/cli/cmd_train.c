@@ -1,0 +1,173 @@
+// inkstone train: run a recipe, or build the corpus it needs.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/pool.h"
+#include "cli/cli.h"
+#include "train/poetry.h"
+#include "train/recipe.h"
+#include "train/trainer.h"
+
+// ---- train data poetry
+// ------------------------------------------------------------------------------
+
+static int run_data(const ink_command *self, int argc, char **argv) {
+  ink_poetry_options what = {0};
+  ink_option options[] = {
+      {.name = "from",
+       .kind = INK_OPTION_STRING,
+       .value = &what.from,
+       .argument = "DIR",
+       .help = "checkout of github.com/chinese-poetry/chinese-poetry"},
+      {.name = "out",
+       .letter = 'o',
+       .kind = INK_OPTION_STRING,
+       .value = &what.out,
+       .argument = "DIR",
+       .help = "folder to write"},
+      {.name = "commit",
+       .kind = INK_OPTION_STRING,
+       .value = &what.commit,
+       .argument = "HASH",
+       .help = "commit of the checkout, where it has no .git"},
+  };
+  ink_error error = {0};
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && (n != 1 || strcmp(argv[1], "poetry") != 0)) {
+    status = ink_fail(&error, INK_ERR_USAGE, "name one corpus: poetry");
+  }
+  if (status == INK_OK && (!what.from || !what.out)) {
+    status = ink_fail(&error, INK_ERR_USAGE, "--from and --out are needed");
+  }
+  if (status == INK_OK) {
+    ink_cli_bar bar;
+    ink_progress progress = ink_cli_progress(&bar, "poetry");
+    status = ink_poetry_build(&what, &progress, &error);
+    ink_cli_progress_end(&bar);
+  }
+  if (status != INK_OK) return ink_cli_fail(self, &error);
+  printf("%s\n", what.out);
+  return INK_EXIT_DONE;
+}
+
+static const ink_command data_command = {
+    .name = "train data",
+    .summary = "Build a training corpus",
+    .usage = "train data poetry --from DIR --out DIR",
+    .examples = "inkstone train data poetry --from chinese-poetry --out poetry\n",
+    .run = run_data,
+};
+
+// ---- train RECIPE
+// -----------------------------------------------------------------------------------
+
+typedef struct screen {
+  bool terminal;
+  double began, drawn;
+  int64_t first_step;
+} screen;
+
+static bool report(void *context, const ink_train_report *r) {
+  screen *s = context;
+  double now = ink_clock_seconds();
+  if (!s->first_step) {
+    s->first_step = r->step;
+    s->began = now;
+  }
+  // A terminal is redrawn often, a log gets a line a minute; what was validated always shows.
+  if (r->validated || r->step == r->steps || now - s->drawn >= (s->terminal ? 0.2 : 60)) {
+    int64_t done = r->step - s->first_step;
+    double left = done ? (now - s->began) / (double)done * (double)(r->steps - r->step) : 0;
+    fprintf(stderr,
+            "%sstep %lld/%lld  loss %.4f  %.0f tokens/s  %.0f GFLOP/s  norm %.2f  rate %.3f  left "
+            "%d:%02d:%02d",
+            s->terminal ? "\r\033[K" : "", (long long)r->step, (long long)r->steps, r->loss,
+            r->tokens_per_second, r->gflops, r->gradient_norm, r->rate, (int)left / 3600,
+            (int)left / 60 % 60, (int)left % 60);
+    if (r->validated) {
+      fprintf(stderr, "  held out %.4f (characters %.4f)", r->valid_loss, r->valid_character_loss);
+    }
+    if (!s->terminal || r->validated) fputc('\n', stderr);
+    fflush(stderr);
+    s->drawn = now;
+  }
+  return !ink_cli_interrupted();
+}
+
+static void note(void *context, const char *text) {
+  const screen *s = context;
+  fprintf(stderr, "%s%s\n", s->terminal ? "\r\033[K" : "", text);
+}
+
+static int run(const ink_command *self, int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "data") == 0) return run_data(&data_command, argc - 1, argv + 1);
+  const char *out = NULL;
+  int64_t threads = 0;
+  bool force = false;
+  ink_option options[] = {
+      {.name = "out",
+       .letter = 'o',
+       .kind = INK_OPTION_STRING,
+       .value = &out,
+       .argument = "DIR",
+       .help = "folder of the run: checkpoints, history, chart, model (default: runs/NAME)"},
+      {.name = "threads",
+       .letter = 't',
+       .kind = INK_OPTION_INT,
+       .value = &threads,
+       .argument = "N",
+       .help = "threads (default: one per processor)",
+       .low = 1,
+       .high = 256},
+      {.name = "force",
+       .kind = INK_OPTION_FLAG,
+       .value = &force,
+       .help = "go on from a checkpoint that another recipe made"},
+  };
+  ink_error error = {0};
+  int n;
+  bool done;
+  ink_recipe recipe = {0};
+  ink_trainer *trainer = NULL;
+  char folder[512];
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n != 1) {
+    status = ink_fail(&error, INK_ERR_USAGE, "name one recipe, a YAML file");
+  }
+  ink_pool *pool = status == INK_OK ? ink_pool_new((int)threads) : NULL;
+  if (status == INK_OK) status = ink_recipe_load(argv[1], &recipe, &error);
+  if (status == INK_OK) {
+    snprintf(folder, sizeof folder, "runs/%s", recipe.name);
+    status = ink_trainer_new(&recipe, out ? out : folder, force, pool, &trainer, &error);
+  }
+  if (status == INK_OK) {
+    screen s = {.terminal = isatty(STDERR_FILENO) == 1};
+    ink_train_listener listener = {report, note, &s};
+    ink_cli_catch_interrupts();
+    status = ink_trainer_run(trainer, &listener, &error);
+    if (s.terminal) fputs("\r\033[K", stderr);
+  }
+  ink_trainer_free(trainer);
+  ink_recipe_free(&recipe);
+  ink_pool_free(pool);
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+const ink_command ink_command_train = {
+    .name = "train",
+    .summary = "Train a model by a recipe, or build a corpus for it",
+    .usage = "train RECIPE.yaml [--out DIR] | train data poetry --from DIR --out DIR",
+    .examples =
+        "inkstone train data poetry --from chinese-poetry --out poetry\n"
+        "inkstone train models/poet/recipe.yaml --out runs/poet\n",
+    .run = run,
+};
