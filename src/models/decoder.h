@@ -116,7 +116,7 @@ typedef enum ink_parameter_role {
 } ink_parameter_role;
 
 typedef struct ink_parameter {
-  const char *name;    // as in a Hugging Face checkpoint
+  const char *name;    // as in a Hugging Face checkpoint (weights/names.h has GGUF's)
   ink_tensor *tensor;  // in that checkpoint's shape; make it trainable with ink_tape_parameter
   ink_parameter_role role;
 } ink_parameter;
@@ -126,10 +126,6 @@ typedef struct ink_parameter {
 ink_parameter *ink_decoder_parameters(ink_decoder *decoder, size_t *n);
 // Number of scalars in them.
 int64_t ink_decoder_size(const ink_decoder *decoder);
-
-// Name of a parameter in GGUF ("blk.3.attn_q.weight") for its name in a Hugging Face checkpoint,
-// for this architecture; false when it has none. out holds 96 bytes.
-bool ink_decoder_gguf_name(const ink_decoder_config *config, const char *name, char out[96]);
 
 typedef struct ink_decoder_input {
   const ink_tensor *ids;        // I32 (B, T)
