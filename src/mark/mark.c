@@ -1,0 +1,117 @@
+// Identity, visible label, metadata label.
+#include "mark/mark.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct ink_marked {
+  const ink_document *document;
+  char identity[INK_UUID_TEXT];
+  char created[24];
+  const char *label;
+  json_t *aigc;
+};
+
+ink_status ink_mark_identity(char uuid[INK_UUID_TEXT], ink_error *error) {
+  unsigned char b[16];
+  if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b) {
+    return ink_fail(error, INK_ERR_IO, "the system gives no random bytes for an identity");
+  }
+  b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);  // version 4
+  b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);  // the RFC's variant
+  char *at = uuid;
+  for (int i = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
+    snprintf(at, 3, "%02x", b[i]);
+    at += 2;
+  }
+  return INK_OK;
+}
+
+bool ink_mark_is_identity(const char *text) {
+  if (strlen(text) != INK_UUID_TEXT - 1) return false;
+  for (int i = 0; i < INK_UUID_TEXT - 1; i++) {
+    bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !strchr("0123456789abcdef", text[i])) return false;
+  }
+  return true;
+}
+
+// GB 45438-2025 Annex E: single-byte 0x21 … 0x7E without the quotation mark and the backslash.
+static bool is_label_text(const char *text) {
+  for (const char *at = text; *at; at++) {
+    if (*at < 0x21 || *at > 0x7E || *at == '"' || *at == '\\') return false;
+  }
+  return text[0] != 0;
+}
+
+// First write: the producer is the propagator too, and the reserved codes stay empty.
+static json_t *aigc_of(const char *producer, const char *identity) {
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Label", "1", "ContentProducer", producer,
+                   "ProduceID", identity, "ReservedCode1", "", "ContentPropagator", producer,
+                   "PropagateID", identity, "ReservedCode2", "");
+}
+
+ink_status ink_mark_document(const ink_document *document, const ink_mark_options *options,
+                             ink_marked **marked, ink_error *error) {
+  const char *producer = options->producer ? options->producer : "inkstone";
+  *marked = NULL;
+  if (!document->language || !document->title) {
+    return ink_fail(error, INK_ERR_USAGE, "a document needs a language and a title");
+  }
+  if (!options->identity || !ink_mark_is_identity(options->identity)) {
+    return ink_fail(error, INK_ERR_USAGE, "the identity must be a UUID in lower case");
+  }
+  if (!options->created || strlen(options->created) >= sizeof(*marked)->created) {
+    return ink_fail(error, INK_ERR_USAGE, "the time of creation must be RFC 3339 in UTC");
+  }
+  if (!is_label_text(producer)) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "the producer \"%s\" must be printable ASCII without spaces, quotation marks "
+                    "and backslashes (GB 45438-2025, Annex E)",
+                    producer);
+  }
+  ink_marked *made = calloc(1, sizeof *made);
+  json_t *aigc = aigc_of(producer, options->identity);
+  if (!made || !aigc) {
+    free(made);
+    json_decref(aigc);
+    return ink_fail(error, INK_ERR_MEMORY, "no memory to mark the piece");
+  }
+  made->document = document;
+  made->aigc = aigc;
+  snprintf(made->identity, sizeof made->identity, "%s", options->identity);
+  snprintf(made->created, sizeof made->created, "%s", options->created);
+  made->label =
+      strncmp(document->language, "zh", 2) == 0 ? "本内容由AI生成" : "AI-generated content";
+  *marked = made;
+  return INK_OK;
+}
+
+void ink_marked_free(ink_marked *marked) {
+  if (!marked) return;
+  json_decref(marked->aigc);
+  free(marked);
+}
+
+const ink_document *ink_marked_document(const ink_marked *marked) {
+  return marked->document;
+}
+
+const char *ink_marked_identity(const ink_marked *marked) {
+  return marked->identity;
+}
+
+const char *ink_marked_created(const ink_marked *marked) {
+  return marked->created;
+}
+
+const char *ink_marked_label(const ink_marked *marked) {
+  return marked->label;
+}
+
+const json_t *ink_marked_aigc(const ink_marked *marked) {
+  return marked->aigc;
+}
