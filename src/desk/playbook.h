@@ -1,0 +1,53 @@
+// Playbooks: what a kind of piece asks for and the steps that make it, as a YAML file.
+#ifndef INK_DESK_PLAYBOOK_H
+#define INK_DESK_PLAYBOOK_H
+
+#include <jansson.h>
+
+#include "base/hash.h"
+#include "base/status.h"
+
+typedef enum ink_input_kind { INK_INPUT_TEXT, INK_INPUT_WHOLE } ink_input_kind;
+
+typedef struct ink_playbook_input {
+  const char *name;
+  ink_input_kind kind;
+  bool required;
+  int64_t low, high;     // TEXT: characters; WHOLE: value
+  const char *fallback;  // TEXT without a value takes this; NULL: stays out
+  const char *help;      // English, or
+  const char *help_zh;   // Chinese
+} ink_playbook_input;
+
+// Strings belong to the playbook.
+typedef struct ink_playbook {
+  const char *name;
+  const char *summary, *summary_zh;
+  const char *draft;       // which drafter: "verse"
+  const char *model;       // reference of the model
+  const json_t *settings;  // of the drafter; an object
+  ink_playbook_input *inputs;
+  size_t n_input;
+  const char **checks;  // names, in order
+  size_t n_check;
+  const char **formats;  // "md", "html"
+  size_t n_format;
+  char sha256[INK_SHA256_HEX];  // of the file
+  json_t *source;               // what it was read from
+} ink_playbook;
+
+// Open by path, or by name among the starter playbooks (INKSTONE_PLAYBOOKS, the installed folder,
+// the source tree). NOT_FOUND lists the names that are there; FORMAT names file and key.
+ink_status ink_playbook_open(const char *reference, ink_playbook **playbook, ink_error *error);
+void ink_playbook_free(ink_playbook *playbook);
+
+// Check a brief, an object of strings and whole numbers, against the inputs, and fill in fallbacks:
+// *filled (the caller's) holds one string or integer per input that has a value. USAGE names the
+// input that is missing, unknown, of the wrong kind or out of range, and what is known.
+ink_status ink_playbook_fill(const ink_playbook *playbook, const json_t *brief, json_t **filled,
+                             ink_error *error);
+
+// Paths of all starter playbooks, sorted; malloc'ed strings in a malloc'ed array.
+ink_status ink_playbook_list(char ***paths, size_t *n, ink_error *error);
+
+#endif

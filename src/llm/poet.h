@@ -1,0 +1,42 @@
+// Writing verse: a brief becomes the poet's prompt and a constraint that holds while decoding; of
+// several candidates the best one is kept.
+#ifndef INK_LLM_POET_H
+#define INK_LLM_POET_H
+
+#include "base/progress.h"
+#include "lang/poem.h"
+#include "llm/llm.h"
+#include "llm/model.h"
+
+typedef struct ink_poet_request {
+  // Form (七律, 浣溪沙 …; simplified or traditional), title, theme, author, dynasty, acrostic
+  // (藏头), rhymes (步韵), rhyme group (一东, 东); NULL or "" leaves one out. Without a form: 七绝.
+  ink_poem_brief brief;
+  ink_sampling sampling;
+  int32_t candidates;  // 1 to 64: how many are written; the one the model finds likeliest, per
+                       // character and without echoes of itself, is kept
+  bool free_form;      // prompt alone, no constraint: for measuring
+} ink_poet_request;
+
+// temperature 0.9, top_p 0.95, four candidates.
+ink_poet_request ink_poet_default(void);
+
+typedef struct ink_poem_draft {
+  char *form;       // the name that the constraint used
+  char *text;       // lines ended by \n, with punctuation
+  int32_t *tokens;  // of the text
+  size_t n_token;
+  double logprob;     // mean per token of the text, under the model alone
+  int32_t candidate;  // which of them, from 0
+  ink_timing timing;
+} ink_poem_draft;
+
+// Write a poem. Candidate i draws with piece sampling.piece + i. USAGE: a demand that no poem of
+// the form can meet, with the character and the reason; UNSUPPORTED: a model whose tokenizer does
+// not know the poem's control tokens. `on_text` of the session is not used: lines are final only
+// when all candidates are.
+ink_status ink_poet_write(const ink_model *model, const ink_poet_request *request, ink_pool *pool,
+                          const ink_progress *progress, ink_poem_draft *draft, ink_error *error);
+void ink_poem_draft_free(ink_poem_draft *draft);
+
+#endif
