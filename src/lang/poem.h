@@ -8,6 +8,7 @@
 #ifndef INK_LANG_POEM_H
 #define INK_LANG_POEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,16 +30,17 @@ typedef enum ink_poem_field {
 } ink_poem_field;
 
 // Values of the closed fields: their names without brackets, "七律", "宋", "平起入韵", "东";
-// NULL beyond the last. The lists are in order of token id and only ever grow at their end.
+// NULL beyond the last. The lists are in order of token id.
 const char *ink_poem_form_name(size_t index);
 const char *ink_poem_dynasty_name(size_t index);
 const char *ink_poem_pattern_name(size_t index);
 // The 106 groups of 平水韵 (上平, 下平, 上, 去, 入), then the 19 of 词林正韵 ("第一部" …).
 const char *ink_poem_rhyme_name(size_t index);
 
-// The i-th control token ("<pad>", "<bos>", "<eos>", "<unk>", "<体:五绝>" …), whose id is i; NULL
-// beyond the last. Byte tokens <0x00> … <0xFF> follow them, then the characters.
-const char *ink_poem_control_token(size_t index);
+// Append the control token with this id ("<pad>", "<bos>", "<eos>", "<unk>", "<诗>" …
+// "<体:五绝>" …); false beyond the last. Byte tokens <0x00> … <0xFF> follow them, then characters.
+bool ink_poem_control_token(size_t index, ink_text *token);
+size_t ink_poem_control_count(void);
 
 enum { INK_POEM_PAD = 0, INK_POEM_BOS = 1, INK_POEM_EOS = 2, INK_POEM_UNK = 3 };
 

@@ -38,19 +38,18 @@ typedef struct ink_sampling {
   uint64_t piece;
 } ink_sampling;
 
-// temperature 1, all filters off, seed 0, piece 0.
+// temperature 1, all filters off, seed 0.
 ink_sampling ink_sampling_default(void);
 // USAGE, naming field, value and range, when one is out of it.
 ink_status ink_sampling_check(const ink_sampling *sampling, ink_error *error);
 
-// The repetition penalty, once for each token of tokens[0 … n_token). scratch: 8 n_vocab bytes.
-void ink_sample_penalty(const ink_sampling *sampling, const int32_t *tokens, size_t n_token,
-                        float *logits, size_t n_vocab, void *scratch);
-// Temperature, filters and the draw for position `position`. The logits are overwritten; those of
-// -INFINITY are never drawn. scratch: 8 n_vocab bytes. USAGE when no token is left, INTERNAL when a
-// logit is not a number.
-ink_status ink_sample(const ink_sampling *sampling, float *logits, size_t n_vocab, size_t position,
+// Draw a token from logits[0 … n_vocab), which are overwritten. tokens[0 … n_token): the sequence
+// so far; the draw is keyed by n_token. scratch: n_vocab elements of 8 bytes. The processors have
+// run already between ink_sample_penalty and this. USAGE when no token is left.
+ink_status ink_sample(const ink_sampling *sampling, float *logits, size_t n_vocab, size_t n_token,
                       void *scratch, int32_t *token, ink_error *error);
+void ink_sample_penalty(const ink_sampling *sampling, const int32_t *tokens, size_t n_token,
+                        float *logits, size_t n_vocab);
 
 typedef enum ink_finish {
   INK_FINISH_NONE,  // it goes on
@@ -66,15 +65,13 @@ typedef struct ink_logprob {
   float logprob;
 } ink_logprob;
 
-enum { INK_MAX_LOGPROBS = 20, INK_MAX_STOPS = 16, INK_MAX_END_TOKENS = 16 };
+enum { INK_MAX_LOGPROBS = 20, INK_MAX_STOPS = 16 };
 
 // One step of a session.
 typedef struct ink_step {
   int32_t token;
-  // With n_logprobs >= 0: natural logarithms under the model, before penalty, processors and
-  // temperature; of the token, and of the most likely ones in falling order.
-  float logprob;
-  ink_logprob top[INK_MAX_LOGPROBS];
+  float logprob;  // under the model, before penalties, processors and temperature
+  ink_logprob top[INK_MAX_LOGPROBS];  // the most likely tokens, in falling order
   int32_t n_top;
   ink_finish finish;
 } ink_step;
@@ -85,12 +82,10 @@ typedef struct ink_session_options {
   int64_t context;          // positions at most; 0: what the model was made for
   const char *const *stop;  // stop strings; the text ends before the first that appears
   size_t n_stop;
-  int32_t n_logprobs;  // most likely tokens that a step reports, to INK_MAX_LOGPROBS; -1: none
+  int32_t n_logprobs;  // how many of the most likely tokens a step reports, 0 to INK_MAX_LOGPROBS
   const ink_logit_processor *processors;  // borrowed
   size_t n_processor;
-  const int32_t *end_tokens;  // that end the text besides those of the tokenizer
-  size_t n_end_token;
-  bool ignore_end;  // forbid end tokens
+  bool ignore_end;  // go on after end tokens, which are forbidden then
   ink_dtype cache;  // F32 or F16
   // Called with text as it becomes final: whole UTF-8 characters (bytes that are none come as
   // U+FFFD), never a part of what may yet be a stop string. False cancels. May be NULL.

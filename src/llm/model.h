@@ -3,26 +3,38 @@
 #ifndef INK_LLM_MODEL_H
 #define INK_LLM_MODEL_H
 
+#include "base/hash.h"
 #include "base/pool.h"
 #include "base/status.h"
 #include "models/decoder.h"
-#include "tokenizer/tokenizer.h"
-#include "weights/weights.h"
 
-// Its name and SHA-256 are those of the weights (ink_weights_name, ink_weights_sha256).
+struct ink_weights;
+struct ink_tokenizer;
+
+enum { INK_MAX_END_TOKENS = 16 };
+
 typedef struct ink_model {
-  ink_weights *weights;
-  ink_tokenizer *tokenizer;
+  char *name;  // last part of the path or reference
+  char *path;  // the folder or file it was opened from
+  struct ink_weights *weights;
+  struct ink_tokenizer *tokenizer;
   ink_decoder *decoder;
-  int32_t *absent;  // ids of the decoder that no token has, ascending: padding, never drawn
-  size_t n_absent;
+  int32_t end_tokens[INK_MAX_END_TOKENS];  // any of them ends a text
+  size_t n_end_token;
+  char *chat_template;  // Jinja source, or NULL
 } ink_model;
 
-// Open a model by path (a Hugging Face folder or a GGUF file) or by name (ink_model_resolve).
-// Release with ink_model_free. Failures name the file; CONFLICT when the tokenizer has tokens the
-// decoder does not know.
-ink_status ink_model_open(const char *reference, ink_model **model, ink_error *error);
+// Open a Hugging Face folder or a GGUF file. Release with ink_model_free. NOT_FOUND, FORMAT,
+// CONFLICT or UNSUPPORTED name the file; vocabularies of tokenizer and decoder that do not fit are
+// CONFLICT.
+ink_status ink_model_open(const char *path, ink_model **model, ink_error *error);
 void ink_model_free(ink_model *model);
+
+bool ink_model_is_end(const ink_model *model, int32_t token);
+
+// SHA-256 of the weights: of the file when there is one, of the lines "<sha256>  <file>\n" (what
+// sha256sum prints) when they are sharded. Reads them all; nothing is cached.
+ink_status ink_model_sha256(const ink_model *model, char hex[INK_SHA256_HEX], ink_error *error);
 
 // How likely a sequence is. Zero-initialise; free with ink_score_free.
 typedef struct ink_score {

@@ -31,9 +31,10 @@ typedef struct ink_line_index ink_line_index;
 
 ink_status ink_poetry_line_index(const char *path, ink_line_index **index, ink_error *error);
 void ink_line_index_free(ink_line_index *index);
-// Count the lines of at least 7 characters in a poem (UTF-8, simplified), and those of them that a
-// training poem has too. Punctuation and line breaks separate lines.
-void ink_line_index_count(const ink_line_index *index, const char *poem, int64_t *lines,
-                          int64_t *copied);
+// Count the lines of a poem (UTF-8, simplified), and those of them that a training poem has too.
+// A line is a clause of 7 or more characters, or two neighbouring shorter clauses that together
+// have as many: in 5-character verse every two lines that follow one another.
+ink_status ink_line_index_count(const ink_line_index *index, const char *poem, int64_t *lines,
+                                int64_t *copied, ink_error *error);
 
 #endif

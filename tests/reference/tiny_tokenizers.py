@@ -62,9 +62,12 @@ def added(ident, content, special=True, **flags):
     return d
 
 
-def _learn(pre_tokenizers_, texts, n_vocab):
-    blank = json.loads(Tokenizer(models.BPE()).to_str())
-    blank["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": pre_tokenizers_}
+def _train(pre_tokenizer, n_vocab):
+    """Trains byte-level BPE; returns (vocab, merges) with the 256 bytes first, as GPT-2 has them."""
+    tok = Tokenizer(models.BPE())
+    doc = {"type": "Sequence", "pretokenizers": pre_tokenizer}
+    blank = json.loads(tok.to_str())
+    blank["pre_tokenizer"] = doc
     tok = Tokenizer.from_str(json.dumps(blank))
     trainer = trainers.BpeTrainer(
         vocab_size=n_vocab,
@@ -72,30 +75,10 @@ def _learn(pre_tokenizers_, texts, n_vocab):
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         min_frequency=2,
     )
-    tok.train_from_iterator(texts, trainer)
+    tok.train_from_iterator([CORPUS], trainer)
     model = json.loads(tok.to_str())["model"]
-    return model["vocab"], [tuple(m) for m in model["merges"]]
-
-
-def _train(pre_tokenizer, n_vocab, orphans, crossing):
-    """Trains byte-level BPE; returns (vocab, merges) with the 256 bytes first, as GPT-2 has them.
-
-    `orphans` = n drops each n-th merge: its product stays in the vocabulary, out of reach of merging.
-    Published vocabularies hold such words; `ignore_merges` decides whether they are ever used.
-    `crossing` = (texts, n): n more merges, learnt from texts that were never split. They cross the
-    bounds the pattern draws, so a pattern that fails to draw one shows in the ids.
-    """
-    vocab, merges = _learn(pre_tokenizer, [CORPUS], n_vocab)
-    if orphans:
-        merges = [m for i, m in enumerate(merges) if i % orphans != orphans - 1]
-    texts, n = crossing
-    if n:
-        whole = [byte_level(use_regex=False)]
-        for a, b in _learn(whole, texts, 256 + n)[1]:
-            if (a, b) not in merges and a in vocab and b in vocab:
-                merges.append((a, b))
-                vocab.setdefault(a + b, len(vocab))
-    return vocab, merges
+    merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
+    return model["vocab"], merges
 
 
 def _bpe(vocab, merges, merges_as_strings, **kw):
@@ -129,23 +112,26 @@ def _document(added_tokens, normalizer, pre_tokenizer, post_processor, decoder, 
     }
 
 
-def _with_ids(vocab, specs):
-    """Added tokens, numbered after the vocabulary but for those that stand in it already."""
-    out, free = [], len(vocab)
-    for content, flags in specs:
-        out.append(added(vocab.get(content, free), content, **flags))
-        free += content not in vocab
-    return out
+def _with_ids(first, specs):
+    return [added(first + i, content, **flags) for i, (content, flags) in enumerate(specs)]
 
 
-def gpt2(n_vocab, extra=(), orphans=0, crossing=((), 0)):
+def _orphan(merges, every):
+    """Drops each `every`-th merge: its product stays in the vocabulary, out of reach of merging.
+
+    Published vocabularies hold such words; `ignore_merges` decides whether they are ever used.
+    """
+    return [m for i, m in enumerate(merges) if i % every != every - 1]
+
+
+def gpt2(n_vocab, extra=(), orphans=0):
     pre = byte_level()
-    vocab, merges = _train([pre], n_vocab, orphans, crossing)
-    end = "<|endoftext|>"
-    tokens = _with_ids(vocab, [(end, {"normalized": True}), *extra])
-    vocab[end] = len(vocab)  # this one alone stands in the vocabulary too
+    vocab, merges = _train([pre], n_vocab)
+    if orphans:
+        merges = _orphan(merges, orphans)
+    specs = [("<|endoftext|>", {"normalized": True}), *extra]
     return _document(
-        tokens,
+        _with_ids(len(vocab), specs),
         None,
         pre,
         byte_level(trim_offsets=False),
@@ -159,9 +145,11 @@ def gpt2(n_vocab, extra=(), orphans=0, crossing=((), 0)):
     )
 
 
-def llama3(n_vocab, extra=(), orphans=0, crossing=((), 0)):
+def llama3(n_vocab, extra=(), orphans=0):
     pre = [split(LLAMA3_PATTERN), byte_level(use_regex=False)]
-    vocab, merges = _train(pre, n_vocab, orphans, crossing)
+    vocab, merges = _train(pre, n_vocab)
+    if orphans:
+        merges = _orphan(merges, orphans)
     specs = [
         (t, {})
         for t in (
@@ -173,7 +161,7 @@ def llama3(n_vocab, extra=(), orphans=0, crossing=((), 0)):
         )
     ]
     specs += extra
-    tokens = _with_ids(vocab, specs)
+    tokens = _with_ids(len(vocab), specs)
     bos = tokens[0]
     one = {"SpecialToken": {"id": bos["content"], "type_id": 0}}
     a = {"Sequence": {"id": "A", "type_id": 0}}
@@ -204,14 +192,15 @@ def llama3(n_vocab, extra=(), orphans=0, crossing=((), 0)):
     )
 
 
-def qwen(n_vocab, extra=(), orphans=0, crossing=((), 0),
-         merges_as_strings=True):
+def qwen(n_vocab, extra=(), orphans=0, merges_as_strings=True):
     plain = byte_level(trim_offsets=False, use_regex=False)
     pre = [split(QWEN2_PATTERN), plain]
-    vocab, merges = _train(pre, n_vocab, orphans, crossing)
+    vocab, merges = _train(pre, n_vocab)
+    if orphans:
+        merges = _orphan(merges, orphans)
     specs = [(t, {}) for t in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")] + list(extra)
     return _document(
-        _with_ids(vocab, specs),
+        _with_ids(len(vocab), specs),
         {"type": "NFC"},
         {"type": "Sequence", "pretokenizers": pre},
         plain,
@@ -229,7 +218,7 @@ def characters(chars, extra=()):
         vocab.setdefault(c, len(vocab))
     specs = [added(i, t) for i, t in enumerate(("<unk>", "<s>", "</s>"))]
     return _document(
-        specs + _with_ids(vocab, extra),
+        specs + _with_ids(len(vocab), extra),
         {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
         None,
         {
@@ -260,10 +249,7 @@ def characters(chars, extra=()):
 
 
 def load(document):
-    tokenizer = Tokenizer.from_str(json.dumps(document))
-    for t in document["added_tokens"]:
-        assert tokenizer.token_to_id(t["content"]) == t["id"], t["content"]
-    return tokenizer
+    return Tokenizer.from_str(json.dumps(document))
 
 
 def size(document):
@@ -282,25 +268,12 @@ def merge_lines(document):
 
 
 def write_vocab_and_merges(folder, document):
-    """The older set of files: vocab.json, merges.txt and, for what was added, two more."""
-    vocab = document["model"]["vocab"]
-    dump(folder / "vocab.json", vocab)
+    """The older pair of files: vocab.json and merges.txt."""
+    vocab = dict(document["model"]["vocab"])
+    text = json.dumps(vocab, ensure_ascii=False)
+    (folder / "vocab.json").write_text(text + "\n", encoding="utf-8")
     lines = ["#version: 0.2", *merge_lines(document)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    dump(folder / "added_tokens.json",
-         {t["content"]: t["id"] for t in document["added_tokens"] if t["content"] not in vocab})
-    decoder = {str(t["id"]): {k: v for k, v in t.items() if k != "id"}
-               for t in document["added_tokens"]}
-    end = "<|endoftext|>"
-    dump(folder / "tokenizer_config.json",
-         {"add_prefix_space": False, "added_tokens_decoder": decoder, "bos_token": end,
-          "eos_token": end, "model_max_length": 1024, "tokenizer_class": "GPT2Tokenizer",
-          "unk_token": end}, indent=2)
-
-
-def dump(path, value, indent=None):
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def add_to_gguf(writer, document, pre, n_vocab=None, bos=None, eos=None, add_bos=None,
