@@ -1,81 +1,11 @@
-// Encoding and decoding of the block types (layouts: ggml, GGUF specification). Scales of the
-// 256-element types are fitted by least squares over candidate steps, in the manner of Lloyd 1982.
+// Encoding of the block types (layouts: ggml, GGUF specification). Scales of the 256-element types
+// are fitted by least squares over candidate steps, in the manner of Lloyd 1982.
 #include "tensor/blocks.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "tensor/half.h"
-
-// ---- decoding ---------------------------------------------------------------------------------
-
-static void decode_q8_0(const ink_block_q8_0 *block, float *to) {
-  float scale = ink_f32_from_f16(block->scale);
-  for (int i = 0; i < INK_BLOCK; i++) to[i] = scale * (float)block->q[i];
-}
-
-static void decode_q4_0(const ink_block_q4_0 *block, float *to) {
-  float scale = ink_f32_from_f16(block->scale);
-  for (int i = 0; i < INK_BLOCK / 2; i++) {
-    to[i] = scale * (float)((block->q[i] & 15) - 8);
-    to[i + INK_BLOCK / 2] = scale * (float)((block->q[i] >> 4) - 8);
-  }
-}
-
-static void decode_q4_k(const ink_block_q4_k *block, float *to) {
-  float scale = ink_f32_from_f16(block->scale), minimum = ink_f32_from_f16(block->minimum);
-  uint8_t s[8], m[8];
-  ink_q4_k_steps(block->steps, s, m);
-  for (int j = 0; j < 8; j++) {
-    float step = scale * (float)s[j], base = minimum * (float)m[j];
-    const uint8_t *q = block->q + j / 2 * 32;
-    for (int i = 0; i < 32; i++) to[32 * j + i] = step * (float)(q[i] >> (j % 2 * 4) & 15) - base;
-  }
-}
-
-static int q6_k_level(const ink_block_q6_k *block, int i) {
-  int half = i / 128, k = i % 128 / 32, l = i % 32;
-  int low = block->low[64 * half + 32 * (k % 2) + l] >> (k / 2 * 4) & 15;
-  int high = block->high[32 * half + l] >> (2 * k) & 3;
-  return (low | high << 4) - 32;
-}
-
-static void decode_q6_k(const ink_block_q6_k *block, float *to) {
-  float scale = ink_f32_from_f16(block->scale);
-  for (int j = 0; j < 16; j++) {
-    float step = scale * (float)block->s[j];
-    for (int i = 16 * j; i < 16 * j + 16; i++) to[i] = step * (float)q6_k_level(block, i);
-  }
-}
-
-void ink_dequantise(ink_dtype dtype, const void *blocks, float *to, int64_t n) {
-  switch (dtype) {
-    case INK_Q8_0: {
-      const ink_block_q8_0 *b = blocks;
-      for (int64_t i = 0; i < n / INK_BLOCK; i++) decode_q8_0(b + i, to + i * INK_BLOCK);
-      return;
-    }
-    case INK_Q4_0: {
-      const ink_block_q4_0 *b = blocks;
-      for (int64_t i = 0; i < n / INK_BLOCK; i++) decode_q4_0(b + i, to + i * INK_BLOCK);
-      return;
-    }
-    case INK_Q4_K: {
-      const ink_block_q4_k *b = blocks;
-      for (int64_t i = 0; i < n / INK_SUPER_BLOCK; i++)
-        decode_q4_k(b + i, to + i * INK_SUPER_BLOCK);
-      return;
-    }
-    case INK_Q6_K: {
-      const ink_block_q6_k *b = blocks;
-      for (int64_t i = 0; i < n / INK_SUPER_BLOCK; i++)
-        decode_q6_k(b + i, to + i * INK_SUPER_BLOCK);
-      return;
-    }
-    default:
-      return;
-  }
-}
 
 // ---- encoding: the plain types ----------------------------------------------------------------
 

@@ -57,8 +57,6 @@ static inline void ink_q4_k_steps(const uint8_t packed[12], uint8_t s[8], uint8_
   }
 }
 
-// Decode n elements, a multiple of the block.
-void ink_dequantise(ink_dtype dtype, const void *blocks, float *to, int64_t n);
 // Encode n elements, a multiple of the block. Q8_0 and Q4_0 give the bytes of ggml's reference
 // quantiser; Q4_K and Q6_K choose scales of least squared error. What is not finite is encoded as
 // some finite value.

@@ -1,124 +1,135 @@
-// Products: operands are brought to F32, the result is cut into tiles that do not depend on the
-// number of threads, and each tile is one product on one thread.
+// Products: the result is cut into tiles, each the work of one thread, which packs its operands
+// block by block of k and runs the register tile over them (Goto and van de Geijn, "Anatomy of
+// High-Performance Matrix Multiplication", 2008).
 #include "tensor/gemm.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/checked.h"
+#include "tensor/cpu/gemm.h"
 #include "tensor/isa.h"
 
-#if defined(INK_ONEDNN)
-#include <dnnl.h>
-// libdnnl is built on OpenMP; its threads must stay out of ours.
-void omp_set_num_threads(int n);
-#endif
-
-enum { TILE_ROWS = 256, TILE_COLUMNS = 256 };
+enum {
+  // A tile's panels of a stay in the second-level cache while its columns pass.
+  MOST_ROW_PANELS = 18,
+  MOST_COLUMN_PANELS = 32,
+  // Below this many multiplications a second thread costs more than it does.
+  SMALL_WORK = 1 << 17
+};
 
 typedef struct product {
+  const ink_gemm_kernels *kernels;
   int64_t m, n, k;
-  const float *a, *b;
-  int64_t a_row, a_column, b_row, b_column;
+  ink_matrix a, b;
   const float *bias;
   float *result;
   int64_t result_stride;
   bool accumulate;
-  bool onednn;
+  int64_t tile_rows, tile_columns;  // elements of the result
+  int64_t tiles_across;
+  char *scratch;  // per thread: panels of a, one of b, and room for packing
+  size_t scratch_bytes;
 } product;
 
-// One tile, rows [i0, i1) and columns [j0, j1): sums in the order of k.
-static void plain_tile(const product *p, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
-  for (int64_t i = i0; i < i1; i++) {
-    for (int64_t j = j0; j < j1; j++) {
-      float sum = 0.0f;
-      for (int64_t k = 0; k < p->k; k++) {
-        sum += p->a[i * p->a_row + k * p->a_column] * p->b[k * p->b_row + j * p->b_column];
+static int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static int64_t divided_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+const ink_gemm_kernels *ink_gemm_kernels_for(ink_dtype element) {
+#if defined(__x86_64__)
+  const ink_cpu *cpu = ink_cpu_about();
+  if (cpu->bf16 && element == INK_BF16) return &ink_gemm_avx512_bf16;
+  if (cpu->isa == INK_ISA_AVX512) return &ink_gemm_avx512;
+  if (cpu->isa == INK_ISA_AVX2) return &ink_gemm_avx2;
+#else
+  (void)element;
+#endif
+  return &ink_gemm_portable;
+}
+
+// Element (row, column); of a block type, column is the first of a block.
+static const char *element_at(const ink_matrix *m, int64_t row, int64_t column) {
+  const ink_dtype_info *type = ink_dtype_about(m->dtype);
+  int64_t index = row * m->row_stride + column * m->column_stride;
+  return (const char *)m->data + index / type->block_elements * (int64_t)type->block_bytes;
+}
+
+static int64_t bytes_of(const ink_matrix *m, int64_t stride) {
+  const ink_dtype_info *type = ink_dtype_about(m->dtype);
+  return stride / type->block_elements * (int64_t)type->block_bytes;
+}
+
+static ink_gemm_lines a_lines(const product *p, int64_t row, int64_t k) {
+  bool along = p->a.column_stride == 1;
+  return (ink_gemm_lines){p->a.dtype, element_at(&p->a, row, k),
+                          bytes_of(&p->a, along ? p->a.row_stride : p->a.column_stride), along};
+}
+
+static ink_gemm_lines b_lines(const product *p, int64_t k, int64_t column) {
+  bool along = p->b.row_stride == 1;
+  return (ink_gemm_lines){p->b.dtype, element_at(&p->b, k, column),
+                          bytes_of(&p->b, along ? p->b.column_stride : p->b.row_stride), along};
+}
+
+static void run_tile(void *context, size_t index, int thread) {
+  const product *p = context;
+  const ink_gemm_kernels *kernels = p->kernels;
+  int64_t i0 = (int64_t)index / p->tiles_across * p->tile_rows;
+  int64_t j0 = (int64_t)index % p->tiles_across * p->tile_columns;
+  int64_t i1 = smaller(i0 + p->tile_rows, p->m), j1 = smaller(j0 + p->tile_columns, p->n);
+  char *a = p->scratch + (size_t)thread * p->scratch_bytes;
+  char *b = a + kernels->a_bytes * divided_up(p->tile_rows, kernels->rows);
+  float *scratch = (float *)(void *)(b + kernels->b_bytes);
+  int64_t block = INK_GEMM_STEPS * kernels->elements;
+  // A product without terms is its bias, or zero: one empty block.
+  for (int64_t k = 0; k == 0 || k < p->k; k += block) {
+    int64_t depth = smaller(block, p->k - k);
+    bool add = p->accumulate || k > 0, last = k + block >= p->k;
+    bool a_along_k = p->a.column_stride == 1;
+    for (int64_t i = i0; i < i1; i += kernels->rows) {
+      ink_gemm_lines lines = a_lines(p, i, k);
+      kernels->pack_a(&lines, smaller(kernels->rows, i1 - i), depth,
+                      a + (i - i0) / kernels->rows * kernels->a_bytes, scratch);
+    }
+    for (int64_t j = j0; j < j1; j += kernels->columns) {
+      int64_t columns = smaller(kernels->columns, j1 - j);
+      ink_gemm_lines lines = b_lines(p, k, j);
+      kernels->pack_b(&lines, columns, depth, b, scratch);
+      for (int64_t i = i0; i < i1; i += kernels->rows) {
+        kernels->multiply(smaller(kernels->rows, i1 - i), columns, depth,
+                          a + (i - i0) / kernels->rows * kernels->a_bytes, a_along_k, b,
+                          p->result + i * p->result_stride + j, p->result_stride, add,
+                          last && p->bias ? p->bias + j : NULL);
       }
-      float *to = p->result + i * p->result_stride + j;
-      *to = p->accumulate ? *to + sum : sum;
     }
   }
 }
 
-#if defined(INK_ONEDNN)
-static int64_t at_least(int64_t stride, int64_t length) {
-  return stride > length ? stride : length;
-}
-
-static void onednn_tile(const product *p, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
-  omp_set_num_threads(1);
-  bool a_rows = p->a_column == 1, b_rows = p->b_column == 1;
-  int64_t m = i1 - i0, n = j1 - j0;
-  // A single line may come with any stride; BLAS wants one that covers it.
-  int64_t lda = a_rows ? at_least(p->a_row, p->k) : at_least(p->a_column, m);
-  int64_t ldb = b_rows ? at_least(p->b_row, n) : at_least(p->b_column, p->k);
-  dnnl_status_t status =
-      dnnl_sgemm(a_rows ? 'N' : 'T', b_rows ? 'N' : 'T', m, n, p->k, 1.0f, p->a + i0 * p->a_row,
-                 lda, p->b + j0 * p->b_column, ldb, p->accumulate ? 1.0f : 0.0f,
-                 p->result + i0 * p->result_stride + j0, p->result_stride);
-  if (status != dnnl_success) plain_tile(p, i0, i1, j0, j1);
-}
-#endif
-
-static void run_tile(void *context, size_t index, int thread) {
-  (void)thread;
-  const product *p = context;
-  int64_t across = (p->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
-  int64_t i0 = (int64_t)index / across * TILE_ROWS, j0 = (int64_t)index % across * TILE_COLUMNS;
-  int64_t i1 = i0 + TILE_ROWS < p->m ? i0 + TILE_ROWS : p->m;
-  int64_t j1 = j0 + TILE_COLUMNS < p->n ? j0 + TILE_COLUMNS : p->n;
-#if defined(INK_ONEDNN)
-  if (p->onednn) {
-    onednn_tile(p, i0, i1, j0, j1);
-  } else {
-    plain_tile(p, i0, i1, j0, j1);
+// Cut the result so that every thread finds work and packing pays. Tiles never change a byte.
+static void cut(product *p, int threads) {
+  int64_t down = divided_up(p->m, p->kernels->rows);
+  int64_t across = divided_up(p->n, p->kernels->columns);
+  int64_t wanted = p->m * p->n * p->k < SMALL_WORK ? 1 : 2 * threads;
+  int64_t tiles_down = divided_up(down, MOST_ROW_PANELS);
+  int64_t tiles_across = divided_up(across, MOST_COLUMN_PANELS);
+  while (tiles_down * tiles_across < wanted && (tiles_down < down || tiles_across < across)) {
+    // Halve the longer side: a square repeats the least packing.
+    bool by_rows = tiles_across >= across ||
+                   (tiles_down < down && down * p->kernels->rows * tiles_across >=
+                                             across * p->kernels->columns * tiles_down);
+    if (by_rows) {
+      tiles_down = smaller(2 * tiles_down, down);
+    } else {
+      tiles_across = smaller(2 * tiles_across, across);
+    }
   }
-#else
-  plain_tile(p, i0, i1, j0, j1);
-#endif
-  if (!p->bias) return;
-  for (int64_t i = i0; i < i1; i++) {
-    for (int64_t j = j0; j < j1; j++) p->result[i * p->result_stride + j] += p->bias[j];
-  }
-}
-
-// The operand as F32: itself, or a copy in *scratch (the caller frees it) whose lines of stride 1
-// lie packed.
-static ink_status as_f32(const ink_matrix *m, const float **data, int64_t *row, int64_t *column,
-                         float **scratch, ink_error *error) {
-  *row = m->row_stride;
-  *column = m->column_stride;
-  *data = m->data;
-  if (m->dtype == INK_F32) return INK_OK;
-  bool by_rows = m->column_stride == 1;
-  int64_t lines = by_rows ? m->rows : m->columns, length = by_rows ? m->columns : m->rows;
-  int64_t stride = by_rows ? m->row_stride : m->column_stride;
-  size_t bytes;
-  if (!ink_mul_size((size_t)lines, (size_t)length * sizeof(float), &bytes) ||
-      !(*scratch = malloc(bytes ? bytes : 1))) {
-    return ink_fail(error, INK_ERR_MEMORY, "a product needs %lld x %lld floats of scratch",
-                    (long long)lines, (long long)length);
-  }
-  const ink_dtype_info *type = ink_dtype_about(m->dtype);
-  for (int64_t i = 0; i < lines; i++) {
-    const char *line =
-        (const char *)m->data + i * stride / type->block_elements * (int64_t)type->block_bytes;
-    ink_to_f32(m->dtype, line, *scratch + i * length, length);
-  }
-  *data = *scratch;
-  *row = by_rows ? length : 1;
-  *column = by_rows ? 1 : length;
-  return INK_OK;
-}
-
-// Strides of a matrix with one row or column may be anything; make them those of a packed one.
-static ink_matrix normalised(ink_matrix m) {
-  if (m.column_stride == 1 && m.rows <= 1) m.row_stride = m.columns > 1 ? m.columns : 1;
-  if (m.row_stride == 1 && m.column_stride != 1 && m.columns <= 1) {
-    m.column_stride = m.rows > 1 ? m.rows : 1;
-  }
-  return m;
+  p->tile_rows = divided_up(down, tiles_down) * p->kernels->rows;
+  p->tile_columns = divided_up(across, tiles_across) * p->kernels->columns;
+  p->tiles_across = divided_up(p->n, p->tile_columns);
 }
 
 static ink_status check(const ink_matrix *a, const ink_matrix *b, int64_t result_stride,
@@ -141,8 +152,7 @@ static ink_status check(const ink_matrix *a, const ink_matrix *b, int64_t result
   if (ink_dtype_is_block(b->dtype)) {
     int64_t block = ink_dtype_about(b->dtype)->block_elements;
     if (b->row_stride != 1 || b->rows % block != 0 || b->column_stride % block != 0) {
-      return ink_fail(error, INK_ERR_INTERNAL,
-                      "product with a block type that is not seen by rows");
+      return ink_fail(error, INK_ERR_INTERNAL, "product with a block type not seen by its rows");
     }
   }
   return INK_OK;
@@ -151,30 +161,31 @@ static ink_status check(const ink_matrix *a, const ink_matrix *b, int64_t result
 ink_status ink_gemm(ink_pool *pool, ink_precision precision, ink_matrix a, ink_matrix b,
                     const float *bias, float *result, int64_t result_stride, bool accumulate,
                     ink_error *error) {
-  (void)precision;
   INK_TRY(check(&a, &b, result_stride, error));
   if (a.rows == 0 || b.columns == 0) return INK_OK;
-  a = normalised(a);
-  b = normalised(b);
-  product p = {.m = a.rows,
+  // Products of BF16 operands are exact in F32, so the faster instruction loses nothing.
+  bool pairs = precision == INK_PRECISION_BF16 || (a.dtype == INK_BF16 && b.dtype == INK_BF16);
+  product p = {.kernels = ink_gemm_kernels_for(pairs ? INK_BF16 : INK_F32),
+               .m = a.rows,
                .n = b.columns,
                .k = a.columns,
+               .a = a,
+               .b = b,
                .bias = bias,
                .result = result,
                .result_stride = result_stride,
                .accumulate = accumulate};
-#if defined(INK_ONEDNN)
-  p.onednn = ink_cpu_about()->isa != INK_ISA_PORTABLE && p.k > 0;
-#endif
-  float *scratch_a = NULL, *scratch_b = NULL;
-  ink_status status = as_f32(&a, &p.a, &p.a_row, &p.a_column, &scratch_a, error);
-  if (status == INK_OK) status = as_f32(&b, &p.b, &p.b_row, &p.b_column, &scratch_b, error);
-  if (status == INK_OK) {
-    size_t down = (size_t)((p.m + TILE_ROWS - 1) / TILE_ROWS);
-    size_t across = (size_t)((p.n + TILE_COLUMNS - 1) / TILE_COLUMNS);
-    ink_pool_run(pool, down * across, run_tile, &p);
+  int threads = ink_pool_threads(pool);
+  cut(&p, threads);
+  size_t tiles = (size_t)(divided_up(p.m, p.tile_rows) * p.tiles_across);
+  p.scratch_bytes = (size_t)(p.kernels->a_bytes * (p.tile_rows / p.kernels->rows) +
+                             p.kernels->b_bytes + INK_GEMM_SCRATCH);
+  size_t bytes;
+  if (!ink_mul_size(p.scratch_bytes, (size_t)threads, &bytes) ||
+      !(p.scratch = aligned_alloc(64, bytes))) {
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for the panels of a product");
   }
-  free(scratch_a);
-  free(scratch_b);
-  return status;
+  ink_pool_run(pool, tiles, run_tile, &p);
+  free(p.scratch);
+  return INK_OK;
 }

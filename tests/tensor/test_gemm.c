@@ -200,6 +200,44 @@ static void threads_do_not_change_a_byte(void **state) {
   }
 }
 
+static void rows_do_not_depend_on_other_rows(void **state) {
+  (void)state;
+  static const int shapes[][2] = {{61, 96}, {256, 256}, {688, 256}, {300, 768}, {1025, 512}};
+  static const int counts[] = {1, 2, 3, 4, 5, 7, 8, 12, 13, 16, 31, 48, 64, 100, 512};
+  ink_pool *pool = ink_pool_new(2);
+  for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+    for (ink_dtype type = INK_F32; type < INK_DTYPE_COUNT; type++) {
+      int64_t n = shapes[s][0], k = shapes[s][1], most = 512;
+      if (type == INK_I32 || k % ink_dtype_about(type)->block_elements != 0) continue;
+      for (int precision = 0; precision < 2; precision++) {
+        operand a = operand_new(INK_F32, most, k, true, 0, 8);
+        operand b = operand_new(type, k, n, false, 0, 9);
+        float *all = malloc((size_t)(most * n) * sizeof *all);
+        float *some = malloc((size_t)(most * n) * sizeof *some);
+        ink_error error = {0};
+        assert_ok(ink_gemm(pool, (ink_precision)precision, a.m, b.m, NULL, all, n, false, &error));
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+          ink_matrix part = a.m;
+          int64_t start = most - counts[c];
+          part.rows = counts[c];
+          part.data = (const float *)a.m.data + start * k;
+          assert_ok(
+              ink_gemm(pool, (ink_precision)precision, part, b.m, NULL, some, n, false, &error));
+          if (memcmp(some, all + start * n, (size_t)(counts[c] * n) * sizeof *some) != 0) {
+            fail_msg("%s n %d k %d precision %d: %d rows alone differ", ink_dtype_about(type)->name,
+                     (int)n, (int)k, precision, counts[c]);
+          }
+        }
+        free(all);
+        free(some);
+        free(a.memory);
+        free(b.memory);
+      }
+    }
+  }
+  ink_pool_free(pool);
+}
+
 static void operands_that_do_not_fit_are_errors(void **state) {
   (void)state;
   float memory[64] = {0}, result[64];
@@ -240,6 +278,7 @@ int main(void) {
       cmocka_unit_test(every_operand_type_matches_double),
       cmocka_unit_test(bf16_precision_stays_within_its_rounding),
       cmocka_unit_test(threads_do_not_change_a_byte),
+      cmocka_unit_test(rows_do_not_depend_on_other_rows),
       cmocka_unit_test(operands_that_do_not_fit_are_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,164 @@
+// One register of floats, as wide as the instruction set of the translation unit that includes
+// this, and the few things C's vector extensions do not say. Included by cpu/body.h alone.
+#ifndef INK_TENSOR_CPU_VECTOR_H
+#define INK_TENSOR_CPU_VECTOR_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+enum { LANES = 16, REGISTERS = 32 };
+typedef float vec __attribute__((vector_size(64)));
+typedef int32_t ivec __attribute__((vector_size(64)));
+#elif defined(__AVX2__)
+enum { LANES = 8, REGISTERS = 16 };
+typedef float vec __attribute__((vector_size(32)));
+typedef int32_t ivec __attribute__((vector_size(32)));
+#else
+enum { LANES = 4, REGISTERS = 16 };
+typedef float vec __attribute__((vector_size(16)));
+typedef int32_t ivec __attribute__((vector_size(16)));
+#endif
+typedef vec unaligned_vec __attribute__((aligned(4), may_alias));
+
+static inline vec splat(float x) {
+  return x - (vec){0};
+}
+
+static inline vec load(const float *p) {
+  return *(const unaligned_vec *)p;
+}
+
+static inline void store(float *p, vec x) {
+  *(unaligned_vec *)p = x;
+}
+
+// max_of and min_of give their second operand when one is NaN.
+#if defined(__AVX512F__)
+
+static inline __mmask16 lanes_below(int64_t n) {
+  return n >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
+}
+// The first n lanes (all of them from LANES on), zero in the others.
+static inline vec get(const float *p, int64_t n) {
+  return (vec)_mm512_maskz_loadu_ps(lanes_below(n), p);
+}
+static inline void put(float *p, int64_t n, vec x) {
+  _mm512_mask_storeu_ps(p, lanes_below(n), (__m512)x);
+}
+static inline vec max_of(vec a, vec b) {
+  return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+}
+static inline vec min_of(vec a, vec b) {
+  return (vec)_mm512_min_ps((__m512)a, (__m512)b);
+}
+
+#else
+
+static inline vec get(const float *p, int64_t n) {
+  if (__builtin_expect(n >= LANES, 1)) return load(p);
+  vec x = {0};
+  for (int64_t i = 0; i < n; i++) x[i] = p[i];
+  return x;
+}
+static inline void put(float *p, int64_t n, vec x) {
+  if (__builtin_expect(n >= LANES, 1)) {
+    store(p, x);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) p[i] = x[i];
+}
+#if defined(__AVX2__)
+static inline vec max_of(vec a, vec b) {
+  return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+}
+static inline vec min_of(vec a, vec b) {
+  return (vec)_mm256_min_ps((__m256)a, (__m256)b);
+}
+#else
+static inline vec max_of(vec a, vec b) {
+  ivec greater = a > b;
+  return (vec)(((ivec)a & greater) | ((ivec)b & ~greater));
+}
+static inline vec min_of(vec a, vec b) {
+  ivec less = a < b;
+  return (vec)(((ivec)a & less) | ((ivec)b & ~less));
+}
+#endif
+
+#endif
+
+// a where the mask is set, b elsewhere.
+static inline vec choose(ivec mask, vec a, vec b) {
+  return (vec)(((ivec)a & mask) | ((ivec)b & ~mask));
+}
+
+// Sum of the lanes: halves onto halves.
+static inline float sum_of(vec x) {
+  float lane[LANES];
+  memcpy(lane, &x, sizeof x);
+  for (int half = LANES / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+  }
+  return lane[0];
+}
+
+static inline float greatest_of(vec x) {
+  float lane[LANES];
+  memcpy(lane, &x, sizeof x);
+  for (int half = LANES / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; i++) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
+  }
+  return lane[0];
+}
+
+// e^x within 2 units in the last place for x in [-87.3, 88]; 0 below (e^0 is exactly 1), held at
+// e^88 above; NaN stays. Cody and Waite's reduction by ln 2 in two parts; the polynomial is a minimax fit of
+// degree 6, relative error 3e-9, to e^r on |r| <= ln(2) / 2.
+static inline vec exp_of(vec x) {
+  const vec shift = splat(0x1.8p23f);
+  vec held = max_of(splat(-87.3f), min_of(splat(88.0f), x));
+  vec shifted = held * 1.44269504f + shift;
+  vec n = shifted - shift;
+  vec r = held - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  vec p = 0.00138145358f * r + 0.00836874557f;
+  p = p * r + 0.0416683909f;
+  p = p * r + 0.166665204f;
+  p = p * r + 0.499999934f;
+  p = p * r * r + r + 1.0f;
+  ivec power = ((ivec)shifted << 23) + 0x3f800000;
+  return (vec)((ivec)(p * (vec)power) & ~(x < splat(-87.3f)));
+}
+
+// 1 / (1 + e^-x).
+static inline vec sigmoid_of(vec x) {
+  return 1.0f / (1.0f + exp_of(-x));
+}
+
+// Hyperbolic tangent by e^2x; absolute error about 1e-7.
+static inline vec tanh_of(vec x) {
+  return 1.0f - 2.0f / (exp_of(2.0f * x) + 1.0f);
+}
+
+// The complement of the error function for x >= 0: t e^(-x^2 + P(t)) with t = 1 / (1 + x / 2), P a
+// minimax fit of degree 9, relative error 4e-8.
+static inline vec erfc_of(vec x) {
+  vec t = 1.0f / (1.0f + 0.5f * x);
+  vec p = 0.140341778f * t - 0.655878411f;
+  p = p * t + 1.09818376f;
+  p = p * t - 0.618648092f;
+  p = p * t - 0.144087602f;
+  p = p * t + 0.0348973262f;
+  p = p * t + 0.0232833101f;
+  p = p * t + 0.388978176f;
+  p = p * t + 0.998364836f;
+  p = p * t - 1.26543504f;
+  return t * exp_of(p - x * x);
+}
+
+#endif
