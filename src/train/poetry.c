@@ -159,21 +159,23 @@ static uint64_t body_hash(const uint32_t *runes, size_t n, uint32_t *scratch) {
   return ink_rune_hash(scratch, kept);
 }
 
-// The tune and the title of a 词, "长相思·山一程" in one string or apart.
+// The tune and the title of a 词: apart, or in one string "长相思·山一程". A tune of two names,
+// "酹江月・念奴娇", gives the second, the common one.
 static ink_status add_tune_and_title(builder *b, const char *tune, const char *title,
                                      ink_poem *poem, ink_error *error) {
-  const char *both = tune ? tune : title;
-  const char *dot = strstr(both, "·");
-  char *first = strndup(both, dot ? (size_t)(dot - both) : strlen(both));
+  const char *dot = tune ? NULL : strstr(title, "·");
+  const char *other_name = tune ? strstr(tune, "・") : NULL;
+  const char *name = other_name ? other_name + strlen("・") : tune ? tune : title;
+  size_t size = dot ? (size_t)(dot - name) : strlen(name);
+  char *first = strndup(name, size);
   if (!first) return ink_fail(error, INK_ERR_MEMORY, "no memory for a title");
   ink_status status = add_field(b, first, LONGEST_TUNE, &poem->tune, error);
-  // "菩萨蛮 其一" beside the tune 菩萨蛮 says nothing more.
-  const char *rest = dot                                                  ? dot + strlen("·")
-                     : title && strncmp(title, first, strlen(first)) != 0 ? title
-                                                                          : NULL;
   free(first);
   if (status != INK_OK) return status;
-  return add_field(b, rest, LONGEST_FIELD, &poem->title, error);
+  if (dot) return add_field(b, dot + strlen("·"), LONGEST_FIELD, &poem->title, error);
+  // "菩萨蛮 其一" beside the tune 菩萨蛮 says nothing more, nor does a title without a tune.
+  bool says_more = tune && title && strncmp(title, tune, strlen(tune)) != 0;
+  return says_more ? add_field(b, title, LONGEST_FIELD, &poem->title, error) : INK_OK;
 }
 
 static ink_status join_lines(builder *b, const json_t *lines, const char *where, size_t index,

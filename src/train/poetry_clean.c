@@ -262,6 +262,15 @@ static uint32_t closing(uint32_t r) {
   }
 }
 
+// ○ after a numeral is a zero, "其一○三"; elsewhere it stands for a lost character.
+static bool is_zero(const uint32_t *before, size_t n, uint32_t r) {
+  if (n == 0 || (r != U'○' && r != U'〇')) return false;
+  for (const uint32_t *digit = U"〇一二三四五六七八九十百"; *digit; digit++) {
+    if (before[n - 1] == *digit) return true;
+  }
+  return false;
+}
+
 ink_status ink_poetry_clean_field(uint32_t *runes, size_t *n, size_t most, ink_error *error) {
   size_t kept = 0;
   uint32_t wait = 0;
@@ -271,6 +280,8 @@ ink_status ink_poetry_clean_field(uint32_t *runes, size_t *n, size_t most, ink_e
       if (r == wait) wait = 0;
     } else if (closing(r)) {
       wait = closing(r);
+    } else if (is_zero(runes, kept, r)) {
+      runes[kept++] = U'〇';
     } else if (is_gap(r) || is_illegible(r)) {
       kept = 0;
       break;
@@ -280,7 +291,7 @@ ink_status ink_poetry_clean_field(uint32_t *runes, size_t *n, size_t most, ink_e
       runes[kept++] = r;
     }
   }
-  while (kept && !ink_rune_is_han(runes[kept - 1]) && runes[kept - 1] != U'》') kept--;
+  while (kept && normal_mark(runes[kept - 1])) kept--;
   if (kept > most) kept = 0;
   *n = kept;
   return simplify(runes, kept, error);
