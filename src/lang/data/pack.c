@@ -1,5 +1,5 @@
 // Build-time program: turns the tables of this folder into C arrays.
-//   pack_lang rhyme-book|simplification input.tsv output.h
+//   pack_lang rhyme-book|simplification|verse-forms input… output.h
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,21 +135,177 @@ static bool pack_simplification(FILE *in, FILE *out) {
   return good;
 }
 
+enum { MAX_FORMS = 128, MAX_PATTERNS = 512, MAX_NAMES = 8, PLACES = 10, TONES = 3 };
+
+typedef struct verse_reader {
+  FILE *out;
+  const char *kind;
+  int forms, patterns, clauses;
+  int first_pattern[MAX_FORMS + 1];
+  const char *kind_of[MAX_FORMS];
+  // Of each pattern: its heading as C, first clause, and what the clauses add up to.
+  char heading[MAX_PATTERNS][80];
+  int first_clause[MAX_PATTERNS + 1], lines[MAX_PATTERNS], sentences[MAX_PATTERNS];
+  int rhymes[MAX_PATTERNS], places[MAX_PATTERNS];
+} verse_reader;
+
+// One tone pattern: 平 仄 中; returns its length, 0 when it is none.
+static int read_tones(const char **at, uint8_t tones[PLACES]) {
+  int n = 0;
+  for (; n < PLACES; n++) {
+    if (!strncmp(*at, "平", 3)) {
+      tones[n] = 1;
+    } else if (!strncmp(*at, "仄", 3)) {
+      tones[n] = 14;
+    } else if (!strncmp(*at, "中", 3)) {
+      tones[n] = 15;
+    } else {
+      break;
+    }
+    *at += 3;
+  }
+  return n;
+}
+
+// "=中仄平平|平仄(中平平平)A。" and the like.
+static bool pack_clause(verse_reader *reader, const char *at, bool stanza) {
+  uint8_t tones[TONES][PLACES] = {{0}};
+  int n = 0, written = 0, length = 0, rhyme = -1, pattern = reader->patterns - 1;
+  bool echo = *at == '=';
+  at += echo;
+  do {
+    if (*at == '|') at++;
+    bool judged = *at == '(';
+    at += judged;
+    if (n == TONES) return false;
+    int size = read_tones(&at, tones[n]);
+    if (!size || (n && size != length)) return false;
+    length = size;
+    n++;
+    written += !judged;
+    if (judged && *at++ != ')') return false;
+  } while (*at == '|');
+  if (*at >= 'A' && *at <= 'Z') rhyme = *at++ - 'A';
+  if (rhyme >= reader->rhymes[pattern]) reader->rhymes[pattern] = rhyme + 1;
+  const char *mark = at;
+  bool sentence = !strcmp(mark, "。"), line = sentence || !strcmp(mark, "，");
+  if (!line && strcmp(mark, "、")) return false;
+  fprintf(reader->out, "  {%d, %d, %d, {", length, n, written);
+  for (int i = 0; i < n; i++) {
+    fprintf(reader->out, "{");
+    for (int k = 0; k < length; k++) fprintf(reader->out, "%d,", tones[i][k]);
+    fprintf(reader->out, "},");
+  }
+  fprintf(reader->out, "}, %d, %d, %d, u'%s'},\n", rhyme, echo, stanza, mark);
+  reader->lines[pattern] += line;
+  reader->sentences[pattern] += sentence;
+  reader->places[pattern] += length;
+  reader->clauses++;
+  return true;
+}
+
+// The words behind "form" become a list of strings.
+static void pack_names(verse_reader *reader, char *words_) {
+  fprintf(reader->out, "static const char *const names_%d[] = {", reader->forms);
+  for (char *word = strtok(words_, " "); word; word = strtok(NULL, " "))
+    fprintf(reader->out, "\"%s\", ", word);
+  fprintf(reader->out, "NULL};\n");
+}
+
+// Pass 0 prints the names of the forms, pass 1 the clauses.
+static bool pack_forms(verse_reader *reader, FILE *in, int pass) {
+  char *line = NULL, held[256] = "";
+  size_t room = 0;
+  bool good = true;
+  while (good) {
+    bool more = getline(&line, &room, in) > 0;
+    if (more) line[strcspn(line, "\n")] = 0;
+    if (more && (line[0] == '#' || !line[0])) continue;
+    bool stanza = more && !strcmp(line, "-");
+    if (pass && held[0]) good = pack_clause(reader, held, stanza);
+    held[0] = 0;
+    if (!more) break;
+    if (stanza) continue;
+    if (!strncmp(line, "form ", 5)) {
+      good = good && reader->forms < MAX_FORMS;
+      if (good && !pass) pack_names(reader, line + 5);
+      if (good) {
+        reader->kind_of[reader->forms] = reader->kind;
+        reader->first_pattern[reader->forms++] = reader->patterns;
+        reader->first_pattern[reader->forms] = reader->patterns;
+      }
+    } else if (!strncmp(line, "pattern ", 8)) {
+      char name[48];
+      float share;
+      good =
+          good && reader->patterns < MAX_PATTERNS && sscanf(line + 8, "%47s %f", name, &share) == 2;
+      if (!good) break;
+      snprintf(reader->heading[reader->patterns], sizeof reader->heading[0], "\"%s\", %.3ff", name,
+               (double)share);
+      reader->first_clause[reader->patterns++] = reader->clauses;
+      reader->first_pattern[reader->forms] = reader->patterns;
+    } else {
+      good = good && strlen(line) < sizeof held;
+      if (good) strcpy(held, line);
+    }
+  }
+  if (!good) fprintf(stderr, "pack_lang: not a form of verse: %s\n", line);
+  free(line);
+  return good;
+}
+
+static bool pack_verse(char **paths, int n, FILE *out) {
+  static verse_reader reader;
+  bool good = true;
+  for (int pass = 0; pass < 2 && good; pass++) {
+    reader = (verse_reader){.out = out};
+    if (pass) fprintf(out, "\nstatic const ink_verse_clause clause_table[] = {\n");
+    for (int i = 0; i < n && good; i++) {
+      FILE *in = fopen(paths[i], "r");
+      if (!in) return false;
+      reader.kind = strstr(paths[i], "shi.txt") ? "INK_VERSE_SHI" : "INK_VERSE_CI";
+      good = pack_forms(&reader, in, pass);
+      fclose(in);
+    }
+  }
+  reader.first_clause[reader.patterns] = reader.clauses;
+  fprintf(out, "};\n\nstatic const ink_verse_pattern pattern_table[] = {\n");
+  for (int i = 0; i < reader.patterns; i++)
+    fprintf(out, "  {%s, clause_table + %d, %d, %d, %d, %d, %d},\n", reader.heading[i],
+            reader.first_clause[i], reader.first_clause[i + 1] - reader.first_clause[i],
+            reader.lines[i], reader.sentences[i], reader.rhymes[i], reader.places[i]);
+  fprintf(out, "};\n\nstatic const ink_verse_form form_table[] = {\n");
+  for (int i = 0; i < reader.forms; i++)
+    fprintf(out, "  {names_%d, %s, pattern_table + %d, %d},\n", i, reader.kind_of[i],
+            reader.first_pattern[i], reader.first_pattern[i + 1] - reader.first_pattern[i]);
+  fprintf(out, "};\n");
+  return good && reader.forms > 0;
+}
+
+static bool pack_table(const char *path, bool (*pack)(FILE *in, FILE *out), FILE *out) {
+  FILE *in = fopen(path, "r");
+  bool good = in && pack(in, out);
+  if (in) fclose(in);
+  return good;
+}
+
 int main(int argc, char **argv) {
-  bool book = argc == 4 && !strcmp(argv[1], "rhyme-book");
-  if (!book && !(argc == 4 && !strcmp(argv[1], "simplification"))) {
-    fprintf(stderr, "usage: pack_lang rhyme-book|simplification input.tsv output.h\n");
+  const char *what = argc >= 4 ? argv[1] : "";
+  bool book = !strcmp(what, "rhyme-book"), simple = !strcmp(what, "simplification");
+  if (!book && !simple && strcmp(what, "verse-forms")) {
+    fprintf(stderr, "usage: pack_lang rhyme-book|simplification|verse-forms input... output.h\n");
     return 2;
   }
-  FILE *in = fopen(argv[2], "r");
-  FILE *out = in ? fopen(argv[3], "w") : NULL;
+  FILE *out = fopen(argv[argc - 1], "w");
   if (!out) {
-    fprintf(stderr, "pack_lang: %s: %s\n", in ? argv[3] : argv[2], strerror(errno));
+    fprintf(stderr, "pack_lang: %s: %s\n", argv[argc - 1], strerror(errno));
     return 1;
   }
-  bool good = book ? pack_rhyme_book(in, out) : pack_simplification(in, out);
+  bool good = book     ? pack_table(argv[2], pack_rhyme_book, out)
+              : simple ? pack_table(argv[2], pack_simplification, out)
+                       : pack_verse(argv + 2, argc - 3, out);
   if (!good)
-    fprintf(stderr, "pack_lang: %s: a line does not have the columns its header names\n", argv[2]);
-  fclose(in);
+    fprintf(stderr, "pack_lang: %s: not readable, or a line that its header does not describe\n",
+            argv[2]);
   return fclose(out) == 0 && good ? 0 : 1;
 }
