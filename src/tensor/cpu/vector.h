@@ -1,5 +1,6 @@
 // One register of floats, as wide as the instruction set of the translation unit that includes
-// this, and the few things C's vector extensions do not say. Included by cpu/body.h alone.
+// this, and the few things C's vector extensions do not say. Included by the bodies of the kernels
+// alone.
 #ifndef INK_TENSOR_CPU_VECTOR_H
 #define INK_TENSOR_CPU_VECTOR_H
 
@@ -117,8 +118,8 @@ static inline float greatest_of(vec x) {
 }
 
 // e^x within 2 units in the last place for x in [-87.3, 88]; 0 below (e^0 is exactly 1), held at
-// e^88 above; NaN stays. Cody and Waite's reduction by ln 2 in two parts; the polynomial is a minimax fit of
-// degree 6, relative error 3e-9, to e^r on |r| <= ln(2) / 2.
+// e^88 above; NaN stays. Cody and Waite's reduction by ln 2 in two parts; the polynomial is a
+// minimax fit of degree 6, relative error 3e-9, to e^r on |r| <= ln(2) / 2.
 static inline vec exp_of(vec x) {
   const vec shift = splat(0x1.8p23f);
   vec held = max_of(splat(-87.3f), min_of(splat(88.0f), x));

@@ -1,0 +1,220 @@
+// Every operation against its double-precision twin: results, gradients by central differences of
+// the twin, strided operands, and equal bytes for any number of threads.
+#include <math.h>
+
+#include "base/arena.h"
+#include "base/random.h"
+#include "tensor/isa.h"
+#include "tensor/tape.h"
+#include "testing.h"
+#include "twins.h"
+
+// How an operand lies in memory.
+typedef enum layout { DENSE, TURNED, CUT, LAYOUTS } layout;
+
+// One run of a subject on given numbers: the result and the gradients, in order.
+typedef struct outcome {
+  int64_t n;
+  float *y;
+  float *gradient[MOST_INPUTS];
+} outcome;
+
+static int64_t input_elements(const subject *s, int i) {
+  int64_t n = 1;
+  for (int d = 0; d < s->input[i].rank; d++) n *= s->input[i].shape[d];
+  return n;
+}
+
+// Call visit for every element of a view, in order.
+static float *element(const ink_tensor *x, int64_t index) {
+  int64_t offset = 0;
+  for (int d = x->rank - 1; d >= 0; d--) {
+    offset += index % x->shape[d] * x->stride[d];
+    index /= x->shape[d];
+  }
+  return (float *)x->data + offset;
+}
+
+// The view of a parameter that shows `values` in their order; *gradient is the same view of the
+// parameter's gradient.
+static ink_tensor *operand(ink_compute *c, const subject *s, int i, layout how, const float *values,
+                           ink_tensor *gradient) {
+  int rank = s->input[i].rank;
+  int64_t shape[INK_MAX_RANK];
+  memcpy(shape, s->input[i].shape, sizeof shape);
+  int order[INK_MAX_RANK];
+  for (int d = 0; d < rank; d++) order[d] = d;
+  int last = s->input[i].fixed_last ? rank - 1 : rank;  // dimensions that may be reordered
+  if (how == TURNED) {
+    for (int d = 0; d < last; d++) {
+      order[d] = last - 1 - d;
+      shape[last - 1 - d] = s->input[i].shape[d];
+    }
+  }
+  if (how == CUT) shape[rank - 1] += 3;
+  ink_tensor *parameter = ink_tensor_new(c->arena, INK_F32, rank, shape);
+  ink_tensor *gathered = ink_tensor_new(c->arena, INK_F32, rank, shape);
+  memset(gathered->data, 0, (size_t)ink_tensor_elements(gathered) * sizeof(float));
+  ink_error error = {0};
+  assert_ok(ink_tape_parameter(c->arena, parameter, gathered, &error));
+  ink_tensor *x = parameter, *g = gathered;
+  if (how == TURNED) {
+    x = ink_permute(c, x, order);
+    g = ink_permute(c, g, order);
+  } else if (how == CUT) {
+    x = ink_slice(c, x, rank - 1, 1, s->input[i].shape[rank - 1]);
+    g = ink_slice(c, g, rank - 1, 1, s->input[i].shape[rank - 1]);
+  }
+  assert_non_null(x);
+  for (int64_t e = 0; e < input_elements(s, i); e++) *element(x, e) = values[e];
+  *gradient = *g;
+  return x;
+}
+
+// Forward and backward with the loss sum(y * direction).
+static outcome run(ink_arena *arena, ink_pool *pool, const subject *s, layout how,
+                   float *const *values, const float *direction) {
+  ink_compute c = {.arena = arena, .pool = pool, .tape = ink_tape_new(arena)};
+  ink_tensor *in[MOST_INPUTS], gradient[MOST_INPUTS];
+  for (int i = 0; i < s->n_inputs; i++) in[i] = operand(&c, s, i, how, values[i], &gradient[i]);
+  ink_tensor *y = s->run(&c, in);
+  ink_error error = {0};
+  assert_ok(ink_compute_status(&c, &error));
+  ink_tensor towards = ink_tensor_view(INK_F32, (void *)(uintptr_t)direction, y->rank, y->shape);
+  ink_tensor *loss = ink_sum(&c, ink_mul(&c, y, &towards));
+  ink_tape_backward(&c, loss, 0.5f);
+  assert_ok(ink_compute_status(&c, &error));
+  outcome o = {.n = ink_tensor_elements(y)};
+  o.y = ink_arena_take(arena, (size_t)o.n * sizeof(float));
+  memcpy(o.y, y->data, (size_t)o.n * sizeof(float));
+  for (int i = 0; i < s->n_inputs; i++) {
+    int64_t n = input_elements(s, i);
+    o.gradient[i] = ink_arena_take(arena, (size_t)n * sizeof(float));
+    for (int64_t e = 0; e < n; e++) o.gradient[i][e] = *element(&gradient[i], e);
+  }
+  return o;
+}
+
+typedef struct numbers {
+  ink_arena *arena;
+  float *values[MOST_INPUTS];
+  double *exact[MOST_INPUTS];
+  float *direction;
+  double *y;
+} numbers;
+
+enum { MOST_RESULTS = 1 << 17 };
+
+static numbers draw(const subject *s) {
+  numbers d = {.arena = ink_arena_new(0)};
+  ink_random random = ink_random_at(2026, 11, 0);
+  for (int i = 0; i < s->n_inputs; i++) {
+    int64_t n = input_elements(s, i);
+    d.values[i] = ink_arena_take(d.arena, (size_t)n * sizeof(float));
+    d.exact[i] = ink_arena_take(d.arena, (size_t)n * sizeof(double));
+    for (int64_t e = 0; e < n; e++) {
+      d.values[i][e] = (float)ink_random_normal(&random);
+      d.exact[i][e] = (double)d.values[i][e];
+    }
+  }
+  d.direction = ink_arena_take(d.arena, MOST_RESULTS * sizeof(float));
+  for (int e = 0; e < MOST_RESULTS; e++) d.direction[e] = (float)ink_random_normal(&random);
+  d.y = ink_arena_take(d.arena, MOST_RESULTS * sizeof(double));
+  return d;
+}
+
+static double loss_of_twin(const subject *s, const numbers *d, int64_t n) {
+  s->twin(s, d->exact, d->y);
+  double sum = 0.0;
+  for (int64_t e = 0; e < n; e++) sum += d->y[e] * (double)d->direction[e];
+  return 0.5 * sum;
+}
+
+static void assert_close(const subject *s, const char *what, int64_t at, double got, double wanted,
+                         double tolerance) {
+  if (!(fabs(got - wanted) <= tolerance * (1.0 + fabs(wanted)))) {
+    fail_msg("%s: %s %lld is %.9g, not %.9g", s->name, what, (long long)at, got, wanted);
+  }
+}
+
+static void operation_equals_its_twin(void **state) {
+  const subject *s = *state;
+  numbers d = draw(s);
+  for (int how = 0; how < LAYOUTS; how++) {
+    outcome o = run(d.arena, NULL, s, (layout)how, d.values, d.direction);
+    assert_true(o.n <= MOST_RESULTS);
+    s->twin(s, d.exact, d.y);
+    double tolerance = s->tolerance > 0.0 ? s->tolerance : 2e-6;
+    for (int64_t e = 0; e < o.n; e++) {
+      assert_close(s, "result", e, (double)o.y[e], d.y[e], tolerance);
+    }
+  }
+  ink_arena_free(d.arena);
+}
+
+static void gradient_equals_finite_differences(void **state) {
+  const subject *s = *state;
+  numbers d = draw(s);
+  for (int how = 0; how < LAYOUTS; how++) {
+    outcome o = run(d.arena, NULL, s, (layout)how, d.values, d.direction);
+    ink_random random = ink_random_at(7, (uint64_t)how, 0);
+    for (int i = 0; i < s->n_inputs; i++) {
+      for (int sample = 0; sample < 10; sample++) {
+        int64_t e = (int64_t)ink_random_below(&random, (uint64_t)input_elements(s, i));
+        const double step = 1e-4;
+        double there = d.exact[i][e];
+        d.exact[i][e] = there + step;
+        double above = loss_of_twin(s, &d, o.n);
+        d.exact[i][e] = there - step;
+        double below = loss_of_twin(s, &d, o.n);
+        d.exact[i][e] = there;
+        assert_close(s, "gradient", e, (double)o.gradient[i][e], (above - below) / (2.0 * step),
+                     3e-5);
+      }
+    }
+  }
+  ink_arena_free(d.arena);
+}
+
+static void bytes_do_not_depend_on_threads(void **state) {
+  const subject *s = *state;
+  numbers d = draw(s);
+  outcome alone = run(d.arena, NULL, s, DENSE, d.values, d.direction);
+  const int teams[] = {2, 7};
+  for (int t = 0; t < 2; t++) {
+    ink_pool *pool = ink_pool_new(teams[t]);
+    outcome o = run(d.arena, pool, s, DENSE, d.values, d.direction);
+    assert_memory_equal(o.y, alone.y, (size_t)alone.n * sizeof(float));
+    for (int i = 0; i < s->n_inputs; i++) {
+      assert_memory_equal(o.gradient[i], alone.gradient[i],
+                          (size_t)input_elements(s, i) * sizeof(float));
+    }
+    ink_pool_free(pool);
+  }
+  ink_arena_free(d.arena);
+}
+
+int main(void) {
+  ink_error error = {0};
+  if (ink_cpu_check(&error) != INK_OK) {
+    printf("1..0 # SKIP %s\n", error.text);
+    return 0;
+  }
+  static char names[256][96];
+  struct CMUnitTest tests[256];
+  static const struct {
+    const char *promise;
+    CMUnitTestFunction function;
+  } promises[] = {{"equals_its_twin", operation_equals_its_twin},
+                  {"gradient_equals_finite_differences", gradient_equals_finite_differences},
+                  {"bytes_do_not_depend_on_threads", bytes_do_not_depend_on_threads}};
+  size_t n = 0;
+  for (int p = 0; p < 3; p++) {
+    for (int i = 0; i < n_subjects; i++, n++) {
+      snprintf(names[n], sizeof names[n], "%s_%s", subjects[i].name, promises[p].promise);
+      tests[n] = (struct CMUnitTest){names[n], promises[p].function, NULL, NULL,
+                                     (void *)(uintptr_t)&subjects[i]};
+    }
+  }
+  return _cmocka_run_group_tests("operations", tests, n, NULL, NULL);
+}
