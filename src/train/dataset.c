@@ -162,7 +162,7 @@ ink_dataset_plan ink_dataset_scoring_plan(void) {
                                      [INK_POEM_RHYMES] = 1}};
 }
 
-uint64_t ink_permute(uint64_t n, uint64_t key, uint64_t round, uint64_t index) {
+uint64_t ink_dataset_order(uint64_t n, uint64_t key, uint64_t round, uint64_t index) {
   unsigned half = 1;
   while (half < 32 && (UINT64_C(1) << (2 * half)) < n) half++;
   uint32_t mask = half < 32 ? (UINT32_C(1) << half) - 1 : UINT32_MAX;
@@ -366,8 +366,9 @@ ink_status ink_dataset_fill(const ink_dataset *dataset, const ink_dataset_plan *
       if (one_epoch) break;
       *cursor = (ink_dataset_cursor){cursor->epoch + 1, 0};
     }
-    uint64_t document =
-        plan->shuffle ? ink_permute(n, plan->seed, cursor->epoch, cursor->index) : cursor->index;
+    uint64_t document = plan->shuffle
+                            ? ink_dataset_order(n, plan->seed, cursor->epoch, cursor->index)
+                            : cursor->index;
     sequence s = {ids, 0, plan->context + 1};
     int32_t n_prefix;
     make_sequence(dataset, plan, cursor->epoch, document, &s, &n_prefix);

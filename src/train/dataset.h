@@ -96,4 +96,9 @@ ink_status ink_dataset_document(const ink_dataset *dataset, const ink_dataset_pl
 // Philox as round function, walked until it lands in range (Black and Rogaway, CT-RSA 2002).
 uint64_t ink_dataset_permutation(uint64_t n, uint64_t key, uint64_t round, uint64_t index);
 
+// The document at place `index` of epoch `round`: a bijection of [0, n) for each (key, round). A
+// Feistel network with Philox as round function, walked until it lands in range (Black and Rogaway,
+// "Ciphers with Arbitrary Finite Domains", CT-RSA 2002).
+uint64_t ink_dataset_order(uint64_t n, uint64_t key, uint64_t round, uint64_t index);
+
 #endif
