@@ -1,0 +1,72 @@
+// A piece: what an order became. Making it is a function of the order alone, so that the same
+// function makes a piece and, from its record, makes it again.
+#ifndef INK_DESK_PIECE_H
+#define INK_DESK_PIECE_H
+
+#include <jansson.h>
+
+#include "base/hash.h"
+#include "base/pool.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "mark/mark.h"
+
+// All that decides a piece. Strings are borrowed.
+typedef struct ink_order {
+  const char *playbook;  // name or path
+  const json_t *brief;   // inputs and values, before fallbacks
+  uint64_t seed;
+  const char *identity;  // UUID
+  const char *created;   // RFC 3339
+  const char *producer;  // for the metadata label; NULL: inkstone
+} ink_order;
+
+typedef struct ink_piece_file {
+  const char *name;  // "poem.md"
+  char *bytes;
+  size_t size;
+  char sha256[INK_SHA256_HEX];
+} ink_piece_file;
+
+typedef struct ink_piece {
+  json_t *record;  // docs/record.md
+  ink_piece_file *files;
+  size_t n_file;
+  char *text;    // the draft, for a terminal
+  bool blocked;  // a check did not pass; there are no files then
+} ink_piece;
+
+// Draft, check, mark, publish into memory. Zero-initialise *piece; release with ink_piece_free.
+// Demands that cannot be met are USAGE. A piece whose checks fail is BLOCKED: *piece then holds the
+// record and the text, but no files.
+ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_progress *progress,
+                          ink_piece *piece, ink_error *error);
+void ink_piece_free(ink_piece *piece);
+
+// Write files and record.json into a folder, which is made. CONFLICT when it holds another piece,
+// unless `replace`.
+ink_status ink_piece_save(const ink_piece *piece, const char *folder, bool replace,
+                          ink_error *error);
+
+// What a replay found. differences: lines for a person, one per thing that is not as recorded;
+// empty when the piece was rebuilt byte for byte and the files on disk are those bytes.
+typedef struct ink_replay {
+  json_t *record;
+  char **differences;
+  size_t n_difference;
+} ink_replay;
+
+// Read folder/record.json (or the record's own path), make the piece again and compare. NOT_FOUND
+// and FORMAT when there is no readable record.
+ink_status ink_piece_replay(const char *folder, ink_pool *pool, const ink_progress *progress,
+                            ink_replay *replay, ink_error *error);
+void ink_replay_free(ink_replay *replay);
+
+// Read and check a record; the caller owns *record. *folder (malloc'ed) is where its files are.
+ink_status ink_record_open(const char *path, json_t **record, char **folder, ink_error *error);
+
+// Tell, in a language, how a piece came about.
+void ink_record_explain(const json_t *record, bool chinese, ink_text *out);
+
+#endif
