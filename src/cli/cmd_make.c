@@ -1,0 +1,193 @@
+// inkstone make: a brief becomes a finished piece.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "cli/cli.h"
+#include "desk/piece.h"
+#include "desk/playbook.h"
+#include "lang/catalogue.h"
+
+enum { MOST_BRIEF = 1 << 24 };
+
+// The brief: a file's members, and --set over them.
+static ink_status read_brief(const char *path, const ink_string_list *sets, json_t **brief,
+                             ink_error *error) {
+  *brief = NULL;
+  if (path) INK_TRY(ink_json_load(path, MOST_BRIEF, brief, error));
+  if (!*brief) *brief = json_object();
+  if (!json_is_object(*brief)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: a brief is an object of inputs and values", path);
+  }
+  for (size_t i = 0; i < sets->n; i++) {
+    const char *equals = strchr(sets->items[i], '=');
+    if (!equals || equals == sets->items[i]) {
+      return ink_fail(error, INK_ERR_USAGE, "--set takes NAME=VALUE, not \"%s\"", sets->items[i]);
+    }
+    char *key = strndup(sets->items[i], (size_t)(equals - sets->items[i]));
+    int failed = key ? json_object_set_new(*brief, key, json_string(equals + 1)) : -1;
+    free(key);
+    if (failed) return ink_fail(error, INK_ERR_USAGE, "--set %s: not valid UTF-8", sets->items[i]);
+  }
+  return INK_OK;
+}
+
+typedef struct request {
+  const char *out, *brief_path, *producer;
+  ink_string_list sets;
+  int64_t seed, threads;
+  bool seed_given, replace, json;
+} request;
+
+// The seed of --seed, else of the brief, else a fresh one; in the brief it would be said twice.
+static ink_status choose_seed(const request *r, json_t *brief, uint64_t *seed, ink_error *error) {
+  const json_t *given = json_object_get(brief, "seed");
+  *seed = r->seed_given ? (uint64_t)r->seed : ink_random_fresh_seed();
+  if (!given) return INK_OK;
+  const char *text = json_string_value(given);
+  char *end = NULL;
+  long long value = json_is_integer(given) ? json_integer_value(given)
+                    : text                 ? strtoll(text, &end, 10)
+                                           : -1;
+  if (value < 0 || (end && (*end || end == text)) || value > (INT64_C(1) << 53)) {
+    return ink_fail(error, INK_ERR_USAGE, "seed is a whole number from 0 to 2^53");
+  }
+  if (!r->seed_given) *seed = (uint64_t)value;
+  json_object_del(brief, "seed");
+  return INK_OK;
+}
+
+static void print_summary(const ink_piece *piece, const char *folder) {
+  const json_t *check, *checks = json_object_get(piece->record, "checks");
+  size_t i;
+  bool zh = ink_language_current() == INK_LANGUAGE_ZH;
+  printf("%s\n", piece->text);
+  json_array_foreach(checks, i, check) {
+    printf("%s %s\n", json_is_true(json_object_get(check, "passed")) ? "✓" : "✗",
+           json_string_value(json_object_get(check, zh ? "summary_zh" : "summary")));
+  }
+  printf("%s · %s\n",
+         json_string_value(json_object_get(json_object_get(piece->record, "label"), "visible")),
+         json_string_value(json_object_get(piece->record, "identity")));
+  if (folder) printf("%s/poem.html\n", folder);
+}
+
+static ink_status make(const request *r, const char *playbook, const ink_progress *progress,
+                       ink_error *error) {
+  json_t *brief = NULL;
+  char identity[INK_UUID_TEXT], created[24], folder[64];
+  ink_order order = {
+      .playbook = playbook, .identity = identity, .created = created, .producer = r->producer};
+  ink_piece piece = {0};
+  ink_status status = read_brief(r->brief_path, &r->sets, &brief, error);
+  if (status == INK_OK) status = choose_seed(r, brief, &order.seed, error);
+  if (status == INK_OK) status = ink_mark_identity(identity, error);
+  if (status == INK_OK) {
+    ink_clock_utc(created);
+    order.brief = brief;
+    ink_pool *pool = ink_pool_new((int)r->threads);
+    status = ink_piece_make(&order, pool, progress, &piece, error);
+    ink_pool_free(pool);
+  }
+  const char *out = r->out;
+  if (!out) {
+    snprintf(folder, sizeof folder, "%.40s-%.8s", playbook, identity);
+    out = strchr(folder, '/') ? "piece" : folder;
+  }
+  if (status == INK_OK) status = ink_piece_save(&piece, out, r->replace, error);
+  if (status == INK_OK && r->json) {
+    char *text = ink_json_text(piece.record);
+    puts(text ? text : "");
+    free(text);
+  } else if (status == INK_OK) {
+    print_summary(&piece, out);
+  } else if (status == INK_ERR_BLOCKED && piece.text) {
+    print_summary(&piece, NULL);
+  }
+  if (status == INK_OK) fprintf(stderr, "seed %llu\n", (unsigned long long)order.seed);
+  ink_piece_free(&piece);
+  json_decref(brief);
+  return status;
+}
+
+static int run(const ink_command *self, int argc, char **argv) {
+  request r = {0};
+  ink_option options[] = {
+      {.name = "set",
+       .letter = 's',
+       .kind = INK_OPTION_LIST,
+       .value = &r.sets,
+       .argument = "NAME=VALUE",
+       .help = "give an input of the playbook a value"},
+      {.name = "brief",
+       .kind = INK_OPTION_STRING,
+       .value = &r.brief_path,
+       .argument = "FILE",
+       .help = "inputs and values from a JSON file"},
+      {.name = "out",
+       .letter = 'o',
+       .kind = INK_OPTION_STRING,
+       .value = &r.out,
+       .argument = "DIR",
+       .help = "folder for the piece (default: PLAYBOOK-IDENTITY here)"},
+      {.name = "seed",
+       .kind = INK_OPTION_INT,
+       .value = &r.seed,
+       .argument = "N",
+       .help = "seed of all chance (default: a fresh one)",
+       .low = 0,
+       .high = 0x1p53},
+      {.name = "producer",
+       .kind = INK_OPTION_STRING,
+       .value = &r.producer,
+       .argument = "NAME",
+       .help = "provider code or name for the metadata label (default: inkstone)"},
+      {.name = "replace",
+       .kind = INK_OPTION_FLAG,
+       .value = &r.replace,
+       .help = "replace a piece that is already in the folder"},
+      {.name = "json",
+       .kind = INK_OPTION_FLAG,
+       .value = &r.json,
+       .help = "print the record as JSON"},
+      {.name = "threads",
+       .letter = 't',
+       .kind = INK_OPTION_INT,
+       .value = &r.threads,
+       .argument = "N",
+       .help = "threads (default: one per processor)",
+       .low = 1,
+       .high = 256},
+  };
+  ink_error error = {0};
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n != 1) {
+    status = ink_fail(&error, INK_ERR_USAGE,
+                      "name one playbook; `inkstone playbook list` shows what there is");
+  }
+  if (status == INK_OK) {
+    r.seed_given = options[3].given;
+    ink_cli_bar bar;
+    ink_progress progress = ink_cli_progress(&bar, argv[1]);
+    status = make(&r, argv[1], &progress, &error);
+    ink_cli_progress_end(&bar);
+  }
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+const ink_command ink_command_make = {
+    .name = "make",
+    .summary = "Turn a brief into a finished, checked and labelled piece",
+    .usage = "make PLAYBOOK [--set NAME=VALUE]... [OPTIONS]",
+    .examples =
+        "inkstone make poem --set theme=秋夜 --set form=七绝 --out autumn\n"
+        "inkstone make poem --set title=秋夜山居 --set form=七律 --set acrostic=我爱中华\n",
+    .run = run,
+};

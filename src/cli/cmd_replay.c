@@ -1,0 +1,121 @@
+// inkstone replay and explain: rebuild a piece from its record; tell how it came about.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "desk/piece.h"
+#include "lang/catalogue.h"
+
+static ink_status print_replay(const ink_replay *replay, bool json, ink_error *error) {
+  bool same = replay->n_difference == 0;
+  if (json) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < replay->n_difference; i++) {
+      json_array_append_new(list, json_string(replay->differences[i]));
+    }
+    json_t *result = json_pack("{s:b, s:O, s:o}", "same", same, "identity",
+                               json_object_get(replay->record, "identity"), "differences", list);
+    char *text = ink_json_text(result);
+    puts(text ? text : "");
+    free(text);
+    json_decref(result);
+  } else if (same) {
+    printf(ink_tr("rebuilt: %zu files, every byte as recorded\n"),
+           json_array_size(json_object_get(replay->record, "files")));
+  } else {
+    for (size_t i = 0; i < replay->n_difference; i++) printf("%s\n", replay->differences[i]);
+  }
+  if (same) return INK_OK;
+  return ink_fail(error, INK_ERR_CONFLICT, "the piece is not what its record says: %s",
+                  replay->differences[0]);
+}
+
+static int run_replay(const ink_command *self, int argc, char **argv) {
+  bool json = false;
+  int64_t threads = 0;
+  ink_option options[] = {
+      {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print the result as JSON"},
+      {.name = "threads",
+       .letter = 't',
+       .kind = INK_OPTION_INT,
+       .value = &threads,
+       .argument = "N",
+       .help = "threads (default: one per processor)",
+       .low = 1,
+       .high = 256},
+  };
+  ink_error error = {0};
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n != 1) {
+    status = ink_fail(&error, INK_ERR_USAGE, "name one piece: its folder or its record.json");
+  }
+  if (status == INK_OK) {
+    ink_cli_bar bar;
+    ink_progress progress = ink_cli_progress(&bar, "replay");
+    ink_pool *pool = ink_pool_new((int)threads);
+    ink_replay replay;
+    status = ink_piece_replay(argv[1], pool, &progress, &replay, &error);
+    ink_pool_free(pool);
+    ink_cli_progress_end(&bar);
+    if (status == INK_OK) {
+      status = print_replay(&replay, json, &error);
+      ink_replay_free(&replay);
+    }
+  }
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+static int run_explain(const ink_command *self, int argc, char **argv) {
+  bool json = false;
+  ink_option options[] = {
+      {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print the record as JSON"},
+  };
+  ink_error error = {0};
+  int n;
+  bool done;
+  json_t *record = NULL;
+  char *folder = NULL;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n != 1) {
+    status = ink_fail(&error, INK_ERR_USAGE, "name one piece: its folder or its record.json");
+  }
+  if (status == INK_OK) status = ink_record_open(argv[1], &record, &folder, &error);
+  if (status == INK_OK && json) {
+    char *text = ink_json_text(record);
+    puts(text ? text : "");
+    free(text);
+  } else if (status == INK_OK) {
+    ink_text text = {0};
+    ink_record_explain(record, ink_language_current() == INK_LANGUAGE_ZH, &text);
+    status = ink_text_status(&text, &error);
+    if (status == INK_OK) fputs(ink_text_string(&text), stdout);
+    ink_text_free(&text);
+  }
+  json_decref(record);
+  free(folder);
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+const ink_command ink_command_replay = {
+    .name = "replay",
+    .summary = "Rebuild a piece from its record and compare every byte",
+    .usage = "replay PIECE",
+    .examples = "inkstone replay autumn\n",
+    .run = run_replay,
+};
+
+const ink_command ink_command_explain = {
+    .name = "explain",
+    .summary = "Tell how a piece came about",
+    .usage = "explain PIECE",
+    .examples = "inkstone explain autumn\n",
+    .run = run_explain,
+};
