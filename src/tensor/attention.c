@@ -9,6 +9,14 @@
 
 enum { SPAN = 512 };  // keys whose partial result is gathered before it joins the total
 
+static int64_t least(int64_t x, int64_t y) {
+  return x < y ? x : y;
+}
+
+static int64_t most(int64_t x, int64_t y) {
+  return x > y ? x : y;
+}
+
 // One call: shapes, operands, and how rows are cut into tiles. A row is one head of one query; the
 // heads that share keys and values share tiles.
 typedef struct attention {
@@ -30,6 +38,7 @@ typedef struct attention {
   // backward
   const float *d_o;
   ink_tensor dq, dk, dv;
+  const struct segment *segments;
   char *scratch;  // per thread
   size_t scratch_size;
 } attention;
@@ -111,12 +120,12 @@ static float *row_at(const ink_tensor *x, int64_t b, int64_t t, int64_t head) {
   return (float *)x->data + b * x->stride[0] + t * x->stride[1] + head * x->stride[2];
 }
 
-// Load the queries of a tile, scaled, and the keys each row sees; [*low, *high) covers them all.
-static void load_tile(const attention *a, place p, workspace *w, int64_t *low, int64_t *high) {
+// Load the queries of a tile, scaled, and the keys each row sees.
+static void load_tile(const attention *a, place p, workspace *w) {
   ink_attention_tile *t = &w->tile;
   t->rows = (int)(p.n_heads * p.n_queries);
-  *low = a->keys;
-  *high = 0;
+  t->low = a->keys;
+  t->high = 0;
   int row = 0;
   for (int64_t i = 0; i < p.n_queries; i++) {
     int64_t query = p.query + i;
@@ -125,8 +134,8 @@ static void load_tile(const attention *a, place p, workspace *w, int64_t *low, i
     if (first < 0) first = 0;
     if (last >= a->keys) last = a->keys - 1;
     if (first <= last) {
-      if (first < *low) *low = first;
-      if (last + 1 > *high) *high = last + 1;
+      t->low = least(t->low, first);
+      t->high = most(t->high, last + 1);
     }
     for (int64_t h = 0; h < p.n_heads; h++, row++) {
       t->first[row] = first;
@@ -202,23 +211,15 @@ static void finish_tile(const attention *a, place p, workspace *w) {
   }
 }
 
-static int64_t least(int64_t x, int64_t y) {
-  return x < y ? x : y;
-}
-static int64_t most(int64_t x, int64_t y) {
-  return x > y ? x : y;
-}
-
 static void tile_task(void *context, size_t index, int thread) {
   const attention *a = context;
   workspace w;
   lay_out(&w, a->width, a->scratch + (size_t)thread * a->scratch_size);
   place p = place_of(a, (int64_t)index);
-  int64_t low, high;
-  load_tile(a, p, &w, &low, &high);
+  load_tile(a, p, &w);
   clear(w.total_greatest, w.total_sum, w.total_o, w.tile.rows, a->width);
-  for (int64_t span = low / SPAN * SPAN; span < high; span += SPAN) {
-    attend_span(a, p, &w, most(low, span), least(high, span + SPAN));
+  for (int64_t span = w.tile.low / SPAN * SPAN; span < w.tile.high; span += SPAN) {
+    attend_span(a, p, &w, most(w.tile.low, span), least(w.tile.high, span + SPAN));
     join(a, &w, w.tile.rows, w.tile.greatest, w.tile.sum, w.tile.o);
   }
   finish_tile(a, p, &w);
@@ -234,13 +235,13 @@ static void span_task(void *context, size_t index, int thread) {
   workspace w;
   lay_out(&w, a->width, a->scratch + (size_t)thread * a->scratch_size);
   place p = place_of(a, (int64_t)index / a->spans);
-  int64_t span = (int64_t)index % a->spans * SPAN, low, high;
-  load_tile(a, p, &w, &low, &high);
+  int64_t span = (int64_t)index % a->spans * SPAN;
+  load_tile(a, p, &w);
   float *part = a->parts + (int64_t)index * part_size(a);
   w.tile.o = part;
   w.tile.greatest = part + INK_TILE_ROWS * a->width;
   w.tile.sum = w.tile.greatest + INK_TILE_ROWS;
-  attend_span(a, p, &w, most(low, span), least(high, span + SPAN));
+  attend_span(a, p, &w, most(w.tile.low, span), least(w.tile.high, span + SPAN));
 }
 
 static void join_task(void *context, size_t index, int thread) {
@@ -261,44 +262,73 @@ static void join_task(void *context, size_t index, int thread) {
 // ---- backward
 // --------------------------------------------------------------------------------------
 
-// One group of one batch item: its keys and values belong to this task alone. Probabilities are
+// Queries [begin, end) of one batch item whose keys no other query sees.
+typedef struct segment {
+  int64_t b, begin, end;
+} segment;
+
+enum { LEAST_SEGMENT = 256 };  // queries
+
+// Cut a batch item where a document begins, in segments that are worth a task. Returns how many.
+static int64_t cut(const attention *a, int64_t b, segment *to) {
+  int64_t n = 0, end = a->queries, lowest = a->keys;  // first key seen from here on
+  for (int64_t t = a->queries - 1; t > 0 && a->causal && a->first_key; t--) {
+    lowest = least(lowest, a->first_key[b * a->queries + t]);
+    if (lowest < a->query_offset + t || end - t < LEAST_SEGMENT) continue;
+    to[n++] = (segment){b, t, end};
+    end = t;
+  }
+  if (end > 0) to[n++] = (segment){b, 0, end};
+  return n;
+}
+
+static void back_tile(const attention *a, place p, workspace *w) {
+  int64_t d = a->width, row = 0;
+  load_tile(a, p, w);
+  for (int64_t t = 0; t < p.n_queries; t++) {
+    for (int64_t h = 0; h < p.n_heads; h++, row++) {
+      int64_t at = (p.b * a->queries + p.query + t) * a->heads + p.head + h;
+      memcpy(w->d_o + row * d, a->d_o + at * d, (size_t)d * sizeof(float));
+      w->lse[row] = a->lse[at];
+      w->delta[row] = a->kernels->dot(a->o + at * d, a->d_o + at * d, d);
+    }
+  }
+  if (w->tile.d_q) memset(w->tile.d_q, 0, (size_t)(row * d) * sizeof(float));
+  for (int64_t at = w->tile.low / INK_TILE_KEYS * INK_TILE_KEYS; at < w->tile.high;
+       at += INK_TILE_KEYS) {
+    int64_t n = least(a->keys - at, INK_TILE_KEYS), k_stride, v_stride;
+    const float *k = chunk_rows(a, &a->k, p.b, p.g, at, n, w->k, &k_stride);
+    const float *v = chunk_rows(a, &a->v, p.b, p.g, at, n, w->v, &v_stride);
+    float *dk = a->dk.data ? row_at(&a->dk, p.b, at, p.g) : NULL;
+    float *dv = a->dv.data ? row_at(&a->dv, p.b, at, p.g) : NULL;
+    a->kernels->attend_back(&w->tile, at, n, k, k_stride, v, v_stride, dk, a->dk.stride[1], dv,
+                            a->dv.stride[1]);
+  }
+  if (!w->tile.d_q) return;
+  row = 0;
+  for (int64_t t = 0; t < p.n_queries; t++) {
+    for (int64_t h = 0; h < p.n_heads; h++, row++) {
+      a->kernels->scale_to(a->scale, w->tile.d_q + row * d,
+                           row_at(&a->dq, p.b, p.query + t, p.head + h), d);
+    }
+  }
+}
+
+// One group of one segment: its keys and values belong to this task alone. Probabilities are
 // computed again from the log of the sums.
 static void back_task(void *context, size_t index, int thread) {
   const attention *a = context;
   workspace w;
   lay_out(&w, a->width, a->scratch + (size_t)thread * a->scratch_size);
-  int64_t tiles = tiles_of_group(a), d = a->width;
-  float *d_q = w.tile.d_q;
-  for (int64_t i = 0; i < tiles; i++) {
-    place p = place_of(a, (int64_t)index * tiles + i);
-    int64_t low, high, row = 0;
-    load_tile(a, p, &w, &low, &high);
-    for (int64_t t = 0; t < p.n_queries; t++) {
-      for (int64_t h = 0; h < p.n_heads; h++, row++) {
-        int64_t at = (p.b * a->queries + p.query + t) * a->heads + p.head + h;
-        memcpy(w.d_o + row * d, a->d_o + at * d, (size_t)d * sizeof(float));
-        w.lse[row] = a->lse[at];
-        w.delta[row] = a->kernels->dot(a->o + at * d, a->d_o + at * d, d);
-      }
-    }
-    w.tile.d_q = a->dq.data ? d_q : NULL;
-    memset(d_q, 0, (size_t)(row * d) * sizeof(float));
-    for (int64_t at = low / INK_TILE_KEYS * INK_TILE_KEYS; at < high; at += INK_TILE_KEYS) {
-      int64_t n = least(a->keys - at, INK_TILE_KEYS), k_stride, v_stride;
-      const float *k = chunk_rows(a, &a->k, p.b, p.g, at, n, w.k, &k_stride);
-      const float *v = chunk_rows(a, &a->v, p.b, p.g, at, n, w.v, &v_stride);
-      float *dk = a->dk.data ? row_at(&a->dk, p.b, at, p.g) : NULL;
-      float *dv = a->dv.data ? row_at(&a->dv, p.b, at, p.g) : NULL;
-      a->kernels->attend_back(&w.tile, at, n, k, k_stride, v, v_stride, dk, a->dk.stride[1], dv,
-                              a->dv.stride[1]);
-    }
-    if (!a->dq.data) continue;
-    row = 0;
-    for (int64_t t = 0; t < p.n_queries; t++) {
-      for (int64_t h = 0; h < p.n_heads; h++, row++) {
-        a->kernels->scale_to(a->scale, d_q + row * d, row_at(&a->dq, p.b, p.query + t, p.head + h),
-                             d);
-      }
+  if (!a->dq.data) w.tile.d_q = NULL;
+  const segment *s = &a->segments[(int64_t)index / a->groups];
+  place p = {.b = s->b, .g = (int64_t)index % a->groups};
+  for (p.query = s->begin; p.query < s->end; p.query += a->tile_queries) {
+    p.n_queries = least(s->end - p.query, a->tile_queries);
+    for (int64_t head = 0; head < a->sharing; head += a->tile_heads) {
+      p.head = p.g * a->sharing + head;
+      p.n_heads = least(a->sharing - head, a->tile_heads);
+      back_tile(a, p, &w);
     }
   }
 }
@@ -323,8 +353,12 @@ static void attention_back(ink_compute *c, ink_record *record) {
   a.dv = ink_gradient_view(c, &a.v);
   if (c->error.status != INK_OK) return;
   ink_arena_mark mark = ink_arena_save(c->arena);
-  if (take_scratch(c, &a)) {
-    ink_pool_run(c->pool, (size_t)(a.batch * a.groups), back_task, &a);
+  int64_t most_segments = a.batch * (a.queries / LEAST_SEGMENT + 1), n = 0;
+  segment *segments = ink_op_take(c, "ink_attention", (size_t)most_segments, sizeof *segments);
+  if (segments && take_scratch(c, &a)) {
+    for (int64_t b = 0; b < a.batch; b++) n += cut(&a, b, segments + n);
+    a.segments = segments;
+    ink_pool_run(c->pool, (size_t)(n * a.groups), back_task, &a);
   }
   ink_arena_release(c->arena, mark);
 }

@@ -115,54 +115,50 @@ static void gelu_erf_back(const float *x, const float *dy, float *dx, bool add_i
 
 // ---- dropout -----------------------------------------------------------------------------------
 
-enum { PHILOX_BLOCKS = 16 };  // blocks of four words drawn side by side, so that they vectorise
+// Words of the sequence (base/random.h: Philox4x32-10) that one call draws: as many blocks of four
+// as there are 64-bit lanes, side by side.
+enum { DRAWN = 2 * LANES };
 
-// Words [4 * block, 4 * block + 64) of the sequence (base/random.h: Philox4x32-10).
-static void philox_words(uint64_t seed, uint64_t stream, uint64_t block,
-                         uint32_t words[4 * PHILOX_BLOCKS]) {
-  uint32_t c0[PHILOX_BLOCKS], c1[PHILOX_BLOCKS], c2[PHILOX_BLOCKS], c3[PHILOX_BLOCKS];
-  for (int i = 0; i < PHILOX_BLOCKS; i++) {
-    c0[i] = (uint32_t)(block + (uint64_t)i);
-    c1[i] = (uint32_t)((block + (uint64_t)i) >> 32);
-    c2[i] = (uint32_t)stream;
-    c3[i] = (uint32_t)(stream >> 32);
+// Words [4 * block, 4 * block + DRAWN). Only the low half of a lane counts until the end.
+static inline void philox_words(uint64_t seed, uint64_t stream, uint64_t block,
+                                uint32_t words[DRAWN]) {
+  wide_vec c0, c1, c2 = (wide_vec){0} + (uint32_t)stream, c3 = (wide_vec){0} + (stream >> 32);
+  for (int i = 0; i < LANES / 2; i++) {
+    c0[i] = block + (uint64_t)i;
+    c1[i] = (block + (uint64_t)i) >> 32;
   }
+  const wide_vec m0 = (wide_vec){0} + 0xD2511F53u, m1 = (wide_vec){0} + 0xCD9E8D57u;
   uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
   for (int round = 0; round < 10; round++) {
-    for (int i = 0; i < PHILOX_BLOCKS; i++) {
-      uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
-      uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-      c1[i] = (uint32_t)p1;
-      c3[i] = (uint32_t)p0;
-      c0[i] = n0;
-      c2[i] = n2;
-    }
+    wide_vec p0 = mul_halves(m0, c0), p1 = mul_halves(m1, c2);
+    c0 = (p1 >> 32) ^ c1 ^ k0;
+    c2 = (p0 >> 32) ^ c3 ^ k1;
+    c1 = p1;
+    c3 = p0;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  for (int i = 0; i < PHILOX_BLOCKS; i++) {
-    words[4 * i] = c0[i];
-    words[4 * i + 1] = c1[i];
-    words[4 * i + 2] = c2[i];
-    words[4 * i + 3] = c3[i];
-  }
+  wide_vec first = (c0 & 0xffffffffu) | c1 << 32, second = (c2 & 0xffffffffu) | c3 << 32;
+  wide_vec low, high;
+  interleave(first, second, &low, &high);
+  memcpy(words, &low, sizeof low);
+  memcpy(words + LANES, &high, sizeof high);
 }
 
 static void dropout(uint64_t seed, uint64_t stream, uint64_t first, uint32_t threshold,
                     float factor, const float *x, float *y, bool add_it, int64_t n) {
-  uint32_t words[4 * PHILOX_BLOCKS];
+  uint32_t words[DRAWN + LANES] = {0};
   for (int64_t done = 0; done < n;) {
     uint64_t position = first + (uint64_t)done;
     philox_words(seed, stream, position / 4, words);
-    int64_t skip = (int64_t)(position % 4), take = 4 * PHILOX_BLOCKS - skip;
+    int64_t skip = (int64_t)(position % 4), take = DRAWN - skip;
     if (take > n - done) take = n - done;
-    const uint32_t *word = words + skip;
-    const float *from = x + done;
-    float *to = y + done;
-    if (add_it) {
-      for (int64_t i = 0; i < take; i++) to[i] += word[i] >= threshold ? from[i] * factor : 0.0f;
-    } else {
-      for (int64_t i = 0; i < take; i++) to[i] = word[i] >= threshold ? from[i] * factor : 0.0f;
+    for (int64_t i = 0; i < take; i += LANES) {
+      uvec word;
+      memcpy(&word, words + skip + i, sizeof word);
+      ivec keep = (ivec)(word >= threshold);
+      vec kept = (vec)((ivec)(get(x + done + i, take - i) * factor) & keep);
+      give(y + done + i, take - i, add_it, kept);
     }
     done += take;
   }

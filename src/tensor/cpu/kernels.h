@@ -15,9 +15,10 @@ typedef struct ink_attention_tile {
   const float *q;  // (rows, width), scaled
   int64_t *first;  // first and last key of each row
   int64_t *last;
-  float *greatest;  // running maximum of each row, -infinity at first
-  float *sum;       // running sum of exponentials, 0 at first
-  float *o;         // (rows, width), not yet divided by the sum
+  int64_t low, high;  // all of them see keys of [low, high) alone
+  float *greatest;    // running maximum of each row, -infinity at first
+  float *sum;         // running sum of exponentials, 0 at first
+  float *o;           // (rows, width), not yet divided by the sum
   // backward
   const float *lse;    // log of the sum of exponentials of each row
   const float *delta;  // sum of o * do of each row

@@ -77,37 +77,64 @@ static void block_product(int64_t m, int64_t n, int64_t k, const float *a, int64
   if (j < n) panel(1, m, k, a, a_row, a_column, b + j, b_row, c + j, c_row, add_it, n - j);
 }
 
-// (n, width) rows to (width, 64) columns; columns from n on are 0.
-static void turn(int64_t n, int64_t width, const float *x, int64_t x_row, float *turned) {
-  for (int64_t d = 0; d < width; d++) {
-    float *to = turned + d * INK_TILE_KEYS;
-    for (int64_t j = 0; j < n; j++) to[j] = x[j * x_row + d];
-    for (int64_t j = n; j < INK_TILE_KEYS; j++) to[j] = 0.0f;
+// Columns [begin, end) of `turned` (width, 64) become rows [begin, end) of x (64, width); rows from
+// n on count as 0. begin and end are multiples of LANES.
+static void turn(int64_t begin, int64_t end, int64_t n, int64_t width, const float *x,
+                 int64_t x_row, float *turned) {
+  for (int64_t j = begin; j < end; j += LANES) {
+    int64_t d = 0;
+    for (; j + LANES <= n && d + LANES <= width; d += LANES) {
+      vec square[LANES];
+      for (int i = 0; i < LANES; i++) square[i] = load(x + (j + i) * x_row + d);
+      transpose(square);
+      for (int i = 0; i < LANES; i++) store(turned + (d + i) * INK_TILE_KEYS + j, square[i]);
+    }
+    for (; d < width; d++) {
+      float *to = turned + d * INK_TILE_KEYS;
+      for (int64_t i = j; i < j + LANES; i++) to[i] = i < n ? x[i * x_row + d] : 0.0f;
+    }
   }
 }
 
-// Scores of one row outside the keys it may see become -infinity. Keys [from, to) of the chunk.
-static inline void mask_row(float *s, int64_t from, int64_t to) {
-  if (from < 0) from = 0;
+// The part of a chunk that a tile sees at all: keys [begin, end), [lanes_begin, lanes_end) in whole
+// registers.
+typedef struct window {
+  int64_t begin, end, lanes_begin, lanes_end;
+} window;
+
+static inline window window_of(const ink_attention_tile *t, int64_t position, int64_t n) {
+  window w = {t->low - position, t->high - position, 0, 0};
+  if (w.begin < 0) w.begin = 0;
+  if (w.end > n) w.end = n;
+  w.lanes_begin = w.begin / LANES * LANES;
+  w.lanes_end = (w.end + LANES - 1) / LANES * LANES;
+  return w;
+}
+
+// Scores of one row outside the keys it may see become -infinity. It sees keys [from, to).
+static inline void mask_row(float *s, window w, int64_t from, int64_t to) {
+  if (from < w.lanes_begin) from = w.lanes_begin;
+  if (to > w.end) to = w.end;
   if (to < from) to = from;
-  for (int64_t j = 0; j < from && j < INK_TILE_KEYS; j++) s[j] = -INFINITY;
-  for (int64_t j = to; j < INK_TILE_KEYS; j++) s[j] = -INFINITY;
+  for (int64_t j = w.lanes_begin; j < from && j < w.lanes_end; j++) s[j] = -INFINITY;
+  for (int64_t j = to; j < w.lanes_end; j++) s[j] = -INFINITY;
 }
 
 static void attend(ink_attention_tile *t, int64_t position, int64_t n, const float *k,
                    int64_t k_stride, const float *v, int64_t v_stride) {
   int64_t width = t->width;
-  turn(n, width, k, k_stride, t->turned);
-  block_product(t->rows, INK_TILE_KEYS, width, t->q, width, 1, t->turned, INK_TILE_KEYS, t->s,
+  window w = window_of(t, position, n);
+  int64_t at = w.lanes_begin, lanes = w.lanes_end - at;
+  turn(at, w.lanes_end, n, width, k, k_stride, t->turned);
+  block_product(t->rows, lanes, width, t->q, width, 1, t->turned + at, INK_TILE_KEYS, t->s + at,
                 INK_TILE_KEYS, false);
   for (int row = 0; row < t->rows; row++) {
     float *s = t->s + row * INK_TILE_KEYS, *o = t->o + row * width;
-    int64_t end = t->last[row] - position + 1;
-    mask_row(s, t->first[row] - position, end < n ? end : n);
-    float before = t->greatest[row], most = maximum(s, INK_TILE_KEYS);
+    mask_row(s, w, t->first[row] - position, t->last[row] + 1 - position);
+    float before = t->greatest[row], most = maximum(s + at, lanes);
     if (most < before) most = before;
     float held = most == -INFINITY ? 0.0f : most;  // nothing seen so far: every term is 0
-    float total = exponentials(s, held, s, INK_TILE_KEYS);
+    float total = exponentials(s + at, held, s + at, lanes);
     if (most != before) {
       float shrink = exp_of(splat(before - held))[0];
       t->sum[row] *= shrink;
@@ -116,37 +143,43 @@ static void attend(ink_attention_tile *t, int64_t position, int64_t n, const flo
     }
     t->sum[row] += total;
   }
-  block_product(t->rows, width, n, t->s, INK_TILE_KEYS, 1, v, v_stride, t->o, width, true);
+  block_product(t->rows, width, w.end - w.begin, t->s + w.begin, INK_TILE_KEYS, 1,
+                v + w.begin * v_stride, v_stride, t->o, width, true);
 }
 
 static void attend_back(ink_attention_tile *t, int64_t position, int64_t n, const float *k,
                         int64_t k_stride, const float *v, int64_t v_stride, float *d_k,
                         int64_t d_k_stride, float *d_v, int64_t d_v_stride) {
   int64_t width = t->width;
-  turn(n, width, k, k_stride, t->turned);
-  block_product(t->rows, INK_TILE_KEYS, width, t->q, width, 1, t->turned, INK_TILE_KEYS, t->s,
+  window w = window_of(t, position, n);
+  int64_t at = w.lanes_begin, lanes = w.lanes_end - at, begin = w.begin, keys = w.end - begin;
+  turn(at, w.lanes_end, n, width, k, k_stride, t->turned);
+  block_product(t->rows, lanes, width, t->q, width, 1, t->turned + at, INK_TILE_KEYS, t->s + at,
                 INK_TILE_KEYS, false);
-  turn(n, width, v, v_stride, t->turned);
-  block_product(t->rows, INK_TILE_KEYS, width, t->d_o, width, 1, t->turned, INK_TILE_KEYS, t->ds,
+  turn(at, w.lanes_end, n, width, v, v_stride, t->turned);
+  block_product(t->rows, lanes, width, t->d_o, width, 1, t->turned + at, INK_TILE_KEYS, t->ds + at,
                 INK_TILE_KEYS, false);
   for (int row = 0; row < t->rows; row++) {
     float *s = t->s + row * INK_TILE_KEYS, *ds = t->ds + row * INK_TILE_KEYS;
-    int64_t end = t->last[row] - position + 1;
-    mask_row(s, t->first[row] - position, end < n ? end : n);
+    mask_row(s, w, t->first[row] - position, t->last[row] + 1 - position);
     float lse = t->lse[row] == -INFINITY ? 0.0f : t->lse[row], delta = t->delta[row];
-    for (int j = 0; j < INK_TILE_KEYS; j += LANES) {
+    for (int64_t j = at; j < w.lanes_end; j += LANES) {
       vec p = exp_of(load(s + j) - lse);
       store(s + j, p);
       store(ds + j, p * (load(ds + j) - delta));
     }
   }
+  const float *s = t->s + begin, *ds = t->ds + begin;
   if (t->d_q) {
-    block_product(t->rows, width, n, t->ds, INK_TILE_KEYS, 1, k, k_stride, t->d_q, width, true);
+    block_product(t->rows, width, keys, ds, INK_TILE_KEYS, 1, k + begin * k_stride, k_stride,
+                  t->d_q, width, true);
   }
   if (d_k) {
-    block_product(n, width, t->rows, t->ds, 1, INK_TILE_KEYS, t->q, width, d_k, d_k_stride, true);
+    block_product(keys, width, t->rows, ds, 1, INK_TILE_KEYS, t->q, width, d_k + begin * d_k_stride,
+                  d_k_stride, true);
   }
   if (d_v) {
-    block_product(n, width, t->rows, t->s, 1, INK_TILE_KEYS, t->d_o, width, d_v, d_v_stride, true);
+    block_product(keys, width, t->rows, s, 1, INK_TILE_KEYS, t->d_o, width,
+                  d_v + begin * d_v_stride, d_v_stride, true);
   }
 }

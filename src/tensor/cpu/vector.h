@@ -25,6 +25,9 @@ typedef float vec __attribute__((vector_size(16)));
 typedef int32_t ivec __attribute__((vector_size(16)));
 #endif
 typedef vec unaligned_vec __attribute__((aligned(4), may_alias));
+// The same register as whole numbers of 32 and 64 bits.
+typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
+typedef uint64_t wide_vec __attribute__((vector_size(4 * LANES)));
 
 static inline vec splat(float x) {
   return x - (vec){0};
@@ -93,6 +96,29 @@ static inline vec min_of(vec a, vec b) {
 
 #endif
 
+// Products of the low halves of 64-bit lanes, and two registers of 64-bit lanes interleaved.
+static inline wide_vec mul_halves(wide_vec a, wide_vec b) {
+#if defined(__AVX512F__)
+  return (wide_vec)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return (wide_vec)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#else
+  return (a & 0xffffffffu) * (b & 0xffffffffu);
+#endif
+}
+static inline void interleave(wide_vec a, wide_vec b, wide_vec *low, wide_vec *high) {
+#if defined(__AVX512F__)
+  *low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  *high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif defined(__AVX2__)
+  *low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  *high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+  *low = __builtin_shufflevector(a, b, 0, 2);
+  *high = __builtin_shufflevector(a, b, 1, 3);
+#endif
+}
+
 // a where the mask is set, b elsewhere.
 static inline vec choose(ivec mask, vec a, vec b) {
   return (vec)(((ivec)a & mask) | ((ivec)b & ~mask));
@@ -115,6 +141,65 @@ static inline float greatest_of(vec x) {
     for (int i = 0; i < half; i++) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
   }
   return lane[0];
+}
+
+// Of two rows `half` apart: lanes with that bit of the one change places with lanes without it of
+// the other. half is a constant where this is inlined.
+static inline __attribute__((always_inline)) void exchange(vec *a, vec *b, int half) {
+  vec x = *a, y = *b;
+#if defined(__AVX512F__)
+  if (half == 8) {
+    *a = __builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    *b =
+        __builtin_shufflevector(x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+  }
+  if (half == 4) {
+    *a = __builtin_shufflevector(x, y, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+    *b = __builtin_shufflevector(x, y, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+  }
+  if (half == 2) {
+    *a = __builtin_shufflevector(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    *b = __builtin_shufflevector(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  }
+  if (half == 1) {
+    *a = __builtin_shufflevector(x, y, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+    *b = __builtin_shufflevector(x, y, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+  }
+#elif defined(__AVX2__)
+  if (half == 4) {
+    *a = __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11);
+    *b = __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+  if (half == 2) {
+    *a = __builtin_shufflevector(x, y, 0, 1, 8, 9, 4, 5, 12, 13);
+    *b = __builtin_shufflevector(x, y, 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+  if (half == 1) {
+    *a = __builtin_shufflevector(x, y, 0, 8, 2, 10, 4, 12, 6, 14);
+    *b = __builtin_shufflevector(x, y, 1, 9, 3, 11, 5, 13, 7, 15);
+  }
+#else
+  if (half == 2) {
+    *a = __builtin_shufflevector(x, y, 0, 1, 4, 5);
+    *b = __builtin_shufflevector(x, y, 2, 3, 6, 7);
+  }
+  if (half == 1) {
+    *a = __builtin_shufflevector(x, y, 0, 4, 2, 6);
+    *b = __builtin_shufflevector(x, y, 1, 5, 3, 7);
+  }
+#endif
+}
+
+// Transpose a square of LANES registers: halves, quarters, … are exchanged across the diagonal.
+static inline void transpose(vec square[LANES]) {
+#pragma GCC unroll 4
+  for (int half = LANES / 2; half > 0; half /= 2) {
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) {
+      if (i & half) continue;
+      exchange(&square[i], &square[i + half], half);
+    }
+  }
 }
 
 // e^x within 2 units in the last place for x in [-87.3, 88]; 0 below (e^0 is exactly 1), held at
