@@ -80,15 +80,15 @@ static ink_status take(cursor *c, uint64_t size, const char *what, const unsigne
 }
 
 static ink_status take_number(cursor *c, size_t size, const char *what, uint64_t *value) {
-  const unsigned char *bytes;
+  const unsigned char *bytes = NULL;
   INK_TRY(take(c, size, what, &bytes));
   *value = load(bytes, size);
   return INK_OK;
 }
 
 static ink_status take_string(cursor *c, const char *what, ink_gguf_string *string) {
-  uint64_t size;
-  const unsigned char *bytes;
+  uint64_t size = 0;
+  const unsigned char *bytes = NULL;
   INK_TRY(take_number(c, 8, what, &size));
   INK_TRY(take(c, size, what, &bytes));
   *string = (ink_gguf_string){(const char *)bytes, (size_t)size};
@@ -114,7 +114,7 @@ static ink_status take_name(cursor *c, const char *what, ink_gguf_string *name) 
 // -- Metadata -------------------------------------------------------------------------------------
 
 static ink_status take_type(cursor *c, const char *what, ink_gguf_type *type) {
-  uint64_t number;
+  uint64_t number = 0;
   size_t at = c->at;
   INK_TRY(take_number(c, 4, what, &number));
   if (number >= INK_GGUF_TYPE_COUNT) {
@@ -190,7 +190,7 @@ static ink_status take_tensor(cursor *c, ink_gguf_string *name, ink_gguf_tensor 
   *tensor = (ink_gguf_tensor){0};
   INK_TRY(take_name(c, "a tensor name", name));
   size_t at = c->at;
-  uint64_t rank, type, extent;
+  uint64_t rank = 0, type = 0, extent = 0;
   INK_TRY(take_number(c, 4, "a number of dimensions", &rank));
   if (rank > MAX_DIMENSIONS) {
     return ink_fail_at(c->error, INK_ERR_FORMAT, (int64_t)at,
@@ -246,8 +246,8 @@ static ink_status take_tensor(cursor *c, ink_gguf_string *name, ink_gguf_tensor 
 // -- The whole file -------------------------------------------------------------------------------
 
 static ink_status read_start(cursor *c, ink_gguf *file) {
-  const unsigned char *magic;
-  uint64_t version, n_tensors, n_values;
+  const unsigned char *magic = NULL;
+  uint64_t version = 0, n_tensors = 0, n_values = 0;
   INK_TRY(take(c, 4, "the mark GGUF", &magic));
   if (memcmp(magic, "GGUF", 4) != 0) {
     return ink_fail_at(c->error, INK_ERR_FORMAT, 0, "%s: not a GGUF file", c->path);

@@ -492,6 +492,10 @@ ink_status ink_weights_get(const ink_weights *weights, const char *name, int ran
                     weights->path, name, describe(entry->rank, entry->shape, found, sizeof found),
                     describe(rank, shape, wanted, sizeof wanted));
   }
+  if (entry->rank > INK_MAX_RANK) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED, "%s: tensor %s has %d dimensions, more than %d",
+                    weights->path, name, entry->rank, INK_MAX_RANK);
+  }
   if (!entry->usable) {
     return ink_fail(error, INK_ERR_UNSUPPORTED,
                     "%s: tensor %s has type %s, which inkstone does not compute with; take the "
