@@ -283,6 +283,7 @@ static void try_spoiled(const fixture *f, const char *bytes, size_t size, bool m
     int32_t n, prefix;
     assert_ok(ink_dataset_document(data, &plan, 0, i, ids, &n, &prefix, &error));
     assert_true(n <= 257);
+    for (int32_t k = 0; k < n; k++) assert_true(ids[k] < ink_dataset_vocabulary(data));
   }
   ink_dataset_close(data);
 }

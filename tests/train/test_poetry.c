@@ -1,6 +1,8 @@
 // The poet's corpus: what the builder keeps, how it writes it, and what it refuses.
 #include <dirent.h>
 #include <ftw.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -229,6 +231,15 @@ static void poetry_keeps_marks_but_ends_couplets(void **state) {
                   "王师北定中原日，家祭无忘告乃翁！<eos>");
 }
 
+static void poetry_sets_couplets_whatever_marks_the_source_has(void **state) {
+  const corpus *c = &((fixture *)*state)->corpus;
+  ink_dataset_plan plan = ink_dataset_scoring_plan();
+  // The source has 、 after the first line and ， after the second.
+  expect_document(c, &plan, "空山",
+                  "<bos><体:五绝><朝:唐><作>王维<题>鹿柴<诗>空山不见人，但闻人语响。\n"
+                  "返景入深林，复照青苔上。<eos>");
+}
+
 static void poetry_reads_tunes(void **state) {
   const corpus *c = &((fixture *)*state)->corpus;
   ink_dataset_plan plan = ink_dataset_scoring_plan();
@@ -341,6 +352,37 @@ static void poetry_same_input_gives_same_bytes(void **state) {
   remove_tree(again);
   free(copy);
   free(again);
+}
+
+static void poetry_reads_files_in_order_of_name(void **state) {
+  (void)state;
+  ink_error error = {0};
+  char *copy = scratch(), *out = scratch();
+  copy_tree(checkout(), below(copy, "c"));
+  for (int i = 20; i > 1; i--) {
+    char name[64];
+    snprintf(name, sizeof name, "c/全唐诗/poet.tang.%d000.json", i * 7 % 20 + 2);
+    save_text(below(copy, name), "[]");
+  }
+  build_into(below(copy, "c"), out);
+  json_t *manifest, *item;
+  assert_ok(ink_json_load(below(out, "manifest.json"), 1 << 24, &manifest, &error));
+  size_t i;
+  const char *last = "";
+  int tang = 0;
+  json_array_foreach(json_object_get(json_object_get(manifest, "source"), "files"), i, item) {
+    const char *path = json_string_value(json_object_get(item, "path"));
+    if (!strstr(path, "poet.tang")) continue;
+    assert_true(strcmp(last, path) < 0);
+    last = path;
+    tang++;
+  }
+  assert_true(tang > 15);
+  json_decref(manifest);
+  remove_tree(copy);
+  remove_tree(out);
+  free(copy);
+  free(out);
 }
 
 static void poetry_vocabulary_has_one_token_per_character(void **state) {
@@ -664,6 +706,28 @@ static void poetry_cancelled_build_leaves_nothing(void **state) {
   free(out);
 }
 
+static void poetry_full_disk_leaves_nothing(void **state) {
+  (void)state;
+  ink_error error = {0};
+  char *out = scratch();
+  char *target = strdup(below(out, "o"));
+  struct rlimit limit, kept;
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &kept), 0);
+  limit = kept;
+  limit.rlim_cur = 2000;  // tokenizer.json is larger, others are not
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  ink_poetry_options options = {.from = checkout(), .out = target, .least = 1};
+  ink_status status = ink_poetry_build(&options, NULL, &error);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &kept), 0);
+  signal(SIGXFSZ, SIG_DFL);
+  assert_int_equal(status, INK_ERR_IO);
+  assert_int_equal(count_entries(target), 0);
+  free(target);
+  remove_tree(out);
+  free(out);
+}
+
 static void poetry_commit_is_read_from_git(void **state) {
   (void)state;
   static const char COMMIT[] = "0123456789abcdef0123456789abcdef01234567";
@@ -689,11 +753,13 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(poetry_reads_form_author_title_and_simplifies),
       cmocka_unit_test(poetry_keeps_marks_but_ends_couplets),
+      cmocka_unit_test(poetry_sets_couplets_whatever_marks_the_source_has),
       cmocka_unit_test(poetry_reads_tunes),
       cmocka_unit_test(poetry_tags_rhyme_pattern_acrostic_and_rhyme_words),
       cmocka_unit_test(poetry_counts_what_it_leaves_out),
       cmocka_unit_test(poetry_manifest_names_every_file_by_hash),
       cmocka_unit_test(poetry_same_input_gives_same_bytes),
+      cmocka_unit_test(poetry_reads_files_in_order_of_name),
       cmocka_unit_test(poetry_vocabulary_has_one_token_per_character),
       cmocka_unit_test(poem_prompt_equals_what_training_saw),
       cmocka_unit_test(poem_prompt_fields_cannot_forge_control_tokens),
@@ -703,6 +769,7 @@ int main(void) {
       cmocka_unit_test(poetry_optional_folders_may_be_absent),
       cmocka_unit_test(poetry_options_are_checked),
       cmocka_unit_test(poetry_cancelled_build_leaves_nothing),
+      cmocka_unit_test(poetry_full_disk_leaves_nothing),
       cmocka_unit_test(poetry_commit_is_read_from_git),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
