@@ -37,9 +37,9 @@ typedef struct ink_dataset_plan {
   float prefix_weight;  // loss weight of the prefix; the body's is 1
 } ink_dataset_plan;
 
-// Training: context 256, shuffled; form 0.1, title 0.25, dynasty, tune pattern, rhyme, tune and
-// author 0.4 (arXiv 2003.11528 drops fields in the same spirit); theme 0.6, acrostic and fixed
-// rhymes 0.85, because these repeat parts of the body; prefix weight 0.1.
+// Training: context 256, shuffled; form and tune are left out with chance 0.1, title 0.25, dynasty,
+// tone pattern, rhyme group and author 0.4; theme 0.6, acrostic and rhyme words 0.85, because these
+// repeat parts of the body; prefix weight 0.1.
 ink_dataset_plan ink_dataset_training_plan(uint64_t seed);
 // Scoring, the plan behind every published loss: in file order; form, dynasty, tune, author and
 // title always shown; what repeats the body never; prefix weight 0.

@@ -20,8 +20,9 @@ typedef struct ink_poetry_options {
 
 // Read, clean, simplify, split and write train.bin, valid.bin, test.bin, lines.bin, tokenizer.json,
 // tokenizer_config.json and manifest.json (docs/poet-data.md). The same checkout gives the same
-// bytes. The files appear together when all is done, or none does. NOT_FOUND names a folder that
-// is missing, FORMAT a file that is not as expected.
+// bytes. No file appears under its name before all are written; a build that fails or is cancelled
+// leaves nothing behind. NOT_FOUND names a folder that is missing, FORMAT a file that is not as
+// expected.
 ink_status ink_poetry_build(const ink_poetry_options *options, const ink_progress *progress,
                             ink_error *error);
 
