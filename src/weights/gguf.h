@@ -134,7 +134,8 @@ ink_gguf_writer *ink_gguf_writer_new(void);
 // Give up or clean up: an uncommitted file is removed.
 void ink_gguf_writer_free(ink_gguf_writer *writer);
 
-// Metadata, in file order. general.alignment is 32 and not written.
+// Metadata, in file order. Tensors are aligned to 32 bytes, or as a general.alignment added before
+// them says.
 void ink_gguf_add_u32(ink_gguf_writer *writer, const char *key, uint32_t value);
 void ink_gguf_add_i32(ink_gguf_writer *writer, const char *key, int32_t value);
 void ink_gguf_add_u64(ink_gguf_writer *writer, const char *key, uint64_t value);
