@@ -18,7 +18,7 @@ typedef enum ink_layout {
 } ink_layout;
 
 // True for an architecture this table knows ("gpt2", "llama", "qwen2", "qwen3"): the value of
-// model_type in config.json and of general.architecture in GGUF. Mistral is "llama" in GGUF.
+// model_type in config.json and of general.architecture in GGUF.
 bool ink_names_known(const char *architecture);
 // The i-th architecture; NULL beyond the last.
 const char *ink_names_architecture(size_t index);
