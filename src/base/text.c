@@ -78,6 +78,14 @@ ink_status ink_text_status(const ink_text *text, ink_error *error) {
   return ink_fail(error, INK_ERR_MEMORY, "no memory for a text of more than %zu bytes", text->size);
 }
 
+// What the second byte may be after `first`: the range excludes overlong forms, surrogates and what
+// lies beyond U+10FFFF.
+static bool second_fits(unsigned first, unsigned second) {
+  unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  return second >= low && second <= high;
+}
+
 size_t ink_utf8_decode(const char *bytes, size_t size, int32_t *rune) {
   const unsigned char *s = (const unsigned char *)bytes;
   *rune = -1;
@@ -90,10 +98,7 @@ size_t ink_utf8_decode(const char *bytes, size_t size, int32_t *rune) {
   if (first < 0xC2 || first > 0xF4) return 1;
   size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
   if (size < length) return 1;
-  // The second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF.
-  unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  if (s[1] < low || s[1] > high) return 1;
+  if (!second_fits(first, s[1])) return 1;
   uint32_t value = first & (0xFFu >> (length + 1));
   value = value << 6 | (s[1] & 0x3Fu);
   for (size_t i = 2; i < length; i++) {
@@ -129,6 +134,14 @@ size_t ink_utf8_encode(uint32_t rune, char out[4]) {
 
 bool ink_utf8_valid(const char *bytes, size_t size, size_t *bad) {
   for (size_t at = 0; at < size;) {
+    uint64_t eight;
+    if (size - at >= sizeof eight) {
+      memcpy(&eight, bytes + at, sizeof eight);
+      if (!(eight & 0x8080808080808080u)) {  // ASCII
+        at += sizeof eight;
+        continue;
+      }
+    }
     int32_t rune;
     size_t length = ink_utf8_decode(bytes + at, size - at, &rune);
     if (rune < 0) {
@@ -138,6 +151,37 @@ bool ink_utf8_valid(const char *bytes, size_t size, size_t *bad) {
     at += length;
   }
   return true;
+}
+
+size_t ink_utf8_ill_formed(const char *bytes, size_t size, bool *incomplete) {
+  const unsigned char *s = (const unsigned char *)bytes;
+  if (incomplete) *incomplete = false;
+  if (size == 0) return 0;
+  unsigned first = s[0];
+  if (first < 0xC2 || first > 0xF4) return 1;
+  size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  size_t n = 1;
+  while (n < length && n < size) {
+    if (n == 1 ? !second_fits(first, s[1]) : (s[n] & 0xC0) != 0x80) return n;
+    n++;
+  }
+  if (incomplete) *incomplete = n < length;
+  return n;
+}
+
+void ink_text_add_lossy(ink_text *text, const char *bytes, size_t size) {
+  while (size) {
+    size_t good = size;
+    ink_utf8_valid(bytes, size, &good);
+    ink_text_add_bytes(text, bytes, good);
+    bytes += good;
+    size -= good;
+    if (!size) return;
+    size_t bad = ink_utf8_ill_formed(bytes, size, NULL);
+    ink_text_add_rune(text, INK_RUNE_INVALID);
+    bytes += bad;
+    size -= bad;
+  }
 }
 
 size_t ink_utf8_length(const char *bytes, size_t size) {

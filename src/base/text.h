@@ -40,6 +40,12 @@ size_t ink_utf8_encode(uint32_t rune, char out[4]);
 // True when all of it is well-formed; *bad (may be NULL) then stays, else is the offset of the
 // fault.
 bool ink_utf8_valid(const char *bytes, size_t size, size_t *bad);
+// Length of the ill-formed part that begins where ink_utf8_decode gave -1, at least 1: the longest
+// beginning of a well-formed sequence there, or else one byte (Unicode 15, section 3.9, maximal
+// subparts). *incomplete (may be NULL) says that more bytes could still make it well-formed.
+size_t ink_utf8_ill_formed(const char *bytes, size_t size, bool *incomplete);
+// Append bytes with each ill-formed part replaced by U+FFFD.
+void ink_text_add_lossy(ink_text *text, const char *bytes, size_t size);
 // Code points in well-formed text (ill-formed bytes count one each).
 size_t ink_utf8_length(const char *bytes, size_t size);
 

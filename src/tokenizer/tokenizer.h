@@ -71,11 +71,11 @@ enum {
   INK_ENCODE_AFFIX = 1 << 1
 };
 
-// Encode text[0 … size). *ids (n of them) is malloc'ed and the caller's; it is not NULL on success,
-// even when n is 0. Time grows linearly with `size` for any text. Fails with FORMAT when the text
-// holds a character that the vocabulary has no token for and no fallback (its offset is given),
-// with UNSUPPORTED when the file's pattern exceeds the matching limit on this text, and with
-// MEMORY.
+// Encode text[0 … size), at most 2 GiB. *ids (n of them) is malloc'ed and the caller's; it is not
+// NULL on success, even when n is 0. Time grows linearly with `size` whatever the text. A character
+// that has no token, no byte fallback and no unknown token leaves no id, as in the reference. Fails
+// with UNSUPPORTED when the file's pattern exceeds the matching limit on this text, with FORMAT
+// when the unknown token is needed and missing, and with MEMORY.
 ink_status ink_tokenizer_encode(const ink_tokenizer *tokenizer, const char *text, size_t size,
                                 unsigned flags, int32_t **ids, size_t *n, ink_error *error);
 
@@ -87,7 +87,8 @@ enum {
 };
 
 // Append the text of ids[0 … n) to *text: well-formed UTF-8, with U+FFFD where the tokens' bytes
-// are not. An id that no token has is USAGE.
+// are not. An id that no token has adds nothing, as in the reference: embeddings may have more rows
+// than the vocabulary has tokens.
 ink_status ink_tokenizer_decode(const ink_tokenizer *tokenizer, const int32_t *ids, size_t n,
                                 unsigned flags, ink_text *text, ink_error *error);
 
@@ -99,7 +100,7 @@ typedef struct ink_token_stream ink_token_stream;
 // A new stream over a tokenizer, which must outlive it. NULL without memory.
 ink_token_stream *ink_token_stream_new(const ink_tokenizer *tokenizer, unsigned flags);
 void ink_token_stream_free(ink_token_stream *stream);
-// Append to *text what the next id settles (often nothing). After an error nothing has changed.
+// Append to *text what the next id settles (often nothing). Fails only without memory.
 ink_status ink_token_stream_push(ink_token_stream *stream, int32_t id, ink_text *text,
                                  ink_error *error);
 // Append what was held back; the stream then stands as new.
