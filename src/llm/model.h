@@ -38,7 +38,7 @@ ink_status ink_llm_score(const ink_model *model, ink_pool *pool, const int32_t *
                          ink_score *score, ink_error *error);
 // Encode a text as the model's tokenizer does by itself (with its first token if it adds one) and
 // score that.
-ink_status ink_llm_score_text(const ink_model *model, ink_pool *pool, const char *text,
+ink_status ink_llm_score_text(const ink_model *model, ink_pool *pool, const char *text, size_t size,
                               ink_score *score, ink_error *error);
 void ink_score_free(ink_score *score);
 

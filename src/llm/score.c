@@ -100,13 +100,12 @@ ink_status ink_llm_score(const ink_model *model, ink_pool *pool, const int32_t *
   return INK_OK;
 }
 
-ink_status ink_llm_score_text(const ink_model *model, ink_pool *pool, const char *text,
+ink_status ink_llm_score_text(const ink_model *model, ink_pool *pool, const char *text, size_t size,
                               ink_score *score, ink_error *error) {
   int32_t *ids = NULL;
   size_t n = 0;
   *score = (ink_score){0};
-  INK_TRY(ink_tokenizer_encode(model->tokenizer, text, strlen(text), INK_ENCODE_AFFIX, &ids, &n,
-                               error));
+  INK_TRY(ink_tokenizer_encode(model->tokenizer, text, size, INK_ENCODE_AFFIX, &ids, &n, error));
   ink_status status = ink_llm_score(model, pool, ids, n, score, error);
   free(ids);
   return status;

@@ -41,7 +41,8 @@ static void scores_equal_transformers(void **state) {
     const json_t *logprobs = json_object_get(expected, "logprobs");
     ink_error error = {0};
     ink_score score;
-    assert_ok(ink_llm_score_text(model, NULL, json_string_value(json_object_get(expected, "text")),
+    const json_t *text = json_object_get(expected, "text");
+    assert_ok(ink_llm_score_text(model, NULL, json_string_value(text), json_string_length(text),
                                  &score, &error));
     assert_int_equal(score.n, json_array_size(ids));
     double sum = 0, most = 0;

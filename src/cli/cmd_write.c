@@ -1,0 +1,185 @@
+// inkstone write: go on from a prompt.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "cli/generation.h"
+
+enum { MOST_PROMPT = 64 << 20 };
+
+typedef struct request {
+  const char *prompt;  // NULL: standard input
+  bool special, json;
+  int64_t logprobs;
+  ink_string_list stop;
+} request;
+
+// The prompt as ids, with what the tokenizer puts before a text. The caller frees *ids.
+static ink_status encode(const ink_model *model, const request *r, int32_t **ids, size_t *n,
+                         ink_error *error) {
+  char *bytes = NULL;
+  size_t size = 0;
+  const char *text = r->prompt;
+  if (!text || strcmp(text, "-") == 0) {
+    if (!text && isatty(STDIN_FILENO)) {
+      return ink_fail(error, INK_ERR_USAGE, "a prompt is needed, as an argument or on stdin");
+    }
+    INK_TRY(ink_file_read("-", MOST_PROMPT, &bytes, &size, error));
+    text = bytes;
+  } else {
+    size = strlen(text);
+  }
+  unsigned flags = INK_ENCODE_AFFIX | (r->special ? (unsigned)INK_ENCODE_SPECIAL : 0);
+  ink_status status = ink_tokenizer_encode(model->tokenizer, text, size, flags, ids, n, error);
+  free(bytes);
+  return status;
+}
+
+static bool print_piece(void *context, const char *text, size_t size) {
+  (void)context;
+  return fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0;
+}
+
+static json_t *top_of(const ink_model *model, const ink_step *step) {
+  json_t *list = json_array();
+  for (int32_t i = 0; i < step->n_top; i++) {
+    const char *token = ink_tokenizer_token(model->tokenizer, step->top[i].token);
+    json_array_append_new(list, json_pack("{s:i,s:s?,s:f}", "id", step->top[i].token, "token",
+                                          token, "logprob", (double)step->top[i].logprob));
+  }
+  return list;
+}
+
+// Step to the end; a step's log-probabilities are added to the two arrays when they are wanted.
+static ink_status run(ink_session *session, const ink_model *model, json_t *logprobs, json_t *top,
+                      ink_error *error) {
+  ink_step step = {0};
+  while (step.finish == INK_FINISH_NONE) {
+    if (ink_cli_interrupted()) ink_session_cancel(session);
+    INK_TRY(ink_session_step(session, &step, error));
+    if (!logprobs || step.token < 0) continue;
+    json_array_append_new(logprobs, json_real((double)step.logprob));
+    json_array_append_new(top, top_of(model, &step));
+  }
+  return INK_OK;
+}
+
+static ink_status print_json(const ink_session *session, const ink_model *model, int64_t seed,
+                             double began_ms, json_t *logprobs, json_t *top, ink_error *error) {
+  char sha256[INK_SHA256_HEX];
+  INK_TRY(ink_weights_sha256(model->weights, INK_HASH_NOTED, sha256, error));
+  size_t n;
+  const int32_t *tokens = ink_session_tokens(session, &n);
+  ink_timing timing = ink_session_timing(session);
+  json_t *ids = json_array();
+  for (size_t i = 0; i < n; i++) json_array_append_new(ids, json_integer(tokens[i]));
+  json_t *json = json_pack("{s:s,s:o,s:I,s:{s:s,s:s},s:s,s:I,s:{s:f,s:f,s:f}}", "text",
+                           ink_session_text(session), "tokens", ids, "seed", (json_int_t)seed,
+                           "model", "name", ink_weights_name(model->weights), "sha256", sha256,
+                           "finish_reason", ink_finish_name(ink_session_finished(session)),
+                           "prompt_tokens", (json_int_t)timing.prompt_tokens, "timing", "prompt_ms",
+                           timing.prompt_ms, "first_token_ms", began_ms + timing.first_token_ms,
+                           "tokens_per_second", timing.tokens_per_second);
+  if (json && logprobs) {
+    json_object_set(json, "logprobs", logprobs);
+    json_object_set(json, "top_logprobs", top);
+  }
+  char *text = json ? ink_json_text(json) : NULL;
+  json_decref(json);
+  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
+  bool printed = puts(text) >= 0 && fflush(stdout) == 0;
+  free(text);
+  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
+}
+
+static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling, const request *r,
+                             ink_error *error) {
+  int32_t *ids = NULL;
+  size_t n = 0;
+  ink_session *session = NULL;
+  ink_session_options options = ink_cli_session_options(sampling);
+  options.stop = r->stop.items;
+  options.n_stop = r->stop.n;
+  options.n_logprobs = (int32_t)r->logprobs;
+  if (!r->json) options.on_text = print_piece;
+  fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
+  json_t *logprobs = r->logprobs >= 0 ? json_array() : NULL;
+  json_t *top = r->logprobs >= 0 ? json_array() : NULL;
+  ink_status status = encode(m->model, r, &ids, &n, error);
+  if (status == INK_OK) {
+    status = ink_session_new(m->model, &options, m->pool, &session, error);
+  }
+  double began_ms = ink_clock_since_start() * 1e3;
+  if (status == INK_OK) status = ink_session_prompt(session, ids, n, error);
+  if (status == INK_OK) status = run(session, m->model, logprobs, top, error);
+  if (status == INK_OK && r->json) {
+    status = print_json(session, m->model, sampling->seed, began_ms, logprobs, top, error);
+  } else if (status == INK_OK) {
+    putchar('\n');
+  }
+  if (status == INK_OK && ink_session_finished(session) == INK_FINISH_CANCELLED) {
+    status = ink_fail(error, INK_ERR_CANCELLED, "stopped before the end");
+  }
+  json_decref(logprobs);
+  json_decref(top);
+  ink_session_free(session);
+  free(ids);
+  return status;
+}
+
+static int run_write(const ink_command *self, int argc, char **argv) {
+  ink_cli_model model;
+  ink_cli_sampling sampling = ink_cli_sampling_default();
+  request r = {.logprobs = -1};
+  ink_option options[INK_CLI_MODEL_OPTIONS + INK_CLI_SAMPLING_OPTIONS + 4] = {0};
+  ink_option *own = options + INK_CLI_MODEL_OPTIONS + INK_CLI_SAMPLING_OPTIONS;
+  ink_cli_model_options(&model, options);
+  ink_cli_sampling_options(&sampling, options + INK_CLI_MODEL_OPTIONS);
+  own[0] = (ink_option){.name = "stop",
+                        .kind = INK_OPTION_LIST,
+                        .value = &r.stop,
+                        .argument = "TEXT",
+                        .help = "end before this text; may be repeated"};
+  own[1] = (ink_option){.name = "special",
+                        .kind = INK_OPTION_FLAG,
+                        .value = &r.special,
+                        .help = "read special tokens that the prompt spells out"};
+  own[2] = (ink_option){.name = "logprobs",
+                        .kind = INK_OPTION_INT,
+                        .value = &r.logprobs,
+                        .argument = "N",
+                        .help = "with --json: log-probabilities of the tokens and the N likeliest",
+                        .low = 0,
+                        .high = INK_MAX_LOGPROBS};
+  own[3] = (ink_option){
+      .name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"};
+  ink_error error = {0};
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n > 1) {
+    status = ink_fail(&error, INK_ERR_USAGE, "one prompt at a time; put it in quotes");
+  }
+  ink_cli_catch_interrupts();
+  if (status == INK_OK) status = ink_cli_model_open(&model, &error);
+  if (status == INK_OK) {
+    if (n == 1) r.prompt = argv[1];
+    status = write_text(&model, &sampling, &r, &error);
+  }
+  ink_cli_model_close(&model);
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+const ink_command ink_command_write = {
+    .name = "write",
+    .summary = "Write text from a prompt",
+    .usage = "write [PROMPT] [OPTIONS]",
+    .examples = "inkstone write --model Qwen/Qwen3-0.6B \"The inkstone\" --max-tokens 64\n",
+    .run = run_write,
+};

@@ -1,0 +1,124 @@
+// Options that all commands share which run a decoder.
+#include "cli/generation.h"
+
+#include "base/random.h"
+
+void ink_cli_model_options(ink_cli_model *model, ink_option *options) {
+  *model = (ink_cli_model){.reference = "poet"};
+  options[0] = (ink_option){.name = "model",
+                            .letter = 'm',
+                            .kind = INK_OPTION_STRING,
+                            .value = &model->reference,
+                            .argument = "M",
+                            .help = "model: a folder, a GGUF file, a name or ORG/REPO[:QUANT]"};
+  options[1] = (ink_option){.name = "threads",
+                            .letter = 't',
+                            .kind = INK_OPTION_INT,
+                            .value = &model->threads,
+                            .argument = "N",
+                            .help = "threads (default: one per processor)",
+                            .low = 1,
+                            .high = 256};
+}
+
+ink_status ink_cli_model_open(ink_cli_model *model, ink_error *error) {
+  INK_TRY(ink_model_open(model->reference, &model->model, error));
+  model->pool = ink_pool_new((int)model->threads);
+  if (!model->pool) return ink_fail(error, INK_ERR_MEMORY, "threads could not be started");
+  return INK_OK;
+}
+
+void ink_cli_model_close(ink_cli_model *model) {
+  ink_model_free(model->model);
+  ink_pool_free(model->pool);
+  model->model = NULL;
+  model->pool = NULL;
+}
+
+ink_cli_sampling ink_cli_sampling_default(void) {
+  return (ink_cli_sampling){.temperature = 0.8, .top_p = 0.95, .repetition_penalty = 1, .seed = -1};
+}
+
+void ink_cli_sampling_options(ink_cli_sampling *s, ink_option *options) {
+  const ink_option all[INK_CLI_SAMPLING_OPTIONS] = {
+      {.name = "max-tokens",
+       .letter = 'n',
+       .kind = INK_OPTION_INT,
+       .value = &s->max_tokens,
+       .argument = "N",
+       .help = "most tokens to write (0: as many as the context holds)",
+       .low = 0,
+       .high = 1 << 30},
+      {.name = "seed",
+       .letter = 's',
+       .kind = INK_OPTION_INT,
+       .value = &s->seed,
+       .argument = "S",
+       .help = "seed of the draws (-1: a fresh one, which is printed)",
+       .low = -1,
+       .high = 0x1p53},
+      {.name = "temperature",
+       .kind = INK_OPTION_NUMBER,
+       .value = &s->temperature,
+       .argument = "X",
+       .help = "0 takes the most likely token, higher is freer (default 0.8)",
+       .low = 0,
+       .high = 100},
+      {.name = "top-k",
+       .kind = INK_OPTION_INT,
+       .value = &s->top_k,
+       .argument = "K",
+       .help = "draw from the K most likely tokens (default 0: all)",
+       .low = 0,
+       .high = 1 << 30},
+      {.name = "top-p",
+       .kind = INK_OPTION_NUMBER,
+       .value = &s->top_p,
+       .argument = "P",
+       .help = "draw from the fewest tokens whose probabilities reach P (default 0.95)",
+       .low = 0,
+       .high = 1},
+      {.name = "min-p",
+       .kind = INK_OPTION_NUMBER,
+       .value = &s->min_p,
+       .argument = "P",
+       .help = "drop tokens below P times the most likely one (default 0)",
+       .low = 0,
+       .high = 1},
+      {.name = "repetition-penalty",
+       .kind = INK_OPTION_NUMBER,
+       .value = &s->repetition_penalty,
+       .argument = "X",
+       .help = "make tokens that are there already less likely (default 1: no)",
+       .low = 0,
+       .high = 100},
+      {.name = "context",
+       .letter = 'c',
+       .kind = INK_OPTION_INT,
+       .value = &s->context,
+       .argument = "N",
+       .help = "positions to hold at most (default: what the model was made for)",
+       .low = 1,
+       .high = 1 << 30},
+      {.name = "half-cache",
+       .kind = INK_OPTION_FLAG,
+       .value = &s->half_cache,
+       .help = "keep keys and values in 16 bits: half the memory, slightly other text"},
+  };
+  for (int i = 0; i < INK_CLI_SAMPLING_OPTIONS; i++) options[i] = all[i];
+}
+
+ink_session_options ink_cli_session_options(ink_cli_sampling *s) {
+  if (s->seed < 0) s->seed = (int64_t)ink_random_fresh_seed();
+  ink_session_options options = ink_session_default();
+  options.sampling = (ink_sampling){.temperature = (float)s->temperature,
+                                    .top_k = (int32_t)s->top_k,
+                                    .top_p = (float)s->top_p,
+                                    .min_p = (float)s->min_p,
+                                    .repetition_penalty = (float)s->repetition_penalty,
+                                    .seed = (uint64_t)s->seed};
+  options.max_tokens = s->max_tokens;
+  options.context = s->context;
+  options.cache = s->half_cache ? INK_F16 : INK_F32;
+  return options;
+}

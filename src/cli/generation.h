@@ -1,0 +1,37 @@
+// Options that all commands share which run a decoder, and what they open.
+#ifndef INK_CLI_GENERATION_H
+#define INK_CLI_GENERATION_H
+
+#include "cli/cli.h"
+#include "llm/llm.h"
+#include "llm/model.h"
+
+typedef struct ink_cli_model {
+  const char *reference;
+  int64_t threads;
+  ink_pool *pool;
+  ink_model *model;
+} ink_cli_model;
+
+enum { INK_CLI_MODEL_OPTIONS = 2, INK_CLI_SAMPLING_OPTIONS = 9 };
+
+// Put --model and --threads at options[0 … INK_CLI_MODEL_OPTIONS).
+void ink_cli_model_options(ink_cli_model *model, ink_option *options);
+// Open what they name. Close in any case.
+ink_status ink_cli_model_open(ink_cli_model *model, ink_error *error);
+void ink_cli_model_close(ink_cli_model *model);
+
+typedef struct ink_cli_sampling {
+  double temperature, top_p, min_p, repetition_penalty;
+  int64_t top_k, max_tokens, context, seed;  // seed -1: a fresh one
+  bool half_cache;
+} ink_cli_sampling;
+
+// temperature 0.8, top_p 0.95, a fresh seed, the rest off.
+ink_cli_sampling ink_cli_sampling_default(void);
+// Put --temperature … at options[0 … INK_CLI_SAMPLING_OPTIONS).
+void ink_cli_sampling_options(ink_cli_sampling *sampling, ink_option *options);
+// As options of a session. A fresh seed is drawn here, once, and kept in sampling->seed.
+ink_session_options ink_cli_session_options(ink_cli_sampling *sampling);
+
+#endif
