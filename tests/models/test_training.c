@@ -215,6 +215,27 @@ static void packed_documents_do_not_see_each_other(void **state) {
   }
 }
 
+static void linear_rope_scaling_divides_positions(void **state) {
+  (void)state;
+  ink_decoder_config plain = tiny("qwen3"), scaled = plain;
+  scaled.rope_scaling = INK_ROPE_LINEAR;
+  scaled.rope_factor = 2;
+  ink_decoder *a = fresh(&plain, INK_RESIDUAL_PLAIN), *b = fresh(&scaled, INK_RESIDUAL_PLAIN);
+  int32_t doubled[7] = {0, 2, 4, 6, 8, 10, 12};
+  ink_tensor some = row(ids, 7), places = row(doubled, 7);
+  ink_decoder_input at_single = {.ids = &some}, at_double = {.ids = &some, .positions = &places};
+  float *x = hidden_of(a, &at_single, false), *y = hidden_of(b, &at_double, false);
+  float *z = hidden_of(a, &at_double, false);
+  size_t n = (size_t)(7 * plain.hidden);
+  assert_true(largest_difference(x, y, n) <= 1e-6);
+  assert_true(largest_difference(x, z, n) > 1e-2);
+  free(x);
+  free(y);
+  free(z);
+  ink_decoder_free(a);
+  ink_decoder_free(b);
+}
+
 // Rows of a batch are sequences of their own.
 static void a_sequence_does_not_depend_on_its_batch_mates(void **state) {
   (void)state;
@@ -342,6 +363,7 @@ int main(void) {
       cmocka_unit_test(gradients_of_every_qwen3_parameter_match_finite_differences),
       cmocka_unit_test(threads_do_not_change_a_byte_of_the_gradients),
       cmocka_unit_test(packed_documents_do_not_see_each_other),
+      cmocka_unit_test(linear_rope_scaling_divides_positions),
       cmocka_unit_test(a_sequence_does_not_depend_on_its_batch_mates),
       cmocka_unit_test(dropout_depends_on_seed_and_step_alone_and_trains_only),
       cmocka_unit_test(fresh_parameters_follow_their_names_and_not_their_neighbours),
