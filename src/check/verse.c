@@ -329,8 +329,7 @@ void ink_verse_fault_text(const ink_verse_report *report, const ink_verse_fault 
   }
 }
 
-// Name of what a rhyme rhymes in: a group, or "第七部".
-static void rhyme_name(const ink_verse_report *report, int rhyme, ink_text *out) {
+void ink_verse_rhyme_name(const ink_verse_report *report, int rhyme, ink_text *out) {
   static const char *const digits[] = {"", "一", "二", "三", "四", "五", "六", "七", "八", "九"};
   int index = report->rhymes[rhyme], number = index - CLASSES;
   if (number < 0)
@@ -368,7 +367,7 @@ json_t *ink_verse_report_json(const ink_verse_report *report) {
   ink_text scratch = {0};
   json_t *rhymes = json_array(), *lines = json_array(), *faults = json_array();
   for (int r = 0; report->pattern && r < report->pattern->n_rhyme; r++) {
-    if (report->rhymes[r] >= 0) rhyme_name(report, r, &scratch);
+    if (report->rhymes[r] >= 0) ink_verse_rhyme_name(report, r, &scratch);
     json_array_append_new(rhymes, report->rhymes[r] >= 0 ? text_json(&scratch) : json_null());
   }
   for (int k = 0; k < report->n_clause; k++)

@@ -68,6 +68,9 @@ const char *ink_verse_fault_name(ink_verse_fault_kind kind);
 void ink_verse_fault_text(const ink_verse_report *report, const ink_verse_fault *fault,
                           ink_text *out);
 
+// Append what rhyme 0 … n_rhyme - 1 rhymes in, where report->rhymes[rhyme] >= 0: "一东", "第七部".
+void ink_verse_rhyme_name(const ink_verse_report *report, int rhyme, ink_text *out);
+
 // The report as an object: form, pattern, legal, length, tones, rhyme, distinct, acrostic, rhymes
 // [names], lines [{text, tones, ok}], faults [{kind, line, place, character, text}]. The caller
 // owns it; NULL without memory.

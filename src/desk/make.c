@@ -1,0 +1,291 @@
+// Making a piece: draft, check, mark, publish, all in memory, from an order alone.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "check/verse.h"
+#include "desk/piece.h"
+#include "desk/playbook.h"
+#include "desk/verse_layout.h"
+#include "llm/model.h"
+#include "llm/poet.h"
+#include "publish/publish.h"
+#include "tensor/isa.h"
+#include "weights/weights.h"
+
+// What the steps hand on to each other.
+typedef struct work {
+  const ink_order *order;
+  ink_playbook *playbook;
+  json_t *brief;  // filled
+  ink_model *model;
+  char model_sha256[INK_SHA256_HEX];
+  ink_poet_request request;
+  ink_poem_draft draft;
+  ink_verse_report report;
+  ink_verse_layout layout;
+  bool passed;
+} work;
+
+static ink_status no_memory(ink_error *error) {
+  return ink_fail(error, INK_ERR_MEMORY, "no memory for the piece");
+}
+
+// ---- draft
+// ----------------------------------------------------------------------------------------
+
+static const char *input(const work *w, const char *name) {
+  return json_string_value(json_object_get(w->brief, name));
+}
+
+static ink_status open_model(work *w, ink_error *error) {
+  INK_TRY(ink_model_open(w->playbook->model, &w->model, error));
+  return ink_weights_sha256(w->model->weights, INK_HASH_COMPUTE, w->model_sha256, error);
+}
+
+static ink_status read_settings(work *w, ink_error *error) {
+  static const char *const known[] = {"candidates", "temperature", "top_k", "top_p", "min_p", NULL};
+  const json_t *s = w->playbook->settings;
+  const char *name = w->playbook->name;
+  ink_sampling *sampling = &w->request.sampling;
+  int64_t candidates = w->request.candidates, top_k = sampling->top_k;
+  double temperature = (double)sampling->temperature, top_p = (double)sampling->top_p;
+  double min_p = (double)sampling->min_p;
+  INK_TRY(ink_json_only(s, name, known, error));
+  INK_TRY(ink_json_get_int(s, "candidates", name, 1, 64, &candidates, error));
+  INK_TRY(ink_json_get_int(s, "top_k", name, 0, 1000000, &top_k, error));
+  INK_TRY(ink_json_get_number(s, "temperature", name, 0, 100, &temperature, error));
+  INK_TRY(ink_json_get_number(s, "top_p", name, 1e-6, 1, &top_p, error));
+  INK_TRY(ink_json_get_number(s, "min_p", name, 0, 0.999, &min_p, error));
+  w->request.candidates = (int32_t)candidates;
+  sampling->top_k = (int32_t)top_k;
+  sampling->temperature = (float)temperature;
+  sampling->top_p = (float)top_p;
+  sampling->min_p = (float)min_p;
+  return INK_OK;
+}
+
+static ink_status draft_verse(work *w, ink_pool *pool, const ink_progress *progress,
+                              ink_error *error) {
+  w->request = ink_poet_default();
+  INK_TRY(read_settings(w, error));
+  static const struct {
+    const char *name;
+    ink_poem_field field;
+  } fields[] = {{"form", INK_POEM_FORM},         {"title", INK_POEM_TITLE},
+                {"theme", INK_POEM_THEME},       {"rhyme", INK_POEM_RHYME},
+                {"acrostic", INK_POEM_ACROSTIC}, {"rhymes", INK_POEM_RHYMES}};
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    w->request.brief.field[fields[i].field] = input(w, fields[i].name);
+  }
+  w->request.brief.opening = input(w, "opening");
+  w->request.sampling.seed = w->order->seed;
+  return ink_poet_write(w->model, &w->request, pool, progress, &w->draft, error);
+}
+
+// ---- check
+// ----------------------------------------------------------------------------------------
+
+static ink_status check_verse(work *w, ink_error *error) {
+  const ink_verse_form *form = ink_verse_form_find(w->draft.form);
+  if (!form) return ink_fail(error, INK_ERR_INTERNAL, "no form \"%s\"", w->draft.form);
+  INK_TRY(ink_check_verse(w->draft.text, strlen(w->draft.text), form, input(w, "acrostic"),
+                          &w->report, error));
+  w->passed = w->report.legal;
+  return ink_verse_lay_out(w->draft.text, &w->report, &w->layout, error);
+}
+
+// What a reader wants to know in one line.
+static void summarise(const work *w, bool chinese, ink_text *out) {
+  const ink_verse_report *r = &w->report;
+  const char *form = r->form->names[0], *pattern = r->pattern ? r->pattern->name : "";
+  if (r->legal) {
+    ink_text_format(out, chinese ? "合律：%s，%s" : "legal: %s, %s", form, pattern);
+    ink_text_add(out, w->layout.rhyme_names.size ? (chinese ? "，押" : ", rhyming in ") : "");
+    ink_text_add(out, ink_text_string(&w->layout.rhyme_names));
+    return;
+  }
+  ink_text_format(out, chinese ? "不合%s之律：" : "not a legal %s: ", form);
+  if (r->n_fault) {
+    ink_verse_fault_text(r, &r->faults[0], out);
+  } else {
+    ink_text_add(out, chinese ? "句长不合" : "its lines have other lengths");
+  }
+}
+
+static json_t *check_json(const work *w) {
+  ink_text english = {0}, chinese = {0};
+  summarise(w, false, &english);
+  summarise(w, true, &chinese);
+  json_t *lines = json_array();
+  for (size_t i = 0; i < w->layout.n_line; i++) {
+    const ink_document_line *line = &w->layout.lines[i];
+    if (!line->text[0]) continue;
+    json_array_append_new(lines,
+                          json_pack("{s:s, s:s, s:b}", "text", line->text, "tones",
+                                    line->tones ? line->tones : "", "rhymes", (int)line->rhymes));
+  }
+  json_t *check =
+      json_pack("{s:s, s:b, s:s, s:s, s:o, s:o}", "name", "verse", "passed", (int)w->passed,
+                "summary", ink_text_string(&english), "summary_zh", ink_text_string(&chinese),
+                "lines", lines, "report", ink_verse_report_json(&w->report));
+  ink_text_free(&english);
+  ink_text_free(&chinese);
+  return check;
+}
+
+// ---- record
+// ---------------------------------------------------------------------------------------
+
+static json_t *recipe_json(const work *w) {
+  const ink_sampling *s = &w->request.sampling;
+  const ink_cpu *cpu = ink_cpu_about();
+  char kernels[64];
+  snprintf(kernels, sizeof kernels, "%s%s%s", ink_isa_name(cpu->isa), cpu->vnni ? " vnni" : "",
+           cpu->bf16 ? " bf16" : "");
+  return json_pack("{s:{s:s, s:s}, s:I, s:{s:f, s:i, s:f, s:f, s:i}, s:s, s:s}", "model", "name",
+                   ink_weights_name(w->model->weights), "sha256", w->model_sha256, "seed",
+                   (json_int_t)w->order->seed, "sampler", "temperature", (double)s->temperature,
+                   "top_k", s->top_k, "top_p", (double)s->top_p, "min_p", (double)s->min_p,
+                   "candidates", w->request.candidates, "inkstone", INKSTONE_VERSION, "kernels",
+                   kernels);
+}
+
+static json_t *draft_json(const work *w) {
+  json_t *tokens = json_array();
+  for (size_t i = 0; i < w->draft.n_token; i++) {
+    json_array_append_new(tokens, json_integer(w->draft.tokens[i]));
+  }
+  return json_pack("{s:s, s:s, s:i, s:f, s:o}", "text", w->draft.text, "form", w->draft.form,
+                   "candidate", w->draft.candidate, "logprob", w->draft.logprob, "tokens", tokens);
+}
+
+static ink_status make_record(const work *w, const ink_marked *marked, ink_piece *piece,
+                              ink_error *error) {
+  json_t *files = json_array();
+  for (size_t i = 0; i < piece->n_file; i++) {
+    const ink_piece_file *file = &piece->files[i];
+    json_array_append_new(files, json_pack("{s:s, s:I, s:s}", "name", file->name, "bytes",
+                                           (json_int_t)file->size, "sha256", file->sha256));
+  }
+  const char *producer = w->order->producer ? w->order->producer : "inkstone";
+  piece->record = json_pack(
+      "{s:i, s:s, s:s, s:s, s:{s:s, s:s}, s:O, s:o, s:o, s:[o], s:{s:s, s:O}, s:o}", "record", 1,
+      "identity", w->order->identity, "created", w->order->created, "producer", producer,
+      "playbook", "name", w->order->playbook, "sha256", w->playbook->sha256, "brief", w->brief,
+      "recipe", recipe_json(w), "draft", draft_json(w), "checks", check_json(w), "label", "visible",
+      ink_marked_label(marked), "aigc", ink_marked_aigc(marked), "files", files);
+  return piece->record ? INK_OK : no_memory(error);
+}
+
+// ---- mark and publish
+// -------------------------------------------------------------------------------
+
+static ink_status publish_file(const ink_marked *marked, const char *format, ink_piece *piece,
+                               ink_error *error) {
+  static const struct {
+    const char *format, *name;
+    void (*write)(const ink_marked *marked, ink_text *out);
+  } writers[] = {{"md", "poem.md", ink_publish_markdown}, {"html", "poem.html", ink_publish_html}};
+  for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) {
+    if (strcmp(writers[i].format, format) != 0) continue;
+    ink_text text = {0};
+    writers[i].write(marked, &text);
+    ink_status status = ink_text_status(&text, error);
+    ink_piece_file *file = &piece->files[piece->n_file];
+    *file = (ink_piece_file){.name = writers[i].name, .bytes = text.bytes, .size = text.size};
+    if (status == INK_OK) status = ink_sha256_of(file->bytes, file->size, file->sha256, error);
+    piece->n_file++;
+    return status;
+  }
+  return ink_fail(error, INK_ERR_INTERNAL, "no writer for \"%s\"", format);
+}
+
+static ink_status finish(const work *w, ink_piece *piece, ink_error *error) {
+  ink_text subtitle = {0}, note = {0};
+  const char *title = input(w, "title") ? input(w, "title") : input(w, "theme");
+  ink_text_add(&subtitle, w->draft.form);
+  summarise(w, true, &note);
+  ink_document document = {.kind = INK_DOCUMENT_VERSE,
+                           .language = "zh-Hans",
+                           .title = title ? title : w->draft.form,
+                           .subtitle = ink_text_string(&subtitle),
+                           .note = ink_text_string(&note),
+                           .lines = w->layout.lines,
+                           .n_line = w->layout.n_line};
+  ink_mark_options options = {w->order->identity, w->order->created, w->order->producer};
+  ink_marked *marked = NULL;
+  ink_status status = ink_mark_document(&document, &options, &marked, error);
+  if (status == INK_OK) {
+    piece->files = calloc(w->playbook->n_format + 1, sizeof *piece->files);
+    if (!piece->files) status = no_memory(error);
+  }
+  for (size_t i = 0; status == INK_OK && w->passed && i < w->playbook->n_format; i++) {
+    status = publish_file(marked, w->playbook->formats[i], piece, error);
+  }
+  if (status == INK_OK) status = make_record(w, marked, piece, error);
+  ink_marked_free(marked);
+  ink_text_free(&subtitle);
+  ink_text_free(&note);
+  return status;
+}
+
+ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_progress *progress,
+                          ink_piece *piece, ink_error *error) {
+  work w = {.order = order, .passed = true};
+  *piece = (ink_piece){0};
+  ink_status status = ink_playbook_open(order->playbook, &w.playbook, error);
+  if (status == INK_OK) status = ink_playbook_fill(w.playbook, order->brief, &w.brief, error);
+  if (status == INK_OK) status = open_model(&w, error);
+  if (status == INK_OK) status = draft_verse(&w, pool, progress, error);
+  if (status == INK_OK) status = check_verse(&w, error);
+  if (status == INK_OK) status = finish(&w, piece, error);
+  if (status == INK_OK) {
+    piece->text = strdup(w.draft.text);
+    if (!piece->text) status = no_memory(error);
+  }
+  if (status == INK_OK && !w.passed) {
+    piece->blocked = true;
+    status =
+        ink_fail(error, INK_ERR_BLOCKED, "the check \"verse\" did not pass; nothing was published");
+  }
+  ink_verse_layout_free(&w.layout);
+  ink_poem_draft_free(&w.draft);
+  ink_model_free(w.model);
+  json_decref(w.brief);
+  ink_playbook_free(w.playbook);
+  if (status != INK_OK && status != INK_ERR_BLOCKED) ink_piece_free(piece);
+  return status;
+}
+
+void ink_piece_free(ink_piece *piece) {
+  for (size_t i = 0; i < piece->n_file; i++) free(piece->files[i].bytes);
+  free(piece->files);
+  free(piece->text);
+  json_decref(piece->record);
+  *piece = (ink_piece){0};
+}
+
+ink_status ink_piece_save(const ink_piece *piece, const char *folder, bool replace,
+                          ink_error *error) {
+  char *record = ink_path_join(folder, "record.json");
+  if (!record) return no_memory(error);
+  ink_status status = INK_OK;
+  if (!replace && ink_file_exists(record)) {
+    status = ink_fail(error, INK_ERR_CONFLICT,
+                      "%s holds a piece already; name another --out, or give --replace", folder);
+  }
+  if (status == INK_OK) status = ink_folder_make(folder, error);
+  for (size_t i = 0; status == INK_OK && i < piece->n_file; i++) {
+    char *path = ink_path_join(folder, piece->files[i].name);
+    status = path ? ink_file_save(path, piece->files[i].bytes, piece->files[i].size, error)
+                  : no_memory(error);
+    free(path);
+  }
+  // The record comes last: a folder that has one is complete.
+  if (status == INK_OK) status = ink_json_save(record, piece->record, error);
+  free(record);
+  return status;
+}
