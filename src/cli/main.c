@@ -7,10 +7,11 @@
 #include "tensor/isa.h"
 
 // Each is defined in its cmd_<name>.c.
-extern const ink_command ink_command_version, ink_command_completion;
+extern const ink_command ink_command_completion, ink_command_train, ink_command_version;
 
 static const ink_command *const commands[] = {
     &ink_command_completion,
+    &ink_command_train,
     &ink_command_version,
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

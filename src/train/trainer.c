@@ -339,11 +339,24 @@ static ink_status save(ink_trainer *t, ink_error *error) {
   return status;
 }
 
+// A corpus without held-out documents (no valid.bin, or an empty one) is trained without
+// validation.
+static ink_status count_held_out(const char *path, int64_t *n, ink_error *error) {
+  ink_dataset *corpus;
+  *n = 0;
+  if (!ink_file_exists(path)) return INK_OK;
+  INK_TRY(ink_dataset_open(path, &corpus, error));
+  *n = ink_dataset_documents(corpus);
+  ink_dataset_close(corpus);
+  return INK_OK;
+}
+
 static ink_status validate(ink_trainer *t, ink_train_report *report, ink_error *error) {
   char *path = ink_path_join(t->recipe->data, "valid.bin");
   if (!path) return no_memory(error);
-  ink_status status = INK_OK;
-  if (ink_file_exists(path)) {
+  int64_t n;
+  ink_status status = count_held_out(path, &n, error);
+  if (status == INK_OK && n > 0) {
     status = ink_trainer_score(t, path, t->recipe->validate_documents, &report->valid_loss,
                                &report->valid_character_loss, error);
     report->validated = status == INK_OK;

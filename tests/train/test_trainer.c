@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "scratch.h"
 #include "testing.h"
 #include "train/checkpoint.h"
@@ -88,6 +89,7 @@ static ink_status train(const char *out, int threads, int64_t stop_at) {
   ink_train_listener listener = {stop_there, NULL, &w};
   assert_ok(ink_trainer_new(&recipe, below(out), false, pool, &trainer, &error));
   ink_status status = ink_trainer_run(trainer, &listener, &error);
+  if (status != INK_OK && status != INK_ERR_CANCELLED) print_error("%s\n", error.text);
   ink_trainer_free(trainer);
   ink_pool_free(pool);
   ink_recipe_free(&recipe);
@@ -179,7 +181,7 @@ static void recipes_are_checked(void **state) {
   } bad[] = {{", precision: f16", "precision"},
              {", lr: 3", "/lr"},
              {", checkpoint_minutes: 0", "checkpoint_minutes"},
-             {", seed: 4", "stands twice"},
+             {", seed: 4", "duplicate key"},
              {", floor: no", "floor"}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     ink_error error = {0};
