@@ -2,9 +2,6 @@
 #include "llm/model.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include "weights/hub.h"
 
 void ink_model_free(ink_model *model) {
   if (!model) return;
@@ -64,14 +61,11 @@ static ink_status open_all(ink_model *model, const char *path, ink_error *error)
   return fit_vocabularies(model, error);
 }
 
-ink_status ink_model_open(const char *reference, ink_model **model, ink_error *error) {
+ink_status ink_model_open_at(const char *path, ink_model **model, ink_error *error) {
   *model = NULL;
   ink_model *made = calloc(1, sizeof *made);
   if (!made) return ink_fail(error, INK_ERR_MEMORY, "no memory for a model");
-  char *path = NULL;
-  ink_status status = ink_model_resolve(reference, &path, error);
-  if (status == INK_OK) status = open_all(made, path, error);
-  free(path);
+  ink_status status = open_all(made, path, error);
   if (status != INK_OK) {
     ink_model_free(made);
     return status;

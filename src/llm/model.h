@@ -18,9 +18,11 @@ typedef struct ink_model {
   size_t n_absent;
 } ink_model;
 
-// Open a model by path (a Hugging Face folder or a GGUF file) or by name (ink_model_resolve).
-// Release with ink_model_free. Failures name the file; CONFLICT when the tokenizer has tokens the
-// decoder does not know.
+// Open the model at `path`: a Hugging Face folder, a .gguf or .safetensors file. Release with
+// ink_model_free. Failures name the file; CONFLICT when the tokenizer has tokens that the decoder
+// does not know.
+ink_status ink_model_open_at(const char *path, ink_model **model, ink_error *error);
+// The same by path or name: whatever ink_model_resolve finds without the network.
 ink_status ink_model_open(const char *reference, ink_model **model, ink_error *error);
 void ink_model_free(ink_model *model);
 

@@ -18,7 +18,7 @@ static ink_model *open_model(const char *name) {
   snprintf(path, sizeof path, "models/%s", name);
   ink_error error = {0};
   ink_model *model;
-  assert_ok(ink_model_open(fixture_path(path), &model, &error));
+  assert_ok(ink_model_open_at(fixture_path(path), &model, &error));
   return model;
 }
 
@@ -198,17 +198,17 @@ static void files_that_do_not_belong_together_are_refused(void **state) {
   ink_model *model;
   char folder[] = "/tmp/inkstone-model-XXXXXX", path[512];
   assert_non_null(mkdtemp(folder));
-  assert_int_equal(ink_model_open(folder, &model, &error), INK_ERR_NOT_FOUND);
+  assert_int_equal(ink_model_open_at(folder, &model, &error), INK_ERR_NOT_FOUND);
 
   copy_file(folder, "models/qwen3/model.safetensors", "model.safetensors");
-  assert_int_equal(ink_model_open(folder, &model, &error), INK_ERR_NOT_FOUND);
+  assert_int_equal(ink_model_open_at(folder, &model, &error), INK_ERR_NOT_FOUND);
   assert_non_null(strstr(error.text, "config.json"));
 
   // A tokenizer with more tokens (303) than the decoder knows (288).
   copy_file(folder, "models/qwen3/config.json", "config.json");
   copy_file(folder, "models/llama-tied/tokenizer.json", "tokenizer.json");
   copy_file(folder, "models/llama-tied/tokenizer_config.json", "tokenizer_config.json");
-  assert_int_equal(ink_model_open(folder, &model, &error), INK_ERR_CONFLICT);
+  assert_int_equal(ink_model_open_at(folder, &model, &error), INK_ERR_CONFLICT);
   assert_non_null(strstr(error.text, "302"));
   assert_non_null(strstr(error.text, "288"));
   assert_null(model);

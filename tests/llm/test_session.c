@@ -11,7 +11,7 @@ static ink_model *open_model(const char *name) {
   snprintf(path, sizeof path, "models/%s", name);
   ink_error error = {0};
   ink_model *model;
-  assert_ok(ink_model_open(fixture_path(path), &model, &error));
+  assert_ok(ink_model_open_at(fixture_path(path), &model, &error));
   return model;
 }
 
@@ -481,14 +481,15 @@ static void end_tokens_stop_the_text_and_can_be_forbidden(void **state) {
   (void)state;
   ink_model *model = open_model("qwen3");
   // A token the free run draws, as an end token of this session.
-  written full = run(model, free_run(30, 21), 1);
+  ink_session_options options = free_run(30, 21);
+  options.ignore_end = false;
+  written full = run(model, options, 1);
+  assert_true(full.n > 10);
   int32_t end = full.tokens[9];
   size_t first = 0;
   while (full.tokens[first] != end) first++;
-  ink_session_options options = free_run(30, 21);
   options.end_tokens = &end;
   options.n_end_token = 1;
-  options.ignore_end = false;
   written ended = run(model, options, 1);
   assert_int_equal(ended.finish, INK_FINISH_STOP);
   assert_int_equal(ended.n, first + 1);
