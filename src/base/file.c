@@ -1,8 +1,10 @@
 // Files: mapped, read whole, written whole or not at all.
 #include "base/file.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,4 +247,33 @@ char *ink_folder_user(ink_folder kind) {
   char *path = base ? ink_path_join(base, "inkstone") : NULL;
   free(base);
   return path;
+}
+
+// The folder above the one that the running program lies in.
+static char *program_prefix(void) {
+  char program[PATH_MAX];
+  ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (size <= 0) return NULL;
+  program[size] = 0;
+  for (int i = 0; i < 2; i++) {
+    char *slash = strrchr(program, '/');
+    if (!slash) return NULL;
+    *slash = 0;
+  }
+  return strdup(program);
+}
+
+size_t ink_folder_shipped(const char *kind, char *folders[INK_SHIPPED_FOLDERS]) {
+  char variable[64], installed[64];
+  snprintf(variable, sizeof variable, "INKSTONE_%s", kind);
+  for (char *at = variable; *at; at++) *at = (char)toupper((unsigned char)*at);
+  snprintf(installed, sizeof installed, "share/inkstone/%s", kind);
+  size_t n = 0;
+  const char *set = getenv(variable);
+  char *prefix = program_prefix();
+  if (set && set[0] && (folders[n] = strdup(set))) n++;
+  if (prefix && (folders[n] = ink_path_join(prefix, installed))) n++;
+  if (prefix && (folders[n] = ink_path_join(prefix, kind))) n++;
+  free(prefix);
+  return n;
 }

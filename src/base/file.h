@@ -65,4 +65,11 @@ typedef enum ink_folder {
 // malloc'ed, not created; NULL when neither is set.
 char *ink_folder_user(ink_folder kind);
 
+enum { INK_SHIPPED_FOLDERS = 3 };
+// Folders for what comes with the program, `kind` being "models" or "playbooks", in the order of
+// search: $INKSTONE_MODELS (upper case of the kind), then share/inkstone/KIND beside the folder of
+// the running program, as installed, then KIND beside it, as built in the source tree. malloc'ed
+// strings, which need not exist on disk; returns how many.
+size_t ink_folder_shipped(const char *kind, char *folders[INK_SHIPPED_FOLDERS]);
+
 #endif

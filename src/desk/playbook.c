@@ -3,10 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -20,24 +18,6 @@ static ink_status no_memory(ink_error *error) {
 
 // ---- finding
 // ----------------------------------------------------------------------------------------
-
-// Folders that hold starter playbooks, in the order of search.
-static size_t folders(char *out[3]) {
-  size_t n = 0;
-  const char *set = getenv("INKSTONE_PLAYBOOKS");
-  if (set && set[0]) out[n++] = strdup(set);
-  char program[PATH_MAX];
-  ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (size <= 0) return n;
-  program[size] = 0;
-  char *slash = strrchr(program, '/');
-  if (!slash) return n;
-  *slash = 0;
-  // bin/inkstone beside share/inkstone, or build/inkstone in the source tree.
-  out[n++] = ink_path_join(program, "../share/inkstone/playbooks");
-  out[n++] = ink_path_join(program, "../playbooks");
-  return n;
-}
 
 static int by_name(const void *a, const void *b) {
   return strcmp(ink_path_name(*(char *const *)a), ink_path_name(*(char *const *)b));
@@ -64,8 +44,8 @@ static ink_status list_folder(const char *folder, char ***paths, size_t *n, ink_
 }
 
 ink_status ink_playbook_list(char ***paths, size_t *n, ink_error *error) {
-  char *where[3] = {0};
-  size_t n_folder = folders(where);
+  char *where[INK_SHIPPED_FOLDERS] = {0};
+  size_t n_folder = ink_folder_shipped("playbooks", where);
   ink_status status = INK_OK;
   *paths = NULL;
   *n = 0;

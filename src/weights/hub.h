@@ -24,16 +24,12 @@ typedef struct ink_hub_ref {
 } ink_hub_ref;
 ink_status ink_hub_ref_parse(const char *text, ink_hub_ref *ref, ink_error *error);
 
-// Find a model without the network: a path that exists; else the name of a model that came with
-// the program, a folder below $INKSTONE_MODELS, or else below the installed data folder and
-// models/ of the source tree; else ORG/REPO[:QUANT] in the cache. *path (malloc'ed, the caller's)
-// is what ink_weights_open takes. NOT_FOUND lists where was looked and names `model pull` where
-// that can help. "." and "/" are paths, never names.
+// Find a model without the network. A plain word ("poet") is the name of a model that came with the
+// program, a folder below one of ink_folder_shipped("models"); anything else, and a word that names
+// none of these, is a path that exists; else ORG/REPO[:QUANT][@REVISION] in the cache. *path
+// (malloc'ed, the caller's) is what ink_weights_open takes. NOT_FOUND says where was looked and
+// names `model pull` where that can help.
 ink_status ink_model_resolve(const char *reference, char **path, ink_error *error);
-
-// Folders that hold models which came with the program, in the order of search; for listings.
-// malloc'ed strings, at most `most` of them; returns how many.
-size_t ink_model_folders(char **folders, size_t most);
 
 // -- The cache -----------------------------------------------------------------------------------
 
@@ -64,7 +60,8 @@ typedef struct ink_hub_options {
   const ink_progress *progress;  // counts bytes; a cancel leaves what is there for the next pull
   int64_t connect_seconds;       // 0: 15
   int64_t stall_seconds;         // give up a transfer that stands still this long; 0: 60
-  int32_t retries;               // for broken connections, 429 and 5xx; negative: none; 0: 5
+  int32_t retries;     // without progress: broken connections, 429 and 5xx; negative: none; 0: 5
+  int64_t backoff_ms;  // before the first retry, doubled each time up to 30 s; 0: 500
 } ink_hub_options;
 
 // Bring ORG/REPO[:QUANT][@REVISION] into the cache and say where it is (*path, malloc'ed): what

@@ -9,31 +9,31 @@
 #include "weights/weights.h"
 
 // What the tensors become. Vectors (norms, biases) stay F32 in GGUF in all of them.
-typedef enum ink_recipe {
-  INK_RECIPE_KEEP,  // as they are
-  INK_RECIPE_F32,
-  INK_RECIPE_F16,
-  INK_RECIPE_BF16,
-  INK_RECIPE_Q8_0,
-  INK_RECIPE_Q4_0,    // output projection in Q6_K where its rows allow
-  INK_RECIPE_Q4_K_M,  // llama.cpp's mix: Q6_K for the output projection and half of attn_v,
-                      // ffn_down
-  INK_RECIPE_Q6_K,
-  INK_RECIPE_COUNT
-} ink_recipe;
+typedef enum ink_quant {
+  INK_QUANT_KEEP,  // as they are
+  INK_QUANT_F32,
+  INK_QUANT_F16,
+  INK_QUANT_BF16,
+  INK_QUANT_Q8_0,
+  INK_QUANT_Q4_0,    // output projection in Q6_K where its rows allow
+  INK_QUANT_Q4_K_M,  // llama.cpp's mix: Q6_K for the output projection and half of attn_v,
+                     // ffn_down
+  INK_QUANT_Q6_K,
+  INK_QUANT_COUNT
+} ink_quant;
 
 // "Q4_K_M"; and back, without regard to case ("Q4_K" is Q4_K_M). USAGE lists what is known.
-const char *ink_recipe_name(ink_recipe recipe);
-ink_status ink_recipe_parse(const char *name, ink_recipe *recipe, ink_error *error);
+const char *ink_quant_name(ink_quant quant);
+ink_status ink_quant_parse(const char *name, ink_quant *quant, ink_error *error);
 
-// The type that a recipe gives a tensor of this GGUF name and shape in a model of n_layer layers.
+// The type that it gives a tensor of this GGUF name and shape in a model of n_layer layers.
 // Rows that are no multiple of a type's block fall back, Q4_K and Q6_K to Q8_0 and then F16.
-ink_dtype ink_recipe_dtype(ink_recipe recipe, const char *gguf_name, int rank, const int64_t *shape,
-                           ink_dtype stored, int64_t n_layer, bool tied_head);
+ink_dtype ink_quant_dtype(ink_quant quant, const char *gguf_name, int rank, const int64_t *shape,
+                          ink_dtype stored, int64_t n_layer, bool tied_head);
 
 typedef struct ink_convert_options {
   ink_weights_format format;  // what to write
-  ink_recipe recipe;
+  ink_quant quant;
   size_t ram;  // bytes to use at most beside the mapped input; 0: 512 MiB. MEMORY names the tensor
                // that needs more
   ink_pool *pool;                // NULL: this thread alone

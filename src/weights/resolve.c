@@ -1,0 +1,72 @@
+// From what a user calls a model to where it lies, without the network.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "weights/cache.h"
+#include "weights/check.h"
+#include "weights/files.h"
+#include "weights/hub.h"
+
+static ink_status take_path(char *path, const char *reference, char **out, ink_error *error) {
+  *out = path;
+  if (path) return INK_OK;
+  return ink_fail(error, INK_ERR_MEMORY, "no memory to look for the model %s", reference);
+}
+
+// A folder of this name below one of those that came with the program; NULL when there is none.
+static char *find_shipped(const char *name) {
+  char *folders[INK_SHIPPED_FOLDERS], *found = NULL;
+  size_t n = ink_folder_shipped("models", folders);
+  for (size_t i = 0; i < n; i++) {
+    char *path = found ? NULL : ink_path_join(folders[i], name);
+    if (path && ink_file_is_folder(path)) {
+      found = path;
+    } else {
+      free(path);
+    }
+    free(folders[i]);
+  }
+  return found;
+}
+
+static ink_status not_found(const char *reference, ink_error *error) {
+  char *folders[INK_SHIPPED_FOLDERS];
+  size_t n = ink_folder_shipped("models", folders);
+  ink_text where = {0};
+  for (size_t i = 0; i < n; i++) {
+    ink_text_format(&where, "%s%s", i ? ", " : "", folders[i]);
+    free(folders[i]);
+  }
+  ink_status status =
+      ink_fail(error, INK_ERR_NOT_FOUND,
+               "no model \"%.*s\": neither a path nor a model in %.400s; `inkstone model list` "
+               "shows what is there",
+               INK_SHOWN(reference), ink_text_string(&where));
+  ink_text_free(&where);
+  return status;
+}
+
+ink_status ink_model_resolve(const char *reference, char **path, ink_error *error) {
+  ink_hub_ref ref;
+  *path = NULL;
+  bool word = ink_file_name_is_plain(reference);
+  if (word && (*path = find_shipped(reference))) return INK_OK;
+  if (reference[0] && ink_file_exists(reference)) {
+    return take_path(strdup(reference), reference, path, error);
+  }
+  if (word || ink_hub_ref_parse(reference, &ref, NULL) != INK_OK) {
+    return not_found(reference, error);
+  }
+  ink_error inner = {0};
+  ink_status status = ink_cache_find(&ref, path, &inner);
+  if (status == INK_ERR_NOT_FOUND && !*path) {
+    return ink_fail(error, status,
+                    "%.*s is neither a path nor in the cache (%.300s); `inkstone model pull %.*s` "
+                    "fetches it",
+                    INK_SHOWN(reference), inner.text, INK_SHOWN(reference));
+  }
+  if (status != INK_OK && error) *error = inner;
+  return status;
+}
