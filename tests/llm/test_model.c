@@ -142,6 +142,27 @@ static void conversations_encode_as_the_template_of_the_model_does(void **state)
   }
 }
 
+static size_t length_of(const char *name, ink_chat_layout layout, const char *content) {
+  ink_model *model = open_model(name);
+  const ink_chat_message message = {"user", content};
+  ink_error error = {0};
+  int32_t *ids;
+  size_t n;
+  assert_ok(ink_chat_encode(model, layout, &message, 1, &ids, &n, &error));
+  free(ids);
+  ink_model_free(model);
+  return n;
+}
+
+static void space_around_a_message_is_trimmed_where_the_template_does(void **state) {
+  (void)state;
+  const char *plain = "moon", *spaced = " \n moon\t\n";
+  assert_int_equal(length_of("llama", INK_CHAT_LLAMA3, plain),
+                   length_of("llama", INK_CHAT_LLAMA3, spaced));
+  assert_true(length_of("qwen3", INK_CHAT_CHATML, plain) <
+              length_of("qwen3", INK_CHAT_CHATML, spaced));
+}
+
 static void text_of_a_message_cannot_forge_a_turn(void **state) {
   (void)state;
   ink_model *model = open_model("qwen3");
@@ -228,6 +249,7 @@ int main(void) {
       cmocka_unit_test(a_text_longer_than_a_chunk_scores_like_its_parts),
       cmocka_unit_test(one_token_has_no_perplexity_and_none_no_score),
       cmocka_unit_test(conversations_encode_as_the_template_of_the_model_does),
+      cmocka_unit_test(space_around_a_message_is_trimmed_where_the_template_does),
       cmocka_unit_test(text_of_a_message_cannot_forge_a_turn),
       cmocka_unit_test(a_model_without_a_known_template_says_what_to_do),
       cmocka_unit_test(files_that_do_not_belong_together_are_refused),

@@ -195,6 +195,76 @@ static void the_beginning_of_a_stop_string_is_held_back_and_given_at_the_end(voi
   ink_model_free(model);
 }
 
+// Makes a session write given tokens.
+typedef struct script {
+  const int32_t *tokens;
+  size_t at;
+} script;
+
+static ink_status follow(void *self, const int32_t *tokens, size_t n, float *logits, size_t n_vocab,
+                         ink_error *error) {
+  (void)tokens;
+  (void)n;
+  (void)error;
+  script *s = self;
+  for (size_t i = 0; i < n_vocab; i++) {
+    if ((int32_t)i != s->tokens[s->at]) logits[i] = -INFINITY;
+  }
+  s->at++;
+  return INK_OK;
+}
+
+static void of_two_stop_strings_that_end_together_the_longer_one_counts(void **state) {
+  (void)state;
+  ink_model *model = open_model("qwen3");
+  ink_error error = {0};
+  int32_t *ids;
+  size_t n;
+  assert_ok(
+      ink_tokenizer_encode(model->tokenizer, "abXYZef", 7, INK_ENCODE_PLAIN, &ids, &n, &error));
+  const char *const orders[2][2] = {{"YZ", "XYZ"}, {"XYZ", "YZ"}};
+  for (size_t i = 0; i < 2; i++) {
+    script forced = {.tokens = ids};
+    ink_logit_processor processor = {follow, NULL, &forced};
+    ink_session_options options = ink_session_default();
+    options.max_tokens = (int64_t)n;
+    options.processors = &processor;
+    options.n_processor = 1;
+    options.stop = orders[i];
+    options.n_stop = 2;
+    written w = run(model, options, 1);
+    assert_string_equal(w.text, "ab");
+    assert_int_equal(w.finish, INK_FINISH_STOP);
+    drop(&w);
+  }
+  free(ids);
+  ink_model_free(model);
+}
+
+static bool repeats(const written *w) {
+  for (size_t i = 0; i < w->n; i++) {
+    for (size_t j = 0; j < i; j++) {
+      if (w->tokens[i] == w->tokens[j]) return true;
+    }
+  }
+  return false;
+}
+
+static void a_heavy_penalty_leaves_no_repetition(void **state) {
+  (void)state;
+  ink_model *model = open_model("qwen3");
+  ink_session_options options = free_run(40, 0);
+  options.sampling.temperature = 0;
+  written plain = run(model, options, 1);
+  options.sampling.repetition_penalty = 100;
+  written penalised = run(model, options, 1);
+  assert_true(repeats(&plain));
+  assert_false(repeats(&penalised));
+  drop(&plain);
+  drop(&penalised);
+  ink_model_free(model);
+}
+
 static void logprobs_are_those_of_the_score(void **state) {
   (void)state;
   ink_model *model = open_model("qwen2");
@@ -387,11 +457,27 @@ static void a_prompt_that_begins_alike_is_not_run_again_and_writes_the_same(void
   assert_string_equal(ink_session_text(warm), ink_session_text(cold));
   const int32_t *a = ink_session_tokens(warm, &n), *b = ink_session_tokens(cold, &n);
   assert_memory_equal(a, b, 20 * sizeof *a);
-  // The same prompt again: all but its last token is there.
+  // A prompt that turns elsewhere in its middle.
+  int32_t turned[N_PROMPT + 23];
+  memcpy(turned, longer, sizeof turned);
+  turned[9] = (turned[9] + 1) % 280;
+  ink_session *fresh;
+  assert_ok(ink_session_new(model, &options, NULL, &fresh, &error));
+  assert_ok(ink_session_prompt(fresh, turned, N_PROMPT + 23, &error));
+  assert_ok(ink_session_prompt(warm, turned, N_PROMPT + 23, &error));
+  assert_int_equal(ink_session_timing(warm).cached_tokens, 9);
+  assert_ok(ink_session_run(fresh, &error));
+  assert_ok(ink_session_run(warm, &error));
+  assert_string_equal(ink_session_text(warm), ink_session_text(fresh));
+  assert_string_not_equal(ink_session_text(warm), ink_session_text(cold));
+  ink_session_free(fresh);
+  // The first prompt again: all but its last token is there.
+  char *before = strdup(ink_session_text(cold));
   assert_ok(ink_session_prompt(cold, longer, N_PROMPT + 23, &error));
   assert_int_equal(ink_session_timing(cold).cached_tokens, N_PROMPT + 22);
   assert_ok(ink_session_run(cold, &error));
-  assert_string_equal(ink_session_text(warm), ink_session_text(cold));
+  assert_string_equal(ink_session_text(cold), before);
+  free(before);
   ink_session_free(warm);
   ink_session_free(cold);
   ink_model_free(model);
@@ -551,6 +637,8 @@ int main(void) {
       cmocka_unit_test(the_seed_alone_decides_and_threads_do_not),
       cmocka_unit_test(text_ends_before_a_stop_string_wherever_tokens_break),
       cmocka_unit_test(the_beginning_of_a_stop_string_is_held_back_and_given_at_the_end),
+      cmocka_unit_test(of_two_stop_strings_that_end_together_the_longer_one_counts),
+      cmocka_unit_test(a_heavy_penalty_leaves_no_repetition),
       cmocka_unit_test(logprobs_are_those_of_the_score),
       cmocka_unit_test(a_listener_can_cancel),
       cmocka_unit_test(a_cancelled_session_ends_before_its_next_token_and_begins_anew),
