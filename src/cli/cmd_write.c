@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "cli/generation.h"
+#include "cli/verse_options.h"
 
 enum { MOST_PROMPT = 64 << 20 };
 
@@ -135,10 +136,13 @@ static int run_write(const ink_command *self, int argc, char **argv) {
   ink_cli_model model;
   ink_cli_sampling sampling = ink_cli_sampling_default();
   request r = {.logprobs = -1};
-  ink_option options[INK_CLI_MODEL_OPTIONS + INK_CLI_SAMPLING_OPTIONS + 4] = {0};
-  ink_option *own = options + INK_CLI_MODEL_OPTIONS + INK_CLI_SAMPLING_OPTIONS;
+  ink_cli_verse verse;
+  enum { SHARED = INK_CLI_MODEL_OPTIONS + INK_CLI_SAMPLING_OPTIONS + INK_CLI_VERSE_OPTIONS };
+  ink_option options[SHARED + 4] = {0};
+  ink_option *own = options + SHARED;
   ink_cli_model_options(&model, options);
   ink_cli_sampling_options(&sampling, options + INK_CLI_MODEL_OPTIONS);
+  ink_cli_verse_options(&verse, options + INK_CLI_MODEL_OPTIONS + INK_CLI_SAMPLING_OPTIONS);
   own[0] = (ink_option){.name = "stop",
                         .kind = INK_OPTION_LIST,
                         .value = &r.stop,
@@ -170,7 +174,13 @@ static int run_write(const ink_command *self, int argc, char **argv) {
   if (status == INK_OK) status = ink_cli_model_open(&model, &error);
   if (status == INK_OK) {
     if (n == 1) r.prompt = argv[1];
-    status = write_text(&model, &sampling, &r, &error);
+    // The poet knows text as poems only: a bare prompt is how one begins.
+    bool bare = r.prompt && !r.special && r.logprobs < 0 && r.stop.n == 0;
+    if (ink_cli_verse_asked(&verse) || (bare && ink_poet_knows_poems(model.model))) {
+      status = ink_cli_write_verse(&model, &sampling, &verse, r.prompt, r.json, &error);
+    } else {
+      status = write_text(&model, &sampling, &r, &error);
+    }
   }
   ink_cli_model_close(&model);
   return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
@@ -180,6 +190,9 @@ const ink_command ink_command_write = {
     .name = "write",
     .summary = "Write text from a prompt",
     .usage = "write [PROMPT] [OPTIONS]",
-    .examples = "inkstone write --model Qwen/Qwen3-0.6B \"The inkstone\" --max-tokens 64\n",
+    .examples =
+        "inkstone write --form 七律 --title 秋夜山居 --acrostic 我爱中华\n"
+        "inkstone write 明月几时有，\n"
+        "inkstone write --model Qwen/Qwen3-0.6B \"The inkstone\" --max-tokens 64\n",
     .run = run_write,
 };

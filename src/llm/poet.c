@@ -83,8 +83,8 @@ static ink_status unknown_form(const char *name, ink_error *error) {
 static ink_status open_prompt(workshop *w, ink_error *error) {
   ink_poem_brief brief = {0};
   for (size_t i = 0; i < INK_POEM_FIELDS; i++) brief.field[i] = w->fields[i];
-  brief.field[INK_POEM_FORM] = w->form->names[0];
-  if (w->form->kind == INK_VERSE_CI) {
+  if (w->form) brief.field[INK_POEM_FORM] = w->form->names[0];
+  if (w->form && w->form->kind == INK_VERSE_CI) {
     brief.field[INK_POEM_FORM] = "词";
     brief.field[INK_POEM_TUNE] = w->form->names[0];
   }
@@ -113,29 +113,32 @@ static ink_status open_prompt(workshop *w, ink_error *error) {
   return status;
 }
 
-// The corpus' control tokens must stand where the prompt expects them.
-static ink_status check_vocabulary(const ink_model *model, ink_error *error) {
+bool ink_poet_knows_poems(const ink_model *model) {
   ink_text mark = {0};
   bool known = ink_poem_control_token((size_t)ink_poem_body_tag(), &mark) &&
                ink_tokenizer_id(model->tokenizer, mark.bytes, mark.size) == ink_poem_body_tag();
   ink_text_free(&mark);
-  if (known) return INK_OK;
-  return ink_fail(error, INK_ERR_UNSUPPORTED,
-                  "%s knows no poems: its vocabulary lacks their control tokens; forms need the "
-                  "model \"poet\"",
-                  ink_weights_name(model->weights));
+  return known;
 }
 
 static ink_status open_workshop(workshop *w, ink_error *error) {
   const ink_poem_brief *brief = &w->request->brief;
-  INK_TRY(check_vocabulary(w->model, error));
+  if (!ink_poet_knows_poems(w->model)) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED,
+                    "%s knows no poems: its vocabulary lacks their control tokens; forms need the "
+                    "model \"poet\"",
+                    ink_weights_name(w->model->weights));
+  }
   for (size_t i = 0; i < INK_POEM_FIELDS; i++) {
     INK_TRY(simplified(brief->field[i], &w->fields[i], error));
   }
   INK_TRY(simplified(brief->opening, &w->opening, error));
-  const char *name = w->fields[INK_POEM_FORM] ? w->fields[INK_POEM_FORM] : "七绝";
-  w->form = ink_verse_form_find(name);
-  if (!w->form) return unknown_form(name, error);
+  const char *name = w->fields[INK_POEM_FORM];
+  if (!name && !w->request->free_form) name = "七绝";
+  if (name) {
+    w->form = ink_verse_form_find(name);
+    if (!w->form) return unknown_form(name, error);
+  }
   ink_verse_demand demand = {.form = w->form,
                              .pattern = w->fields[INK_POEM_PATTERN],
                              .acrostic = w->fields[INK_POEM_ACROSTIC],
@@ -181,7 +184,8 @@ static ink_status take(const workshop *w, ink_session *session, int32_t candidat
   if (w->opening) ink_text_add(&text, w->opening);
   ink_text_add(&text, written);
   if (!text.size || text.bytes[text.size - 1] != '\n') ink_text_add(&text, "\n");
-  made.form = strdup(w->form->names[0]);
+  made.form = strdup(w->form ? w->form->names[0] : "");
+  made.finish = ink_session_finished(session);
   made.tokens = malloc((n ? n : 1) * sizeof *made.tokens);
   made.timing = ink_session_timing(session);
   if (!made.form || !made.tokens || text.failed) {
@@ -203,6 +207,11 @@ static ink_status write_candidate(workshop *w, int32_t candidate, ink_session **
   ink_session_options options = ink_session_default();
   options.sampling = w->request->sampling;
   options.sampling.piece += (uint64_t)candidate;
+  options.max_tokens = w->request->max_tokens;
+  if (w->request->candidates == 1) {
+    options.on_text = w->request->on_text;
+    options.context_of_text = w->request->context_of_text;
+  }
   if (w->verse) {
     ink_verse_restart(w->verse);
     options.processors = &w->processor;

@@ -15,21 +15,30 @@ typedef struct ink_poet_request {
   ink_sampling sampling;
   int32_t candidates;  // 1 to 64: how many are written; the one the model finds likeliest, per
                        // character and without echoes of itself, is kept
-  bool free_form;      // prompt alone, no constraint: for measuring
+  bool free_form;  // no constraint: what the model makes of the brief by itself. Without a form in
+                   // the brief it then chooses one
+  int64_t max_tokens;  // 0: as many as the context holds
+  // With one candidate: called with the poem's text as it becomes final; false cancels. May be NULL.
+  bool (*on_text)(void *context, const char *text, size_t size);
+  void *context_of_text;
 } ink_poet_request;
 
 // temperature 0.9, top_p 0.95, four candidates.
 ink_poet_request ink_poet_default(void);
 
 typedef struct ink_poem_draft {
-  char *form;       // the name that the constraint used
+  char *form;  // the form's usual name, "" where the model chose
   char *text;       // lines ended by \n, with punctuation
   int32_t *tokens;  // of the text
   size_t n_token;
   double logprob;     // mean per token of the text, under the model alone
   int32_t candidate;  // which of them, from 0
+  ink_finish finish;
   ink_timing timing;
 } ink_poem_draft;
+
+// True when the model's vocabulary holds the control tokens of poems where prompts expect them.
+bool ink_poet_knows_poems(const ink_model *model);
 
 // Write a poem. Candidate i draws with piece sampling.piece + i. USAGE: a demand that no poem of
 // the form can meet, with the character and the reason; UNSUPPORTED: a model whose tokenizer does
