@@ -208,6 +208,7 @@ static ink_status write_candidate(workshop *w, int32_t candidate, ink_session **
   options.sampling = w->request->sampling;
   options.sampling.piece += (uint64_t)candidate;
   options.max_tokens = w->request->max_tokens;
+  options.n_logprobs = 0;  // report the token's own log-probability
   if (w->request->candidates == 1) {
     options.on_text = w->request->on_text;
     options.context_of_text = w->request->context_of_text;
@@ -221,9 +222,11 @@ static ink_status write_candidate(workshop *w, int32_t candidate, ink_session **
   INK_TRY(ink_session_prompt(*session, w->prompt, w->n_prompt, error));
   double sum = 0;
   int64_t n = 0;
-  for (ink_step step = {0}; step.finish == INK_FINISH_NONE; n++) {
+  for (ink_step step = {0}; step.finish == INK_FINISH_NONE;) {
     INK_TRY(ink_session_step(*session, &step, error));
+    if (step.token < 0) continue;  // cancelled: nothing was drawn
     sum += (double)step.logprob;
+    n++;
   }
   *logprob = n ? sum / (double)n : 0;
   *value = *logprob - ECHO_PRICE * echoes(ink_session_text(*session));
@@ -244,7 +247,7 @@ ink_status ink_poet_write(const ink_model *model, const ink_poet_request *reques
     ink_session *session = NULL;
     double logprob, value;
     status = write_candidate(&w, i, &session, &logprob, &value, error);
-    if (status == INK_OK && value > best) {
+    if (status == INK_OK && (i == 0 || value > best)) {
       best = value;
       status = take(&w, session, i, logprob, draft, error);
     }

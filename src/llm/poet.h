@@ -18,7 +18,8 @@ typedef struct ink_poet_request {
   bool free_form;  // no constraint: what the model makes of the brief by itself. Without a form in
                    // the brief it then chooses one
   int64_t max_tokens;  // 0: as many as the context holds
-  // With one candidate: called with the poem's text as it becomes final; false cancels. May be NULL.
+  // With one candidate: called with the poem's text as it becomes final; false cancels. May be
+  // NULL.
   bool (*on_text)(void *context, const char *text, size_t size);
   void *context_of_text;
 } ink_poet_request;
@@ -27,7 +28,7 @@ typedef struct ink_poet_request {
 ink_poet_request ink_poet_default(void);
 
 typedef struct ink_poem_draft {
-  char *form;  // the form's usual name, "" where the model chose
+  char *form;       // the form's usual name, "" where the model chose
   char *text;       // lines ended by \n, with punctuation
   int32_t *tokens;  // of the text
   size_t n_token;
