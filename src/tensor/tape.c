@@ -125,12 +125,11 @@ ink_gradient ink_gradient_of(ink_compute *c, const ink_tensor *x) {
   }
   bool fresh;
   if (!slot_gradient(c, x->slot, &fresh)) return gradient;
-  bool whole = ink_tensor_elements(x) == x->slot->elements;
-  if (fresh && !whole) {
+  if (fresh && ink_tensor_elements(x) != x->slot->elements) {
     memset(x->slot->gradient, 0, (size_t)x->slot->elements * sizeof(float));
   }
   gradient.data = place_in(x->slot, x);
-  gradient.add = !fresh || !whole;
+  gradient.add = !fresh;
   return gradient;
 }
 

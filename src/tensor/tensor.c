@@ -44,11 +44,11 @@ bool ink_tensor_same_shape(const ink_tensor *a, const ink_tensor *b) {
 
 ink_tensor ink_tensor_view(ink_dtype dtype, void *data, int rank, const int64_t *shape) {
   ink_tensor tensor = {.dtype = dtype, .rank = rank, .data = data};
-  int64_t stride = 1;
+  uint64_t stride = 1;  // wraps for a shape that fits no memory, which a message may still name
   for (int i = rank - 1; i >= 0; i--) {
     tensor.shape[i] = shape[i];
-    tensor.stride[i] = stride;
-    stride *= shape[i];
+    tensor.stride[i] = (int64_t)stride;
+    stride *= (uint64_t)shape[i];
   }
   return tensor;
 }

@@ -245,12 +245,11 @@ static int32_t rope_position(int64_t b, int64_t t) {
 
 static ink_tensor *run_rope_style(ink_compute *c, ink_tensor *x, ink_rope_style style) {
   int64_t batch = x->shape[0], time = x->shape[1];
-  ink_tensor *positions = ink_tensor_new(c->arena, INK_I32, 2, x->shape);
-  for (int64_t i = 0; i < batch * time; i++) {
-    ((int32_t *)positions->data)[i] = rope_position(i / time, i % time);
-  }
+  static int32_t position[512];
+  ink_tensor positions = ink_tensor_view(INK_I32, position, 2, x->shape);
+  for (int64_t i = 0; i < batch * time; i++) position[i] = rope_position(i / time, i % time);
   ink_tensor f = ink_tensor_view(INK_F32, (void *)(uintptr_t)frequencies, 1, (int64_t[]){ROPE_N});
-  return ink_rope(c, x, positions, &f, style);
+  return ink_rope(c, x, &positions, &f, style);
 }
 
 static void twin_rope_style(const subject *s, const double *x, double *out, bool halves) {
@@ -342,14 +341,29 @@ static int32_t packed_first(int64_t b, int64_t t) {
   int32_t second = b % 2 ? 90 : 71;
   return t >= second ? second : t >= 20 ? 20 : 0;
 }
+static int32_t long_first(int64_t b, int64_t t) {
+  (void)b;
+  return (int32_t)(t / 150 * 150);
+}
+static ink_tensor *run_attention_long(ink_compute *c, ink_tensor *const *in) {
+  int64_t time = in[0]->shape[1];
+  static int32_t first[1024];
+  ink_tensor first_key = ink_tensor_view(INK_I32, first, 2, in[0]->shape);
+  for (int64_t i = 0; i < time; i++) first[i] = long_first(0, i);
+  return ink_attention(c, in[0], in[1], in[2], 0.3f,
+                       (ink_attention_mask){.causal = true, .first_key = &first_key});
+}
+static void twin_attention_long(const subject *s, double *const *in, double *out) {
+  twin_attend(s, in, out, true, 0, long_first);
+}
+
 static ink_tensor *run_attention_packed(ink_compute *c, ink_tensor *const *in) {
   int64_t batch = in[0]->shape[0], time = in[0]->shape[1];
-  ink_tensor *first = ink_tensor_new(c->arena, INK_I32, 2, in[0]->shape);
-  for (int64_t i = 0; i < batch * time; i++) {
-    ((int32_t *)first->data)[i] = packed_first(i / time, i % time);
-  }
+  static int32_t first[512];
+  ink_tensor first_key = ink_tensor_view(INK_I32, first, 2, in[0]->shape);
+  for (int64_t i = 0; i < batch * time; i++) first[i] = packed_first(i / time, i % time);
   return ink_attention(c, in[0], in[1], in[2], 0.3f,
-                       (ink_attention_mask){.causal = true, .first_key = first});
+                       (ink_attention_mask){.causal = true, .first_key = &first_key});
 }
 static void twin_attention_packed(const subject *s, double *const *in, double *out) {
   twin_attend(s, in, out, true, 0, packed_first);
@@ -366,13 +380,15 @@ static float weight_of(int64_t row) {
 
 static ink_tensor *run_loss(ink_compute *c, ink_tensor *const *in) {
   int64_t n = in[0]->shape[0];
-  ink_tensor *targets = ink_tensor_new(c->arena, INK_I32, 1, &n);
-  ink_tensor *weights = ink_tensor_new(c->arena, INK_F32, 1, &n);
+  static int32_t target[512];
+  static float weight[512];
   for (int64_t i = 0; i < n; i++) {
-    ((int32_t *)targets->data)[i] = target_of(i, in[1]->shape[0]);
-    ((float *)weights->data)[i] = weight_of(i);
+    target[i] = target_of(i, in[1]->shape[0]);
+    weight[i] = weight_of(i);
   }
-  return ink_linear_cross_entropy(c, in[0], in[1], targets, weights, NULL);
+  ink_tensor targets = ink_tensor_view(INK_I32, target, 1, &n);
+  ink_tensor weights = ink_tensor_view(INK_F32, weight, 1, &n);
+  return ink_linear_cross_entropy(c, in[0], in[1], &targets, &weights, NULL);
 }
 static void twin_loss(const subject *s, double *const *in, double *out) {
   int64_t n = s->input[0].shape[0], w = width(s, 0), vocabulary = s->input[1].shape[0];
@@ -445,6 +461,8 @@ const subject subjects[] = {
      twin_layer_norm,
      0},
     {"softmax", 1, {{2, {270, 101}, false}}, run_softmax, twin_softmax, 0},
+    {"softmax_narrow", 1, {{2, {3000, 5}, false}}, run_softmax, twin_softmax, 0},
+    {"log_softmax_narrow", 1, {{2, {3000, 5}, false}}, run_log_softmax, twin_log_softmax, 0},
     {"log_softmax", 1, {{2, {270, 101}, false}}, run_log_softmax, twin_log_softmax, 1e-5},
     {"rope_halves", 1, {{4, {2, 130, 5, 21}, false}}, run_rope_halves, twin_rope_halves, 0},
     {"rope_pairs", 1, {{4, {2, 130, 5, 21}, false}}, run_rope_pairs, twin_rope_pairs, 0},
@@ -465,6 +483,12 @@ const subject subjects[] = {
      {{4, {2, 131, 4, 20}, true}, {4, {2, 131, 4, 20}, true}, {4, {2, 131, 4, 20}, true}},
      run_attention_packed,
      twin_attention_packed,
+     0},
+    {"attention_long",
+     3,
+     {{4, {1, 800, 2, 16}, true}, {4, {1, 800, 1, 16}, true}, {4, {1, 800, 1, 16}, true}},
+     run_attention_long,
+     twin_attention_long,
      0},
     {"attention_cached",
      3,

@@ -114,7 +114,6 @@ static inline window window_of(const ink_attention_tile *t, int64_t position, in
 // Scores of one row outside the keys it may see become -infinity. It sees keys [from, to).
 static inline void mask_row(float *s, window w, int64_t from, int64_t to) {
   if (from < w.lanes_begin) from = w.lanes_begin;
-  if (to > w.end) to = w.end;
   if (to < from) to = from;
   for (int64_t j = w.lanes_begin; j < from && j < w.lanes_end; j++) s[j] = -INFINITY;
   for (int64_t j = to; j < w.lanes_end; j++) s[j] = -INFINITY;

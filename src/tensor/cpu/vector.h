@@ -45,7 +45,7 @@ static inline void store(float *p, vec x) {
 #if defined(__AVX512F__)
 
 static inline __mmask16 lanes_below(int64_t n) {
-  return n >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
+  return (__mmask16)(n >= LANES ? 0xffffu : (1u << n) - 1);
 }
 // The first n lanes (all of them from LANES on), zero in the others.
 static inline vec get(const float *p, int64_t n) {
