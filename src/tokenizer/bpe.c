@@ -10,6 +10,7 @@
 #include "tokenizer/bytes.h"
 
 #define NONE UINT32_MAX
+#define WAITS (UINT32_C(1) << 31)  // set in the rank of a pair that is not in the queue yet
 
 enum {
   SHORT_WORD = 32,  // symbols up to which looking through all pairs beats a queue
@@ -67,7 +68,7 @@ bool ink_bpe_reserve(ink_bpe *bpe, size_t n_merges) {
 
 bool ink_bpe_add_merge(ink_bpe *bpe, uint32_t left, uint32_t right, uint32_t rank,
                        uint32_t product) {
-  if (!ink_bpe_reserve(bpe, bpe->n_merges + 1)) return false;
+  if (rank >= WAITS - 1 || !ink_bpe_reserve(bpe, bpe->n_merges + 1)) return false;
   ink_merge_slot *slot = find_slot(bpe, pair_of(left, right));
   if (slot->pair == UINT64_MAX) bpe->n_merges++;
   *slot = (ink_merge_slot){.pair = pair_of(left, right), .rank = rank, .product = product};
@@ -78,9 +79,9 @@ void ink_bpe_start(ink_bpe *bpe, const ink_vocabulary *vocabulary) {
   for (unsigned byte = 0; byte < 256; byte++) {
     char text[8];
     size_t size = ink_utf8_encode(ink_byte_rune((unsigned char)byte), text);
-    bpe->byte_ids[byte] = ink_vocabulary_find(vocabulary, text, size);
+    bpe->byte_ids[byte] = ink_vocabulary_find_inside(vocabulary, text, size);
     size = (size_t)snprintf(text, sizeof text, "<0x%02X>", byte);
-    bpe->fallback_ids[byte] = ink_vocabulary_find(vocabulary, text, size);
+    bpe->fallback_ids[byte] = ink_vocabulary_find_inside(vocabulary, text, size);
   }
 }
 
@@ -97,7 +98,10 @@ typedef struct cached_word {
 // has rank NONE and is out of the list.
 typedef struct symbol {
   uint32_t id, previous, next;
-  uint32_t rank;  // of the pair with the next symbol, NONE when that is no merge
+  // Of the pair with the next symbol, NONE when that is no merge. A pair waits while the pair that
+  // begins one symbol earlier has the same rank: that one is merged first, and this one with it
+  // gone.
+  uint32_t rank;
 } symbol;
 
 // Positions waiting with the same rank, ascending.
@@ -130,8 +134,9 @@ struct ink_bpe_scratch {
   size_t n_buckets, buckets_capacity;
   uint32_t *bucket_slots;  // rank to bucket + 1, open addressing
   size_t n_bucket_slots;
-  heap waiting;  // (rank, bucket) of each bucket that is not empty
-  heap late;     // (rank, position) of what came out of order
+  uint32_t recent[4];  // buckets used last, by the lowest bits of their ranks
+  heap waiting;        // (rank, bucket) of each bucket that is not empty
+  heap late;           // (rank, position) of what came out of order
   uint64_t steps;
 };
 
@@ -233,20 +238,28 @@ static bool grow_buckets(ink_bpe_scratch *s) {
   return true;
 }
 
-// Queue the pair that begins at `position`. Pairs of one rank mostly come in the order of their
-// positions, so a list per rank takes them in constant time; the others go to a heap.
-static bool queue_push(ink_bpe_scratch *s, uint32_t rank, uint32_t position) {
-  s->steps++;
-  if (!grow_buckets(s)) return false;
+// The bucket of a rank, NONE without memory.
+static uint32_t bucket_of(ink_bpe_scratch *s, uint32_t rank) {
+  uint32_t *recent = &s->recent[rank & 3];
+  if (*recent < s->n_buckets && s->buckets[*recent].rank == rank) return *recent;
+  if (!grow_buckets(s)) return NONE;
   size_t slot = bucket_slot(s, rank);
   if (!s->bucket_slots[slot]) {
     if (!fit((void **)&s->buckets, &s->buckets_capacity, s->n_buckets + 1, sizeof *s->buckets)) {
-      return false;
+      return NONE;
     }
     s->buckets[s->n_buckets++] = (bucket){.rank = rank, .head = NONE, .tail = NONE};
     s->bucket_slots[slot] = (uint32_t)s->n_buckets;
   }
-  uint32_t which = s->bucket_slots[slot] - 1;
+  return *recent = s->bucket_slots[slot] - 1;
+}
+
+// Queue the pair that begins at `position`. Pairs of one rank mostly come in the order of their
+// positions, so a list per rank takes them in constant time; the others go to a heap.
+static bool queue_push(ink_bpe_scratch *s, uint32_t rank, uint32_t position) {
+  s->steps++;
+  uint32_t which = bucket_of(s, rank);
+  if (which == NONE) return false;
   bucket *b = &s->buckets[which];
   if (b->head != NONE && s->nodes[b->tail].position > position) {
     return heap_push(&s->late, (uint64_t)rank << 32 | position);
@@ -309,56 +322,72 @@ static void queue_clear(ink_bpe_scratch *s) {
 
 // -- Words ---------------------------------------------------------------------------------------
 
-static bool queue_pair(const ink_bpe *bpe, ink_bpe_scratch *s, uint32_t left) {
+// Give the pair that begins at `left` its rank, and queue it unless it has to wait.
+static bool queue_pair(ink_bpe_scratch *s, uint32_t left, uint32_t rank) {
   symbol *symbols = s->symbols;
+  uint32_t previous = symbols[left].previous;
+  symbols[left].rank = rank;
+  if (rank == NONE) return true;
+  if (previous != NONE && (symbols[previous].rank & ~WAITS) == rank) {
+    symbols[left].rank |= WAITS;
+    return true;
+  }
+  return queue_push(s, rank, left);
+}
+
+static uint32_t pair_rank(const ink_bpe *bpe, const symbol *symbols, uint32_t left) {
   uint32_t right = symbols[left].next;
-  symbols[left].rank = NONE;
-  if (right == NONE) return true;
+  if (right == NONE) return NONE;
   const ink_merge_slot *slot = find_slot(bpe, pair_of(symbols[left].id, symbols[right].id));
-  if (slot->pair == UINT64_MAX) return true;
-  symbols[left].rank = slot->rank;
-  return queue_push(s, slot->rank, left);
+  return slot->pair == UINT64_MAX ? NONE : slot->rank;
+}
+
+static bool start_long(const ink_bpe *bpe, ink_bpe_scratch *s) {
+  size_t n = s->n;
+  if (!fit((void **)&s->symbols, &s->symbols_capacity, n, sizeof *s->symbols)) return false;
+  for (size_t i = 0; i < n; i++) {
+    s->symbols[i] = (symbol){.id = s->ids[i],
+                             .previous = i ? (uint32_t)i - 1 : NONE,
+                             .next = i + 1 < n ? (uint32_t)i + 1 : NONE,
+                             .rank = NONE};
+  }
+  uint64_t last_pair = UINT64_MAX;
+  uint32_t rank = NONE;
+  for (size_t i = 0; i + 1 < n; i++) {
+    uint64_t pair = pair_of(s->ids[i], s->ids[i + 1]);
+    if (pair != last_pair) rank = pair_rank(bpe, s->symbols, (uint32_t)i);
+    last_pair = pair;
+    if (!queue_pair(s, (uint32_t)i, rank)) return false;
+  }
+  return true;
+}
+
+// Merge the pair at `left` and see to the three pairs that this changes or sets free.
+static bool merge_pair(const ink_bpe *bpe, ink_bpe_scratch *s, uint32_t left) {
+  symbol *symbols = s->symbols;
+  uint32_t right = symbols[left].next, after = symbols[right].next;
+  uint32_t previous = symbols[left].previous;
+  s->steps++;
+  symbols[left].id = find_slot(bpe, pair_of(symbols[left].id, symbols[right].id))->product;
+  symbols[left].next = after;
+  symbols[right].rank = NONE;
+  if (after != NONE) symbols[after].previous = left;
+  if (previous != NONE && !queue_pair(s, previous, pair_rank(bpe, symbols, previous))) return false;
+  if (!queue_pair(s, left, pair_rank(bpe, symbols, left))) return false;
+  if (after == NONE || symbols[after].rank == NONE || !(symbols[after].rank & WAITS)) return true;
+  return queue_pair(s, after, symbols[after].rank & ~WAITS);
 }
 
 static bool merge_long(const ink_bpe *bpe, ink_bpe_scratch *s) {
-  size_t n = s->n;
-  if (!fit((void **)&s->symbols, &s->symbols_capacity, n, sizeof *s->symbols)) return false;
-  symbol *symbols = s->symbols;
-  for (size_t i = 0; i < n; i++) {
-    symbols[i] = (symbol){.id = s->ids[i],
-                          .previous = i ? (uint32_t)i - 1 : NONE,
-                          .next = i + 1 < n ? (uint32_t)i + 1 : NONE,
-                          .rank = NONE};
-  }
-  bool done = true;
-  uint64_t last_pair = UINT64_MAX;
-  uint32_t last_rank = NONE;
-  for (size_t i = 0; i + 1 < n && done; i++) {
-    uint64_t pair = pair_of(symbols[i].id, symbols[i + 1].id);
-    if (pair != last_pair) {
-      const ink_merge_slot *slot = find_slot(bpe, pair);
-      last_pair = pair;
-      last_rank = slot->pair == UINT64_MAX ? NONE : slot->rank;
-    }
-    symbols[i].rank = last_rank;
-    if (last_rank != NONE) done = queue_push(s, last_rank, (uint32_t)i);
-  }
+  bool done = start_long(bpe, s);
   uint32_t rank, left;
   while (done && queue_pop(s, &rank, &left)) {
-    if (symbols[left].rank != rank) continue;  // the pair has changed since
-    s->steps++;
-    uint32_t right = symbols[left].next, after = symbols[right].next;
-    symbols[left].id = find_slot(bpe, pair_of(symbols[left].id, symbols[right].id))->product;
-    symbols[left].next = after;
-    symbols[right].rank = NONE;
-    if (after != NONE) symbols[after].previous = left;
-    if (symbols[left].previous != NONE) done = queue_pair(bpe, s, symbols[left].previous);
-    done = done && queue_pair(bpe, s, left);
+    if (s->symbols[left].rank == rank) done = merge_pair(bpe, s, left);  // else it is another now
   }
   queue_clear(s);
   if (!done) return false;
   s->n = 0;
-  for (uint32_t at = 0; at != NONE; at = symbols[at].next) s->ids[s->n++] = symbols[at].id;
+  for (uint32_t at = 0; at != NONE; at = s->symbols[at].next) s->ids[s->n++] = s->symbols[at].id;
   return true;
 }
 
@@ -399,16 +428,22 @@ static void merge_short(const ink_bpe *bpe, ink_bpe_scratch *s) {
 static int64_t symbol_of(const ink_bpe *bpe, const ink_vocabulary *vocabulary, const char *text,
                          size_t size) {
   if (bpe->byte_level) return bpe->byte_ids[(unsigned char)text[0]];
-  int32_t id = ink_vocabulary_find(vocabulary, text, size);
+  int32_t id = ink_vocabulary_find_inside(vocabulary, text, size);
   if (id >= 0 || !bpe->parts.n_ids) return id;
   id = ink_vocabulary_find(&bpe->parts, text, size);
   return id < 0 ? -1 : (int64_t)vocabulary->n_ids + id;
 }
 
-// Append the fallback tokens of a character's bytes; false when one of them is missing.
+// Append the fallback tokens of a character's bytes; false when one of them is missing. Of a byte
+// of a byte-level word it is the bytes of the character that spells it.
 static bool add_fallback(const ink_bpe *bpe, const char *text, size_t size, uint32_t *ids,
                          size_t *n) {
   if (!bpe->byte_fallback) return false;
+  char spelling[4];
+  if (bpe->byte_level) {
+    size = ink_utf8_encode(ink_byte_rune((unsigned char)text[0]), spelling);
+    text = spelling;
+  }
   for (size_t i = 0; i < size; i++) {
     if (bpe->fallback_ids[(unsigned char)text[i]] < 0) return false;
   }
@@ -423,8 +458,10 @@ static bool add_fallback(const ink_bpe *bpe, const char *text, size_t size, uint
 static ink_status first_symbols(const ink_bpe *bpe, const ink_vocabulary *vocabulary,
                                 ink_bpe_scratch *s, const char *word, size_t size,
                                 ink_error *error) {
-  // Each byte gives at most one symbol: an unknown token stands for at least one character.
-  if (!fit((void **)&s->ids, &s->ids_capacity, size, sizeof *s->ids)) {
+  // Each byte gives at most one symbol, as an unknown token stands for at least one character; or
+  // two, the bytes of its spelling.
+  size_t most = bpe->byte_level && bpe->byte_fallback ? 2 * size : size;
+  if (!fit((void **)&s->ids, &s->ids_capacity, most, sizeof *s->ids)) {
     return ink_fail(error, INK_ERR_MEMORY, "no memory to encode a word of %zu bytes", size);
   }
   s->n = 0;
@@ -494,11 +531,11 @@ static cached_word *cache_entry(ink_bpe_scratch *s, const char *word, size_t siz
 static int32_t whole_word(const ink_bpe *bpe, const ink_vocabulary *vocabulary, ink_bpe_scratch *s,
                           const char *word, size_t size) {
   if (!bpe->ignore_merges || size > vocabulary->longest) return -1;
-  if (!bpe->byte_level) return ink_vocabulary_find(vocabulary, word, size);
+  if (!bpe->byte_level) return ink_vocabulary_find_inside(vocabulary, word, size);
   ink_text_clear(&s->spelling);
   ink_bytes_spell(&s->spelling, word, size);
   if (s->spelling.failed) return -1;
-  return ink_vocabulary_find(vocabulary, s->spelling.bytes, s->spelling.size);
+  return ink_vocabulary_find_inside(vocabulary, s->spelling.bytes, s->spelling.size);
 }
 
 ink_status ink_bpe_encode(const ink_bpe *bpe, const ink_vocabulary *vocabulary,

@@ -107,6 +107,7 @@ ink_status ink_building_add_token(ink_building *building, const ink_added_entry 
     }
   }
   ink_token *token = &v->tokens[entry->id];
+  if (known < 0) token->outside = true;
   if (token->added) {  // said again: the last word counts, as in the reference
     ink_added_entry *before = &building->added[token->added - 1];
     const char *text = before->text;
@@ -266,7 +267,7 @@ ink_status ink_building_finish(ink_building *building, ink_tokenizer **out) {
     t->n_splitters--;
     t->bpe.byte_level = true;
   }
-  if (!t->n_decoders) {
+  if (!t->decodes) {
     t->decoders[t->n_decoders++] = (ink_decoder){.kind = INK_DECODE_SPACES};
   }
   ink_bpe_start(&t->bpe, &t->vocabulary);

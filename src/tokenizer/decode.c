@@ -315,7 +315,12 @@ ink_status ink_decoder_bytes(const ink_decoder *steps, size_t n, ink_matcher *ma
         break;
       }
       case INK_DECODE_REPLACE:
-        status = replace_all(step, matcher, at, left, &next, error);
+        // A pattern sees characters; a token of single bytes may hold a part of one.
+        if (ink_utf8_valid(at, left, NULL)) {
+          status = replace_all(step, matcher, at, left, &next, error);
+        } else {
+          ink_text_add_bytes(&next, at, left);
+        }
         break;
       case INK_DECODE_STRIP:
         if (!fused) strip(step, &state, &at, &left, true);

@@ -32,8 +32,9 @@ static ink_status read_tokens(ink_building *b, const ink_gguf_value *tokens) {
   size_t at = 0;
   ink_gguf_string text;
   for (uint32_t id = 0; ink_gguf_next_string(tokens, &at, &text); id++) {
-    if (memchr(text.bytes, 0, text.size)) {
-      return ink_fail(b->error, INK_ERR_FORMAT, "%s: tokenizer.ggml.tokens: token %u holds a NUL",
+    if (memchr(text.bytes, 0, text.size) || !ink_utf8_valid(text.bytes, text.size, NULL)) {
+      return ink_fail(b->error, INK_ERR_FORMAT,
+                      "%s: tokenizer.ggml.tokens: token %u holds a NUL or is not well-formed UTF-8",
                       t->name, (unsigned)id);
     }
     switch (ink_vocabulary_add(&t->vocabulary, text.bytes, text.size, id)) {
@@ -195,6 +196,7 @@ static ink_status read_scored(ink_building *b, const ink_gguf *file, const ink_g
   free(sorted);
   INK_TRY(status);
   t->bpe.byte_fallback = true;
+  t->decodes = true;
 
   bool prefix = true;
   INK_TRY(ink_gguf_get_bool(file, "tokenizer.ggml.add_space_prefix", false, &prefix, b->error));

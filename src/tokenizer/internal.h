@@ -27,6 +27,7 @@ struct ink_tokenizer {
   size_t n_splitters;
   ink_decoder decoders[INK_TOKENIZER_STEPS];
   size_t n_decoders;
+  bool decodes;                                    // the file says how, be it without a step
   ink_pattern *patterns[3 * INK_TOKENIZER_STEPS];  // of all the steps
   size_t n_patterns;
   // Added tokens looked for in the text as it is, and in the normalised text.

@@ -231,7 +231,8 @@ static ink_status read_normalizer(ink_building *b, const json_t *node, const pla
 #define GPT2_REGEX \
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 // The step Whitespace has its pattern in another dialect, whose \w also holds the join controls.
-#define WHITESPACE_REGEX "[\\w\\x{200c}\\x{200d}]+|[^\\w\\s\\x{200c}\\x{200d}]+"
+#define WORD_CLASS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}"
+#define WHITESPACE_REGEX "[" WORD_CLASS "]+|[^\\s" WORD_CLASS "]+"
 
 static ink_status get_behavior(const ink_building *b, const json_t *node, const place *at,
                                bool required, ink_split_behavior *out) {
@@ -980,6 +981,7 @@ static ink_status read_parts(ink_building *b, const char *name, const json_t *re
     place here = place_member(&root, parts[i].key);
     if (node) INK_TRY(parts[i].read(b, node, &here, 0));
   }
+  b->tokenizer->decodes = member(rest, "decoder") != NULL;
   place added = place_member(&root, "added_tokens");
   return read_added_tokens(b, json_object_get(rest, "added_tokens"), &added);
 }

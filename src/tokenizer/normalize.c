@@ -21,6 +21,14 @@ static bool plain_for_nfc(int32_t rune) {
          (rune >= 0x1F300 && rune <= 0x1FAFF);
 }
 
+// Of those, the ones without a canonical decomposition.
+static bool is_inert(int32_t rune) {
+  return rune < 0xC0 ||
+         (rune >= 0x2010 && rune < 0xAC00 && (rune < 0x3030 || rune > 0x30FF) &&
+          plain_for_nfc(rune)) ||
+         (rune >= 0xFF00 && plain_for_nfc(rune));
+}
+
 static bool is_plain(ink_normalizer_kind kind, const char *text, size_t size) {
   for (size_t at = 0; at < size;) {
     if ((unsigned char)text[at] < 0x80) {
@@ -46,7 +54,7 @@ static int compare_marks(const void *a, const void *b) {
 }
 
 static unsigned combining_class(int32_t rune) {
-  if (rune < 0x300 || ink_rune_is_beyond_unicode9(rune)) return 0;
+  if (plain_for_nfc(rune) || ink_rune_is_beyond_unicode9(rune)) return 0;
   return (unsigned)utf8proc_get_property(rune)->combining_class;
 }
 
@@ -142,7 +150,7 @@ static ink_status unicode_form(ink_normalizer_kind kind, const char *text, size_
     }
     int32_t rune;
     at += ink_utf8_decode(text + at, size - at, &rune);
-    if (ink_rune_is_beyond_unicode9(rune)) {
+    if ((!compatible && is_inert(rune)) || ink_rune_is_beyond_unicode9(rune)) {
       runes[n++] = rune;
       continue;
     }
@@ -182,7 +190,8 @@ static void strip_accents(const char *text, size_t size, ink_text *out) {
   for (size_t at = 0; at < size;) {
     int32_t rune;
     size_t length = ink_utf8_decode(text + at, size - at, &rune);
-    if (!ink_rune_is_mark(rune)) ink_text_add_bytes(out, text + at, length);
+    if (!ink_rune_is_mark(rune) || ink_rune_is_beyond_unicode9(rune))
+      ink_text_add_bytes(out, text + at, length);
     at += length;
   }
 }

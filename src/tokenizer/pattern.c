@@ -23,6 +23,14 @@ enum {
 #define SPACES                                                                        \
   "\\x09-\\x0d\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}" \
   "\\x{205f}\\x{3000}"
+// Alphabetic. Marks that have been since Unicode 15 or 16 follow; new letters are added by
+// add_recent.
+#define ALPHABETIC                                                                      \
+  "\\p{Alphabetic}"                                                                     \
+  "\\x{363}-\\x{36f}\\x{897}\\x{c04}\\x{cf3}\\x{f82}-\\x{f83}\\x{1dd3}-\\x{1de6}"       \
+  "\\x{10d69}\\x{10efc}\\x{11080}-\\x{11081}\\x{11241}\\x{113b8}-\\x{113c0}\\x{113c2}"  \
+  "\\x{113c5}\\x{113c7}-\\x{113ca}\\x{113cc}-\\x{113cd}\\x{11f00}-\\x{11f01}\\x{11f03}" \
+  "\\x{11f34}-\\x{11f3a}\\x{11f3e}-\\x{11f40}\\x{1611e}-\\x{1612e}\\x{1e08f}"
 #define HEX_DIGITS "0-9a-fA-F"
 
 // -- Translation ---------------------------------------------------------------------------------
@@ -66,8 +74,10 @@ static void add_recent(ink_text *out, const char *category) {
   }
 }
 
+// \w. Below U+0100 Oniguruma goes by the classes of ISO 8859-1, which take fractions and
+// superscripts for digits.
 static void add_word(ink_text *out) {
-  ink_text_add(out, "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}");
+  ink_text_add(out, "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xb2\\xb3\\xb9\\xbc-\\xbe");
   add_recent(out, "L");
   add_recent(out, "M");
   add_recent(out, "Nd");
@@ -106,7 +116,7 @@ static ink_status add_property(translation *t, const char *name) {
     return INK_OK;
   }
   if (strcmp(name, "Alpha") == 0 || strcmp(name, "Alphabetic") == 0) {
-    ink_text_add(t->out, "\\p{Alphabetic}");
+    ink_text_add(t->out, ALPHABETIC);
     add_recent(t->out, "L");
     return INK_OK;
   }
@@ -272,9 +282,9 @@ static ink_status translate_posix(translation *t) {
   static const struct {
     const char *name, *items, *recent[2];
   } classes[] = {{"[:space:]", SPACES, {NULL, NULL}},
-                 {"[:alpha:]", "\\p{Alphabetic}", {"L", NULL}},
+                 {"[:alpha:]", ALPHABETIC, {"L", NULL}},
                  {"[:digit:]", "\\p{Nd}", {"Nd", NULL}},
-                 {"[:alnum:]", "\\p{Alphabetic}\\p{Nd}", {"L", "Nd"}},
+                 {"[:alnum:]", ALPHABETIC "\\p{Nd}", {"L", "Nd"}},
                  {"[:punct:]", "\\p{P}\\p{S}", {"P", "S"}},
                  {"[:upper:]", "\\p{Uppercase}", {"Lu", NULL}},
                  {"[:lower:]", "\\p{Lowercase}", {"Ll", NULL}},

@@ -71,6 +71,7 @@ ink_status ink_building_add_pretokenizer(ink_building *building, const ink_preto
                                          building->tokenizer->name));
   }
   t->bpe.ignore_merges = pre->ignore_merges;
+  t->decodes = true;
   t->splitters[t->n_splitters++] = (ink_splitter){.kind = INK_SPLITTER_BYTES};
   t->decoders[t->n_decoders++] = (ink_decoder){.kind = INK_DECODE_BYTE_LEVEL};
   return INK_OK;

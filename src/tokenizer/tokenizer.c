@@ -247,10 +247,11 @@ static ink_status around_added(encoding *e, const ink_added_set *set, const char
     from = end;
     if (token->special && !(e->flags & INK_ENCODE_SPECIAL)) continue;
     if (token->single_word && (word_before(text, start) || word_after(text, size, end))) continue;
-    if (token->lstrip) start = spaces_before(text, start, done < start ? done : start);
+    if (token->lstrip) start = done > start ? done : spaces_before(text, start, done);
     if (token->rstrip) end = spaces_after(text, size, end);
     if (start > done) INK_TRY(piece(e, text + done, start - done, at_start && done == 0, error));
-    ink_ids_add(&e->ids, token->id);
+    // White space that the token before has taken may leave nothing of this one.
+    if (start < end) ink_ids_add(&e->ids, token->id);
     done = end;
   }
   return done < size ? piece(e, text + done, size - done, at_start && done == 0, error) : INK_OK;

@@ -50,20 +50,42 @@ const ink_rune_range ink_unicode_recent[] = {
 };
 const size_t ink_unicode_n_recent = sizeof ink_unicode_recent / sizeof ink_unicode_recent[0];
 
-// Code points assigned from Unicode 10.0 to 14.0 that have a decomposition or a combining class
-// (UCD, DerivedAge.txt and UnicodeData.txt), ascending.
-static const struct {
+typedef struct rune_span {
   uint32_t first, last;
-} moved_since_9[] = {{0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},
-                     {0xC3C, 0xC3C},     {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},
-                     {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},
-                     {0xA82C, 0xA82C},   {0xAB69, 0xAB69},   {0x10781, 0x107BA}, {0x10D24, 0x10D27},
-                     {0x10EAB, 0x10EAC}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85}, {0x11070, 0x11070},
-                     {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11938, 0x11938},
-                     {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34},
-                     {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45},
-                     {0x11D97, 0x11D97}, {0x16FF0, 0x16FF1}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE},
-                     {0x1E2EC, 0x1E2EF}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}};
+} rune_span;
+
+// Code points assigned from Unicode 10.0 to 14.0 that are marks or have a decomposition (UCD,
+// DerivedAge.txt and UnicodeData.txt), ascending.
+static const rune_span moved_since_9[] = {
+    {0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},
+    {0xAFA, 0xAFF},     {0xB55, 0xB55},     {0xC04, 0xC04},     {0xC3C, 0xC3C},
+    {0xD00, 0xD00},     {0xD3B, 0xD3C},     {0xD81, 0xD81},     {0xEBA, 0xEBA},
+    {0x1715, 0x1715},   {0x180F, 0x180F},   {0x1ABF, 0x1ACE},   {0x1CF7, 0x1CF7},
+    {0x1DF6, 0x1DFA},   {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xA82C, 0xA82C},
+    {0xA8FF, 0xA8FF},   {0xAB69, 0xAB69},   {0x10781, 0x107BA}, {0x10D24, 0x10D27},
+    {0x10EAB, 0x10EAC}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85}, {0x11070, 0x11070},
+    {0x11073, 0x11074}, {0x110C2, 0x110C2}, {0x11145, 0x11146}, {0x111C9, 0x111C9},
+    {0x111CE, 0x111CF}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x1182C, 0x1183A},
+    {0x11930, 0x11935}, {0x11937, 0x11938}, {0x1193B, 0x1193E}, {0x11940, 0x11940},
+    {0x11942, 0x11943}, {0x119D1, 0x119D7}, {0x119DA, 0x119E0}, {0x119E4, 0x119E4},
+    {0x11A01, 0x11A0A}, {0x11A33, 0x11A39}, {0x11A3B, 0x11A3E}, {0x11A47, 0x11A47},
+    {0x11A51, 0x11A5B}, {0x11A8A, 0x11A99}, {0x11D31, 0x11D36}, {0x11D3A, 0x11D3A},
+    {0x11D3C, 0x11D3D}, {0x11D3F, 0x11D45}, {0x11D47, 0x11D47}, {0x11D8A, 0x11D8E},
+    {0x11D90, 0x11D91}, {0x11D93, 0x11D97}, {0x11EF3, 0x11EF6}, {0x16F4F, 0x16F4F},
+    {0x16F7F, 0x16F87}, {0x16FE4, 0x16FE4}, {0x16FF0, 0x16FF1}, {0x1CF00, 0x1CF2D},
+    {0x1CF30, 0x1CF46}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF},
+    {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}};
+
+// Code points assigned from Unicode 9.0 to 14.0 that are punctuation, ascending.
+static const rune_span punctuation_since_9[] = {
+    {0x61D, 0x61D},     {0x9FD, 0x9FD},     {0xA76, 0xA76},     {0xC77, 0xC77},
+    {0xC84, 0xC84},     {0x1B7D, 0x1B7E},   {0x2E43, 0x2E4F},   {0x2E52, 0x2E5D},
+    {0x10EAD, 0x10EAD}, {0x10F55, 0x10F59}, {0x10F86, 0x10F89}, {0x1144B, 0x1144F},
+    {0x1145A, 0x1145B}, {0x1145D, 0x1145D}, {0x11660, 0x1166C}, {0x116B9, 0x116B9},
+    {0x1183B, 0x1183B}, {0x11944, 0x11946}, {0x119E2, 0x119E2}, {0x11A3F, 0x11A46},
+    {0x11A9A, 0x11A9C}, {0x11A9E, 0x11AA2}, {0x11C41, 0x11C45}, {0x11C70, 0x11C71},
+    {0x11EF7, 0x11EF8}, {0x11FFF, 0x11FFF}, {0x12FF1, 0x12FF2}, {0x16E97, 0x16E9A},
+    {0x16FE2, 0x16FE2}, {0x1E95E, 0x1E95F}};
 
 // The range of ink_unicode_recent that holds a code point, or NULL.
 static const ink_rune_range *recent(int32_t rune) {
@@ -82,20 +104,26 @@ static const ink_rune_range *recent(int32_t rune) {
   return NULL;
 }
 
-bool ink_rune_is_beyond_unicode9(int32_t rune) {
-  size_t low = 0, high = sizeof moved_since_9 / sizeof moved_since_9[0];
-  if ((uint32_t)rune < moved_since_9[0].first) return false;
+// True when one of n ascending ranges holds the code point.
+static bool within(const rune_span *spans, size_t n, int32_t rune) {
+  size_t low = 0, high = n;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if ((uint32_t)rune > moved_since_9[middle].last) {
+    if ((uint32_t)rune > spans[middle].last) {
       low = middle + 1;
-    } else if ((uint32_t)rune < moved_since_9[middle].first) {
+    } else if ((uint32_t)rune < spans[middle].first) {
       high = middle;
     } else {
       return true;
     }
   }
-  return recent(rune) != NULL;
+  return false;
+}
+
+bool ink_rune_is_beyond_unicode9(int32_t rune) {
+  if ((uint32_t)rune < moved_since_9[0].first) return false;
+  return within(moved_since_9, sizeof moved_since_9 / sizeof moved_since_9[0], rune) ||
+         recent(rune) != NULL;
 }
 
 // The general category as its two letters; "Cn" for what is not assigned.
@@ -121,7 +149,10 @@ bool ink_rune_is_punctuation(int32_t rune) {
     return (rune > ' ' && rune < '0') || (rune > '9' && rune < 'A') || (rune > 'Z' && rune < 'a') ||
            (rune > 'z' && rune < 0x7F);
   }
-  return category(rune)[0] == 'P';
+  if (rune == 0x166D || rune == 0x111C9) return true;  // no longer, in later versions
+  return utf8proc_category_string(rune)[0] == 'P' && !recent(rune) &&
+         !within(punctuation_since_9, sizeof punctuation_since_9 / sizeof punctuation_since_9[0],
+                 rune);
 }
 
 bool ink_rune_is_mark(int32_t rune) {

@@ -112,6 +112,11 @@ int32_t ink_vocabulary_find(const ink_vocabulary *v, const char *text, size_t si
   return find(v, hash_of(v->seed, text, size), text, size);
 }
 
+int32_t ink_vocabulary_find_inside(const ink_vocabulary *v, const char *text, size_t size) {
+  int32_t id = ink_vocabulary_find(v, text, size);
+  return id >= 0 && !v->tokens[id].outside ? id : -1;
+}
+
 ink_vocabulary_fault ink_vocabulary_add(ink_vocabulary *v, const char *text, size_t size,
                                         uint32_t id) {
   uint32_t hash = hash_of(v->seed, text, size);

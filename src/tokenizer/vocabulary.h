@@ -15,6 +15,7 @@ typedef struct ink_token {
   uint32_t decoded_at, decoded_size;  // what decoders are given; the spelling itself until set
   uint32_t added;                     // 1 + its place among the added tokens, 0 when it is none
   bool special;
+  bool outside;  // unknown to the model itself, which must not spell words with it
 } ink_token;
 
 typedef struct ink_vocabulary_slot {
@@ -58,6 +59,8 @@ bool ink_vocabulary_set_decoded(ink_vocabulary *vocabulary, uint32_t id, const c
 
 // -1 when there is none.
 int32_t ink_vocabulary_find(const ink_vocabulary *vocabulary, const char *text, size_t size);
+// The same among the tokens that the model knows.
+int32_t ink_vocabulary_find_inside(const ink_vocabulary *vocabulary, const char *text, size_t size);
 // NULL for an id that no token has.
 const ink_token *ink_vocabulary_token(const ink_vocabulary *vocabulary, int64_t id);
 const char *ink_vocabulary_text(const ink_vocabulary *vocabulary, const ink_token *token);
