@@ -10,9 +10,9 @@
 #include "tensor/isa.h"
 
 enum {
-  // A tile's panels of a stay in the second-level cache while its columns pass.
-  MOST_ROW_PANELS = 18,
-  MOST_COLUMN_PANELS = 32,
+  // Columns of a tile when k takes several blocks, so that its part of the result stays in cache
+  // between them.
+  MOST_COLUMNS = 1024,
   // Below this many multiplications a second thread costs more than it does.
   SMALL_WORK = 1 << 17
 };
@@ -27,7 +27,7 @@ typedef struct product {
   bool accumulate;
   int64_t tile_rows, tile_columns;  // elements of the result
   int64_t tiles_across;
-  char *scratch;  // per thread: panels of a, one of b, and room for packing
+  char *scratch;  // per thread: panels of a, of b, and room for packing
   size_t scratch_bytes;
 } product;
 
@@ -81,29 +81,31 @@ static void run_tile(void *context, size_t index, int thread) {
   int64_t i0 = (int64_t)index / p->tiles_across * p->tile_rows;
   int64_t j0 = (int64_t)index % p->tiles_across * p->tile_columns;
   int64_t i1 = smaller(i0 + p->tile_rows, p->m), j1 = smaller(j0 + p->tile_columns, p->n);
+  int64_t group = INK_GEMM_LINES / kernels->columns * kernels->columns;
   char *a = p->scratch + (size_t)thread * p->scratch_bytes;
   char *b = a + kernels->a_bytes * divided_up(p->tile_rows, kernels->rows);
-  float *scratch = (float *)(void *)(b + kernels->b_bytes);
+  char *scratch = b + kernels->b_bytes * divided_up(group, kernels->columns);
+  bool a_along_k = p->a.column_stride == 1;
   int64_t block = INK_GEMM_STEPS * kernels->elements;
   // A product without terms is its bias, or zero: one empty block.
   for (int64_t k = 0; k == 0 || k < p->k; k += block) {
     int64_t depth = smaller(block, p->k - k);
     bool add = p->accumulate || k > 0, last = k + block >= p->k;
-    bool a_along_k = p->a.column_stride == 1;
-    for (int64_t i = i0; i < i1; i += kernels->rows) {
-      ink_gemm_lines lines = a_lines(p, i, k);
-      kernels->pack_a(&lines, smaller(kernels->rows, i1 - i), depth,
-                      a + (i - i0) / kernels->rows * kernels->a_bytes, scratch);
-    }
-    for (int64_t j = j0; j < j1; j += kernels->columns) {
-      int64_t columns = smaller(kernels->columns, j1 - j);
-      ink_gemm_lines lines = b_lines(p, k, j);
-      kernels->pack_b(&lines, columns, depth, b, scratch);
-      for (int64_t i = i0; i < i1; i += kernels->rows) {
-        kernels->multiply(smaller(kernels->rows, i1 - i), columns, depth,
-                          a + (i - i0) / kernels->rows * kernels->a_bytes, a_along_k, b,
-                          p->result + i * p->result_stride + j, p->result_stride, add,
-                          last && p->bias ? p->bias + j : NULL);
+    ink_gemm_lines lines = a_lines(p, i0, k);
+    kernels->pack_a(&lines, i1 - i0, depth, a, (float *)(void *)scratch);
+    for (int64_t g = j0; g < j1; g += group) {
+      int64_t end = smaller(g + group, j1);
+      lines = b_lines(p, k, g);
+      kernels->pack_b(&lines, end - g, depth, b, (float *)(void *)scratch);
+      for (int64_t j = g; j < end; j += kernels->columns) {
+        const char *panel = b + (j - g) / kernels->columns * kernels->b_bytes;
+        const float *bias = last && p->bias ? p->bias + j : NULL;
+        for (int64_t i = i0; i < i1; i += kernels->rows) {
+          kernels->multiply(smaller(kernels->rows, i1 - i), smaller(kernels->columns, end - j),
+                            depth, a + (i - i0) / kernels->rows * kernels->a_bytes, a_along_k,
+                            panel, p->result + i * p->result_stride + j, p->result_stride, add,
+                            bias);
+        }
       }
     }
   }
@@ -113,9 +115,9 @@ static void run_tile(void *context, size_t index, int thread) {
 static void cut(product *p, int threads) {
   int64_t down = divided_up(p->m, p->kernels->rows);
   int64_t across = divided_up(p->n, p->kernels->columns);
-  int64_t wanted = p->m * p->n * p->k < SMALL_WORK ? 1 : 2 * threads;
-  int64_t tiles_down = divided_up(down, MOST_ROW_PANELS);
-  int64_t tiles_across = divided_up(across, MOST_COLUMN_PANELS);
+  int64_t wanted = p->m * p->n * p->k < SMALL_WORK ? 1 : threads;
+  int64_t tiles_down = divided_up(down, INK_GEMM_LINES / p->kernels->rows);
+  int64_t tiles_across = divided_up(across, MOST_COLUMNS / p->kernels->columns);
   while (tiles_down * tiles_across < wanted && (tiles_down < down || tiles_across < across)) {
     // Halve the longer side: a square repeats the least packing.
     bool by_rows = tiles_across >= across ||
@@ -178,8 +180,9 @@ ink_status ink_gemm(ink_pool *pool, ink_precision precision, ink_matrix a, ink_m
   int threads = ink_pool_threads(pool);
   cut(&p, threads);
   size_t tiles = (size_t)(divided_up(p.m, p.tile_rows) * p.tiles_across);
-  p.scratch_bytes = (size_t)(p.kernels->a_bytes * (p.tile_rows / p.kernels->rows) +
-                             p.kernels->b_bytes + INK_GEMM_SCRATCH);
+  p.scratch_bytes =
+      (size_t)(p.kernels->a_bytes * divided_up(p.tile_rows, p.kernels->rows) +
+               p.kernels->b_bytes * (INK_GEMM_LINES / p.kernels->columns) + INK_GEMM_SCRATCH);
   size_t bytes;
   if (!ink_mul_size(p.scratch_bytes, (size_t)threads, &bytes) ||
       !(p.scratch = aligned_alloc(64, bytes))) {

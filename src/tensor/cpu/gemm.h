@@ -30,18 +30,20 @@ typedef struct ink_gemm_kernels {
   int64_t elements;          // of k per step
   int64_t a_bytes, b_bytes;  // of a full panel of each kind
 
-  // `count` rows of a (at most `rows`) or columns of b (at most `columns`), k elements (at most
-  // INK_GEMM_STEPS * elements). What is missing in a step or among b's columns becomes zero.
-  // scratch: INK_GEMM_SCRATCH bytes.
-  void (*pack_a)(const ink_gemm_lines *from, int64_t count, int64_t k, void *panel, float *scratch);
-  void (*pack_b)(const ink_gemm_lines *from, int64_t count, int64_t k, void *panel, float *scratch);
+  // `count` rows of a or columns of b, at most INK_GEMM_LINES, as panels that follow each other; k
+  // elements (at most INK_GEMM_STEPS * elements). What is missing in a step or among the last
+  // panel's columns becomes zero. scratch: INK_GEMM_SCRATCH bytes.
+  void (*pack_a)(const ink_gemm_lines *from, int64_t count, int64_t k, void *panels,
+                 float *scratch);
+  void (*pack_b)(const ink_gemm_lines *from, int64_t count, int64_t k, void *panels,
+                 float *scratch);
 
   // c (rows, columns), `stride` floats between rows, = [c +] a · b [+ bias].
   void (*multiply)(int64_t rows, int64_t columns, int64_t k, const void *a, bool a_along_k,
                    const void *b, float *c, int64_t stride, bool add, const float *bias);
 } ink_gemm_kernels;
 
-enum { INK_GEMM_SCRATCH = 16 * 512 * (int)sizeof(float) };
+enum { INK_GEMM_LINES = 256, INK_GEMM_SCRATCH = 16 * 512 * (int)sizeof(float) };
 
 extern const ink_gemm_kernels ink_gemm_portable, ink_gemm_avx2, ink_gemm_avx512,
     ink_gemm_avx512_bf16;

@@ -19,8 +19,10 @@ enum { ROWS = 4, WIDE = 2 };
 enum {
   COLUMNS = WIDE * LANES,
   STEPS = INK_GEMM_STEPS,
-  // Rows of a stand apart by more than the steps so that they fall into different cache sets.
-  A_STRIDE = STEPS + 16
+  // Rows of a panel of a, and panels of b, stand a little further apart than a power of two so that
+  // they fall into different cache sets.
+  A_STRIDE = STEPS + 16,
+  B_PANEL = COLUMNS * (STEPS + 4)
 };
 
 #if defined(INK_PAIRS)
@@ -79,14 +81,29 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
     a += a_step;
     b += COLUMNS;
   }
-  for (int i = 0; i < rows; i++, c += stride) {
+  // Whole vectors apart: masked stores are many times slower (AMD Zen 4).
+  if (columns == COLUMNS) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+      for (int j = 0; j < WIDE; j++) {
+        float *to = c + i * stride + j * LANES;
+        if (add) sum[i][j] = load(to) + sum[i][j];
+        if (bias) sum[i][j] = sum[i][j] + load(bias + j * LANES);
+        store(to, sum[i][j]);
+      }
+    }
+    return;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
     for (int j = 0; j < WIDE; j++) {
-      int64_t n = columns - j * LANES;
-      if (n <= 0) break;
-      vec s = sum[i][j];
-      if (add) s = get(c + j * LANES, n) + s;
-      if (bias) s = s + get(bias + j * LANES, n);
-      put(c + j * LANES, n, s);
+      float *to = c + i * stride + j * LANES;
+      int64_t n = columns > j * LANES ? columns - j * LANES : 0;
+      if (add) sum[i][j] = get(to, n) + sum[i][j];
+      if (bias) sum[i][j] = sum[i][j] + get(bias + j * LANES, n);
+      put(to, n, sum[i][j]);
     }
   }
 }
@@ -181,30 +198,28 @@ static inline void turn(const float *from, int64_t stride, float *to, int64_t to
 #endif
 }
 
-// Elements per second are bounded by memory, not by this: n elements of a line as words of a panel,
-// F32 or pairs of BF16, zero up to a whole step.
+// n elements of a line as words of a panel: F32, or pairs of BF16 with zero up to a whole step.
 static void words(ink_dtype dtype, const char *from, int64_t n, float *to) {
 #if defined(INK_PAIRS)
   uint16_t *half = (uint16_t *)to;
   if (dtype == INK_BF16) {
     memcpy(half, from, (size_t)n * sizeof *half);
   } else {
-    float line[INK_GEMM_STEPS * ELEMENTS];
+    float line[STEPS * ELEMENTS];
     const float *x = line;
     if (dtype == INK_F32) {
-      x = (const float *)from;
+      x = (const float *)(const void *)from;
     } else {
       ink_to_f32(dtype, from, line, n);
     }
     int64_t i = 0;
     for (; i + 32 <= n; i += 32) {
-      __m512bh pair = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(x + i));
-      _mm512_storeu_si512(half + i, (__m512i)pair);
+      __m512bh pairs = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(x + i));
+      _mm512_storeu_si512(half + i, (__m512i)pairs);
     }
     for (; i < n; i += 16) {
-      vec part = get(x + i, n - i);
-      __m256i pair = (__m256i)_mm512_cvtneps_pbh((__m512)part);
-      _mm256_mask_storeu_epi16(half + i, lanes_below(n - i), pair);
+      __m256i pairs = (__m256i)_mm512_cvtneps_pbh((__m512)get(x + i, n - i));
+      _mm256_mask_storeu_epi16(half + i, lanes_below(n - i), pairs);
     }
   }
   if (n % 2) half[n] = 0;
@@ -213,18 +228,21 @@ static void words(ink_dtype dtype, const char *from, int64_t n, float *to) {
 #endif
 }
 
-// Lines along k become rows of a panel.
-static void pack_a_rows(const ink_gemm_lines *from, int64_t count, int64_t k, float *panel) {
+// Lines along k become rows of panels.
+static void pack_rows(const ink_gemm_lines *from, int64_t count, int64_t k, float *panels) {
   for (int64_t i = 0; i < count; i++) {
-    words(from->dtype, from->data + i * from->stride, k, panel + i * A_STRIDE);
+    float *panel = panels + i / ROWS * (A_STRIDE * ROWS);
+    words(from->dtype, from->data + i * from->stride, k, panel + i % ROWS * A_STRIDE);
   }
 }
 
-// Lines along k become columns of a panel `width` words wide: LANES at a time by way of a square.
-static void pack_turned(const ink_gemm_lines *from, int64_t count, int64_t k, float *panel,
+// Lines along k become columns of panels, LANES at a time by way of squares.
+static void pack_turned(const ink_gemm_lines *from, int64_t count, int64_t k, float *panels,
                         float *scratch) {
   int64_t steps = (k + ELEMENTS - 1) / ELEMENTS, whole = (steps + LANES - 1) / LANES * LANES;
-  for (int64_t j = 0; j < COLUMNS; j += LANES) {
+  int64_t padded = (count + COLUMNS - 1) / COLUMNS * COLUMNS;
+  for (int64_t j = 0; j < padded; j += LANES) {
+    float *panel = panels + j / COLUMNS * B_PANEL + j % COLUMNS;
     const float *lines = scratch;
     int64_t stride = A_STRIDE;
     if (ELEMENTS == 1 && from->dtype == INK_F32 && j + LANES <= count && whole == steps &&
@@ -243,79 +261,80 @@ static void pack_turned(const ink_gemm_lines *from, int64_t count, int64_t k, fl
       }
     }
     for (int64_t s = 0; s < whole; s += LANES) {
-      turn(lines + s, stride, panel + s * COLUMNS + j, COLUMNS);
+      turn(lines + s, stride, panel + s * COLUMNS, COLUMNS);
     }
   }
 }
 
-// One step of lines across k: `count` words, of which the panel holds `width`.
-static inline void step_across(const ink_gemm_lines *from, int64_t k, int64_t end, int64_t count,
-                               float *to, float *scratch) {
-  const char *line = from->data + k * from->stride;
+// LANES words of one step, from lines across k; `next` is the line of the pair's second element,
+// NULL where k ends. n words are wanted, the others are zero or of no matter.
+static inline vec words_across(const float *line, const float *next, int64_t n) {
 #if defined(INK_PAIRS)
   // Word j holds elements (k, j) and (k + 1, j).
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
                                          8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  const char *next = line + from->stride;
-  bool both = k + 1 < end;
-  for (int64_t j = 0; j < count; j += 16) {
-    __mmask16 lanes = lanes_below(count - j);
-    __m512i pair;
-    if (from->dtype == INK_BF16) {
-      const uint16_t *p = (const uint16_t *)(const void *)line + j;
-      const uint16_t *q = (const uint16_t *)(const void *)next + j;
-      __m256i low = _mm256_maskz_loadu_epi16(lanes, p);
-      __m256i high = both ? _mm256_maskz_loadu_epi16(lanes, q) : _mm256_setzero_si256();
-      pair = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-    } else {
-      const float *p = (const float *)(const void *)line, *q = (const float *)(const void *)next;
-      if (from->dtype != INK_F32) {
-        ink_to_f32(from->dtype, line, scratch, count);
-        if (both) ink_to_f32(from->dtype, next, scratch + count, count);
-        p = scratch;
-        q = scratch + count;
-      }
-      __m512 low = _mm512_maskz_loadu_ps(lanes, p + j);
-      __m512 high = both ? _mm512_maskz_loadu_ps(lanes, q + j) : _mm512_setzero_ps();
-      pair = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-    }
-    _mm512_mask_storeu_epi32(to + j, lanes, _mm512_permutexvar_epi16(order, pair));
-  }
+  __m512 low = (__m512)get(line, n);
+  __m512 high = next ? (__m512)get(next, n) : _mm512_setzero_ps();
+  __m512i pairs = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+  return (vec)_mm512_permutexvar_epi16(order, pairs);
 #else
-  (void)end;
-  if (from->dtype != INK_F32) {
-    ink_to_f32(from->dtype, line, scratch, count);
-    memcpy(to, scratch, (size_t)count * sizeof *to);
-    return;
-  }
-  const float *p = (const float *)(const void *)line;
-  for (int64_t j = 0; j < count; j += LANES) put(to + j, count - j, get(p + j, count - j));
+  (void)next;
+  return get(line, n);
 #endif
 }
 
-static void pack_across(const ink_gemm_lines *from, int64_t count, int64_t k, int64_t width,
-                        float *panel, float *scratch) {
-  for (int64_t e = 0; e < k; e += ELEMENTS, panel += width) {
-    step_across(from, e, k, count, panel, scratch);
-    if (count < width) memset(panel + count, 0, (size_t)(width - count) * sizeof *panel);
+// Lines across k become panels `width` words wide, `size` words apart.
+static inline __attribute__((always_inline)) void pack_across(const ink_gemm_lines *from,
+                                                              int64_t count, int64_t k,
+                                                              const int64_t width,
+                                                              const int64_t size, float *panels,
+                                                              float *scratch) {
+  for (int64_t e = 0; e < k; e += ELEMENTS) {
+    const char *at = from->data + e * from->stride;
+    const float *line = (const float *)(const void *)at, *next = NULL;
+    bool both = ELEMENTS == 2 && e + 1 < k;
+    if (both) next = (const float *)(const void *)(at + from->stride);
+    if (from->dtype != INK_F32) {
+      ink_to_f32(from->dtype, at, scratch, count);
+      line = scratch;
+      if (both) {
+        ink_to_f32(from->dtype, at + from->stride, scratch + count, count);
+        next = scratch + count;
+      }
+    }
+    float *to = panels + e / ELEMENTS * width;
+    for (int64_t j = 0; j < count; j += width, to += size) {
+      // A vector that sticks out of the step is overwritten by the next step; panels have room
+      // behind their last.
+      for (int64_t l = 0; l < width; l += LANES) {
+        int64_t n = count - j - l;
+        if (n >= LANES) {
+          store(to + l, words_across(line + j + l, next ? next + j + l : NULL, LANES));
+        } else if (n > 0) {
+          store(to + l, words_across(line + j + l, next ? next + j + l : NULL, n));
+        } else {
+          store(to + l, (vec){0});
+        }
+      }
+    }
   }
 }
 
-static void pack_a(const ink_gemm_lines *from, int64_t count, int64_t k, void *panel,
+static void pack_a(const ink_gemm_lines *from, int64_t count, int64_t k, void *panels,
                    float *scratch) {
   if (from->along_k) {
-    pack_a_rows(from, count, k, panel);
+    pack_rows(from, count, k, panels);
   } else {
-    pack_across(from, count, k, ROWS, panel, scratch);
+    pack_across(from, count, k, ROWS, A_STRIDE * ROWS, panels, scratch);
   }
 }
 
-static void pack_b(const ink_gemm_lines *from, int64_t count, int64_t k, void *panel,
+static void pack_b(const ink_gemm_lines *from, int64_t count, int64_t k, void *panels,
                    float *scratch) {
   if (from->along_k) {
-    pack_turned(from, count, k, panel, scratch);
+    pack_turned(from, count, k, panels, scratch);
   } else {
-    pack_across(from, count, k, COLUMNS, panel, scratch);
+    pack_across(from, count, k, COLUMNS, B_PANEL, panels, scratch);
   }
 }
 
@@ -324,7 +343,7 @@ const ink_gemm_kernels INK_TABLE = {
     .columns = COLUMNS,
     .elements = ELEMENTS,
     .a_bytes = ROWS * A_STRIDE * (int64_t)sizeof(float),
-    .b_bytes = COLUMNS * STEPS * (int64_t)sizeof(float),
+    .b_bytes = B_PANEL * (int64_t)sizeof(float),
     .pack_a = pack_a,
     .pack_b = pack_b,
     .multiply = multiply,
