@@ -654,8 +654,12 @@ ink_status ink_pattern_find(const ink_pattern *pattern, ink_matcher *matcher, co
 
 ink_matches ink_matches_of(const ink_pattern *pattern, ink_matcher *matcher, const char *text,
                            size_t size) {
-  return (ink_matches){
-      .pattern = pattern, .matcher = matcher, .text = text, .size = size, .last_end = SIZE_MAX};
+  return (ink_matches){.pattern = pattern,
+                       .matcher = matcher,
+                       .text = text,
+                       .size = size,
+                       .at = size ? 0 : 1,  // in an empty text the reference looks for nothing
+                       .last_end = SIZE_MAX};
 }
 
 ink_status ink_matches_next(ink_matches *matches, ink_match *match, ink_error *error) {
