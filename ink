@@ -11,7 +11,7 @@ build=$root/build
 program=$build/inkstone
 stamp=$build/.up-to-date
 
-packages='gcc libc6-dev meson ninja-build pkg-config libcmocka-dev libcurl4-openssl-dev libdnnl-dev
+packages='gcc libc6-dev meson ninja-build pkg-config libcmocka-dev libcurl4-openssl-dev
   libedit-dev libfyaml-dev libjansson-dev libpcre2-dev libssl-dev libutf8proc-dev'
 
 say() { printf '%s\n' "$*" >&2; }
@@ -21,8 +21,7 @@ complete() {
   for tool in cc meson ninja pkg-config; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
-  pkg-config --exists cmocka libcurl libedit libfyaml jansson libpcre2-8 libcrypto libutf8proc || return 1
-  printf '#include <dnnl.h>\n' | cc -E - >/dev/null 2>&1
+  pkg-config --exists cmocka libcurl libedit libfyaml jansson libpcre2-8 libcrypto libutf8proc
 }
 
 install_packages() {
