@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "weights/hub.h"
+
 void ink_model_free(ink_model *model) {
   if (!model) return;
   ink_decoder_free(model->decoder);
@@ -72,4 +74,13 @@ ink_status ink_model_open_at(const char *path, ink_model **model, ink_error *err
   }
   *model = made;
   return INK_OK;
+}
+
+ink_status ink_model_open(const char *reference, ink_model **model, ink_error *error) {
+  *model = NULL;
+  char *path = NULL;
+  INK_TRY(ink_model_resolve(reference, &path, error));
+  ink_status status = ink_model_open_at(path, model, error);
+  free(path);
+  return status;
 }
