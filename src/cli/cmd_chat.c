@@ -22,6 +22,7 @@ typedef struct chat {
   ink_session *session;
   ink_chat_message *messages;  // role is constant, content malloc'ed
   size_t n, capacity;
+  ink_cli_stream stream;
   bool terminal;
   bool over;
 } chat;
@@ -44,12 +45,6 @@ static void drop_messages(chat *c, size_t keep) {
   while (c->n > keep) free((char *)(uintptr_t)c->messages[--c->n].content);
 }
 
-static bool print_piece(void *context, const char *text, size_t size) {
-  (void)context;
-  bool printed = fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0;
-  return printed && !ink_cli_interrupted();
-}
-
 // ---- turns -------------------------------------------------------------------------------------
 
 // Let the model answer the conversation as it stands. Ctrl-C ends the answer, not the program.
@@ -66,7 +61,7 @@ static ink_status answer(chat *c, ink_error *error) {
     status = ink_session_step(c->session, &step, error);
   }
   signal(SIGINT, SIG_DFL);
-  putchar('\n');
+  ink_cli_print_end(&c->stream);
   INK_TRY(status);
   if (step.finish == INK_FINISH_LENGTH) {
     fprintf(stderr, "(%s)\n", ink_tr("cut at the limit of tokens"));
@@ -259,7 +254,8 @@ static ink_status converse(const ink_cli_model *m, ink_cli_sampling *sampling, c
     c.options.end_tokens = &end;
     c.options.n_end_token = 1;
   }
-  c.options.on_text = print_piece;
+  c.options.on_text = ink_cli_print;
+  c.options.context_of_text = &c.stream;
   fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
   if (c.terminal) {
     fprintf(stderr, "%s, %s. %s\n", ink_weights_name(m->model->weights),

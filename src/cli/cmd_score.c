@@ -4,11 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "cli/generation.h"
-
-enum { MOST_TEXT = 64 << 20 };
 
 // Spelled as the vocabulary has it; ids beyond the tokenizer's have no spelling.
 static const char *spelling(const ink_model *model, int32_t id) {
@@ -51,16 +48,11 @@ static void print_table(const ink_model *model, const ink_score *score) {
   printf("nll %.4f\nperplexity %.4f\n", score->nll, score->perplexity);
 }
 
-static ink_status score_text(const ink_cli_model *m, const char *text, bool json,
+static ink_status score_text(const ink_cli_model *m, const char *argument, bool json,
                              ink_error *error) {
-  char *bytes = NULL;
-  size_t size;
-  if (strcmp(text, "-") == 0) {
-    INK_TRY(ink_file_read("-", MOST_TEXT, &bytes, &size, error));
-    text = bytes;
-  } else {
-    size = strlen(text);
-  }
+  char *text = NULL;
+  size_t size = 0;
+  INK_TRY(ink_cli_text(argument, &text, &size, error));
   ink_score score = {0};
   ink_status status = ink_llm_score_text(m->model, m->pool, text, size, &score, error);
   if (status == INK_OK && json) {
@@ -69,7 +61,7 @@ static ink_status score_text(const ink_cli_model *m, const char *text, bool json
     print_table(m->model, &score);
   }
   ink_score_free(&score);
-  free(bytes);
+  free(text);
   return status;
 }
 
@@ -86,11 +78,11 @@ static int run(const ink_command *self, int argc, char **argv) {
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
                                        &n, &done, &error);
   if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "one text is needed, in quotes; - reads stdin");
+  if (status == INK_OK && n > 1) {
+    status = ink_fail(&error, INK_ERR_USAGE, "one text at a time; put it in quotes");
   }
   if (status == INK_OK) status = ink_cli_model_open(&model, &error);
-  if (status == INK_OK) status = score_text(&model, argv[1], json, &error);
+  if (status == INK_OK) status = score_text(&model, n == 1 ? argv[1] : NULL, json, &error);
   ink_cli_model_close(&model);
   return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
 }
@@ -98,7 +90,7 @@ static int run(const ink_command *self, int argc, char **argv) {
 const ink_command ink_command_score = {
     .name = "score",
     .summary = "Tell how likely a model finds a text",
-    .usage = "score TEXT [OPTIONS]",
+    .usage = "score [TEXT] [OPTIONS]",
     .examples = "inkstone score \"床前明月光\" --json\n",
     .run = run,
 };

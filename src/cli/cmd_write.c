@@ -1,19 +1,15 @@
 // inkstone write: go on from a prompt.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "cli/generation.h"
 #include "cli/verse_options.h"
 
-enum { MOST_PROMPT = 64 << 20 };
-
 typedef struct request {
-  const char *prompt;  // NULL: standard input
+  char *prompt;
+  size_t prompt_size;
   bool special, json;
   int64_t logprobs;
   ink_string_list stop;
@@ -22,27 +18,8 @@ typedef struct request {
 // The prompt as ids, with what the tokenizer puts before a text. The caller frees *ids.
 static ink_status encode(const ink_model *model, const request *r, int32_t **ids, size_t *n,
                          ink_error *error) {
-  char *bytes = NULL;
-  size_t size = 0;
-  const char *text = r->prompt;
-  if (!text || strcmp(text, "-") == 0) {
-    if (!text && isatty(STDIN_FILENO)) {
-      return ink_fail(error, INK_ERR_USAGE, "a prompt is needed, as an argument or on stdin");
-    }
-    INK_TRY(ink_file_read("-", MOST_PROMPT, &bytes, &size, error));
-    text = bytes;
-  } else {
-    size = strlen(text);
-  }
   unsigned flags = INK_ENCODE_AFFIX | (r->special ? (unsigned)INK_ENCODE_SPECIAL : 0);
-  ink_status status = ink_tokenizer_encode(model->tokenizer, text, size, flags, ids, n, error);
-  free(bytes);
-  return status;
-}
-
-static bool print_piece(void *context, const char *text, size_t size) {
-  (void)context;
-  return fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0;
+  return ink_tokenizer_encode(model->tokenizer, r->prompt, r->prompt_size, flags, ids, n, error);
 }
 
 static json_t *top_of(const ink_model *model, const ink_step *step) {
@@ -106,7 +83,11 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
   options.stop = r->stop.items;
   options.n_stop = r->stop.n;
   options.n_logprobs = (int32_t)r->logprobs;
-  if (!r->json) options.on_text = print_piece;
+  ink_cli_stream stream = {0};
+  if (!r->json) {
+    options.on_text = ink_cli_print;
+    options.context_of_text = &stream;
+  }
   fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
   json_t *logprobs = r->logprobs >= 0 ? json_array() : NULL;
   json_t *top = r->logprobs >= 0 ? json_array() : NULL;
@@ -120,7 +101,7 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
   if (status == INK_OK && r->json) {
     status = print_json(session, m->model, sampling->seed, began_ms, logprobs, top, error);
   } else if (status == INK_OK) {
-    putchar('\n');
+    ink_cli_print_end(&stream);
   }
   if (status == INK_OK && ink_session_finished(session) == INK_FINISH_CANCELLED) {
     status = ink_fail(error, INK_ERR_CANCELLED, "stopped before the end");
@@ -171,11 +152,14 @@ static int run_write(const ink_command *self, int argc, char **argv) {
     status = ink_fail(&error, INK_ERR_USAGE, "one prompt at a time; put it in quotes");
   }
   ink_cli_catch_interrupts();
+  // Verse needs no prompt.
+  if (status == INK_OK && (n == 1 || !ink_cli_verse_asked(&verse))) {
+    status = ink_cli_text(n == 1 ? argv[1] : NULL, &r.prompt, &r.prompt_size, &error);
+  }
   if (status == INK_OK) status = ink_cli_model_open(&model, &error);
   if (status == INK_OK) {
-    if (n == 1) r.prompt = argv[1];
     // The poet knows text as poems only: a bare prompt is how one begins.
-    bool bare = r.prompt && !r.special && r.logprobs < 0 && r.stop.n == 0;
+    bool bare = !r.special && r.logprobs < 0 && r.stop.n == 0;
     if (ink_cli_verse_asked(&verse) || (bare && ink_poet_knows_poems(model.model))) {
       status = ink_cli_write_verse(&model, &sampling, &verse, r.prompt, r.json, &error);
     } else {
@@ -183,6 +167,7 @@ static int run_write(const ink_command *self, int argc, char **argv) {
     }
   }
   ink_cli_model_close(&model);
+  free(r.prompt);
   return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
 }
 

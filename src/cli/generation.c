@@ -1,7 +1,16 @@
-// Options that all commands share which run a decoder.
+// What commands share that run a decoder: options, the model they name, text in and out.
 #include "cli/generation.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
 #include "base/random.h"
+#include "base/text.h"
+
+enum { MOST_TEXT = 64 << 20 };
 
 void ink_cli_model_options(ink_cli_model *model, ink_option *options) {
   *model = (ink_cli_model){.reference = "poet"};
@@ -121,4 +130,45 @@ ink_session_options ink_cli_session_options(ink_cli_sampling *s) {
   options.context = s->context;
   options.cache = s->half_cache ? INK_F16 : INK_F32;
   return options;
+}
+
+ink_status ink_cli_text(const char *argument, char **text, size_t *size, ink_error *error) {
+  if (argument && strcmp(argument, "-") != 0) {
+    *text = strdup(argument);
+    *size = strlen(argument);
+    return *text ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for the text");
+  }
+  if (!argument && isatty(STDIN_FILENO)) {
+    return ink_fail(error, INK_ERR_USAGE, "a text is needed, as an argument or on stdin");
+  }
+  INK_TRY(ink_file_read("-", MOST_TEXT, text, size, error));
+  if (*size > 0 && (*text)[*size - 1] == '\n') (*text)[--*size] = '\0';
+  return INK_OK;
+}
+
+static bool steers(int32_t rune) {
+  bool control = rune < 0x20 || (rune >= 0x7F && rune < 0xA0);
+  return control && rune != '\n' && rune != '\t';
+}
+
+bool ink_cli_print(void *context, const char *text, size_t size) {
+  ink_cli_stream *stream = context;
+  bool terminal = isatty(STDOUT_FILENO) == 1;
+  for (size_t at = 0; at < size;) {
+    int32_t rune;
+    size_t length = ink_utf8_decode(text + at, size - at, &rune);
+    if (terminal && steers(rune)) {
+      fputs("\uFFFD", stdout);
+    } else {
+      fwrite(text + at, 1, length, stdout);
+    }
+    at += length;
+  }
+  if (size > 0) stream->last = text[size - 1];
+  return fflush(stdout) == 0 && !ferror(stdout) && !ink_cli_interrupted();
+}
+
+void ink_cli_print_end(ink_cli_stream *stream) {
+  if (stream->last != '\n') putchar('\n');
+  *stream = (ink_cli_stream){0};
 }

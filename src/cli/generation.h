@@ -1,4 +1,4 @@
-// Options that all commands share which run a decoder, and what they open.
+// What commands share that run a decoder: options, the model they name, text in and out.
 #ifndef INK_CLI_GENERATION_H
 #define INK_CLI_GENERATION_H
 
@@ -33,5 +33,20 @@ ink_cli_sampling ink_cli_sampling_default(void);
 void ink_cli_sampling_options(ink_cli_sampling *sampling, ink_option *options);
 // As options of a session. A fresh seed is drawn here, once, and kept in sampling->seed.
 ink_session_options ink_cli_session_options(ink_cli_sampling *sampling);
+
+// The text that a command is given: `argument`, or standard input without its last line end when it
+// is "-" or NULL. NULL with a terminal as standard input is USAGE. malloc'ed, the caller's.
+ink_status ink_cli_text(const char *argument, char **text, size_t *size, ink_error *error);
+
+// Text that streams to standard output. On a terminal, control characters other than tab and line
+// end become U+FFFD: a model must not steer it. Zero-initialise.
+typedef struct ink_cli_stream {
+  char last;  // byte printed
+} ink_cli_stream;
+// For on_text; the context is an ink_cli_stream. False when standard output is gone or Ctrl-C was
+// pressed.
+bool ink_cli_print(void *stream, const char *text, size_t size);
+// Close the last line where it is open.
+void ink_cli_print_end(ink_cli_stream *stream);
 
 #endif

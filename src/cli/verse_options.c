@@ -62,11 +62,6 @@ bool ink_cli_verse_asked(const ink_cli_verse *v) {
   return v->form || v->title || v->theme || v->author || v->acrostic || v->rhyme || v->rhymes;
 }
 
-static bool print_piece(void *context, const char *text, size_t size) {
-  (void)context;
-  return fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0;
-}
-
 static bool go_on(void *context, int64_t done, int64_t total, const char *state) {
   (void)context, (void)done, (void)total, (void)state;
   return !ink_cli_interrupted();
@@ -114,20 +109,24 @@ ink_status ink_cli_write_verse(const ink_cli_model *m, ink_cli_sampling *samplin
   request.brief.field[INK_POEM_RHYMES] = verse->rhymes;
   request.brief.opening = opening;
   bool streamed = !json && request.candidates == 1;
-  if (streamed) request.on_text = print_piece;
+  ink_cli_stream stream = {0};
+  if (streamed) {
+    request.on_text = ink_cli_print;
+    request.context_of_text = &stream;
+  }
   fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
   ink_progress progress = {go_on, NULL};
   ink_poem_draft draft;
   double began_ms = ink_clock_since_start() * 1e3;
-  if (streamed && opening) fputs(opening, stdout);
+  if (streamed && opening) ink_cli_print(&stream, opening, strlen(opening));
   INK_TRY(ink_poet_write(m->model, &request, m->pool, &progress, &draft, error));
   ink_status status = INK_OK;
   if (json) {
     status = print_json(m, &draft, sampling->seed, began_ms, error);
   } else if (!streamed) {
-    fputs(draft.text, stdout);
-  } else if (draft.text[strlen(draft.text) - 1] != '\n') {
-    putchar('\n');
+    ink_cli_print(&stream, draft.text, strlen(draft.text));
+  } else {
+    ink_cli_print_end(&stream);
   }
   if (status == INK_OK && draft.finish == INK_FINISH_CANCELLED) {
     status = ink_fail(error, INK_ERR_CANCELLED, "stopped before the end");

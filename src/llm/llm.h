@@ -128,8 +128,10 @@ ink_status ink_session_run(ink_session *session, ink_error *error);
 // Ask it to end before its next step or chunk of prompt. Safe from another thread or a signal.
 void ink_session_cancel(ink_session *session);
 
-// What was written so far. Valid until the next prompt.
+// What was written so far. Valid until the next step or prompt. A model may write U+0000: the size
+// counts what stands behind it as well.
 const char *ink_session_text(const ink_session *session);
+size_t ink_session_text_size(const ink_session *session);
 const int32_t *ink_session_tokens(const ink_session *session, size_t *n);
 ink_finish ink_session_finished(const ink_session *session);
 ink_timing ink_session_timing(const ink_session *session);

@@ -253,7 +253,8 @@ ink_status ink_poet_write(const ink_model *model, const ink_poet_request *reques
     }
     ink_session_free(session);
     if (status == INK_OK &&
-        !ink_progress_report(progress, i + 1, request->candidates, w.form->names[0])) {
+        !ink_progress_report(progress, i + 1, request->candidates,
+                             w.form ? w.form->names[0] : "")) {
       status = ink_fail(error, INK_ERR_CANCELLED, "stopped before the poem was finished");
     }
   }

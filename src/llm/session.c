@@ -406,6 +406,10 @@ const char *ink_session_text(const ink_session *s) {
   return ink_text_string(&s->text);
 }
 
+size_t ink_session_text_size(const ink_session *s) {
+  return s->text.size;
+}
+
 const int32_t *ink_session_tokens(const ink_session *s, size_t *n) {
   *n = s->n_token - s->n_prompt;
   return s->tokens + s->n_prompt;

@@ -241,6 +241,30 @@ static void of_two_stop_strings_that_end_together_the_longer_one_counts(void **s
   ink_model_free(model);
 }
 
+static void text_goes_on_behind_a_null_character(void **state) {
+  (void)state;
+  ink_model *model = open_model("qwen3");
+  ink_error error = {0};
+  int32_t *ids;
+  size_t n;
+  assert_ok(ink_tokenizer_encode(model->tokenizer, "a\0b", 3, INK_ENCODE_PLAIN, &ids, &n, &error));
+  script forced = {.tokens = ids};
+  ink_logit_processor processor = {follow, NULL, &forced};
+  ink_session_options options = ink_session_default();
+  options.max_tokens = (int64_t)n;
+  options.processors = &processor;
+  options.n_processor = 1;
+  ink_session *session;
+  assert_ok(ink_session_new(model, &options, NULL, &session, &error));
+  assert_ok(ink_session_prompt(session, prompt, N_PROMPT, &error));
+  assert_ok(ink_session_run(session, &error));
+  assert_int_equal(ink_session_text_size(session), 3);
+  assert_memory_equal(ink_session_text(session), "a\0b", 3);
+  ink_session_free(session);
+  free(ids);
+  ink_model_free(model);
+}
+
 static bool repeats(const written *w) {
   for (size_t i = 0; i < w->n; i++) {
     for (size_t j = 0; j < i; j++) {
@@ -638,6 +662,7 @@ int main(void) {
       cmocka_unit_test(text_ends_before_a_stop_string_wherever_tokens_break),
       cmocka_unit_test(the_beginning_of_a_stop_string_is_held_back_and_given_at_the_end),
       cmocka_unit_test(of_two_stop_strings_that_end_together_the_longer_one_counts),
+      cmocka_unit_test(text_goes_on_behind_a_null_character),
       cmocka_unit_test(a_heavy_penalty_leaves_no_repetition),
       cmocka_unit_test(logprobs_are_those_of_the_score),
       cmocka_unit_test(a_listener_can_cancel),
