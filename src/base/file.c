@@ -17,7 +17,8 @@ enum { WRITE_BUFFER = 1 << 18 };
 static ink_status system_fault(ink_error *error, const char *path, const char *act) {
   int fault = errno;
   ink_status status = fault == ENOENT ? INK_ERR_NOT_FOUND : INK_ERR_IO;
-  return ink_fail(error, status, "%s: cannot %s: %s", path, act, strerror(fault));
+  return ink_fail(error, status, "%s: cannot %s: %s", path, ink_error_say(error, act),
+                  ink_error_say(error, strerror(fault)));
 }
 
 ink_status ink_map_open(const char *path, ink_map *map, ink_error *error) {
@@ -148,11 +149,14 @@ ink_status ink_file_write(ink_file_writer *writer, const void *bytes, size_t siz
   return INK_OK;
 }
 
+ink_status ink_file_sync(ink_file_writer *writer, ink_error *error) {
+  INK_TRY(flush(writer, writer->buffer, writer->used, error));
+  writer->used = 0;
+  return fsync(writer->descriptor) == 0 ? INK_OK : system_fault(error, writer->path, "sync");
+}
+
 ink_status ink_file_commit(ink_file_writer *writer, ink_error *error) {
-  ink_status status = flush(writer, writer->buffer, writer->used, error);
-  if (status == INK_OK && fsync(writer->descriptor) != 0) {
-    status = system_fault(error, writer->path, "sync");
-  }
+  ink_status status = ink_file_sync(writer, error);
   int descriptor = writer->descriptor;
   writer->descriptor = -1;
   if (close(descriptor) != 0 && status == INK_OK) {
@@ -208,6 +212,7 @@ ink_status ink_folder_make(const char *path, ink_error *error) {
     char kept = *at;
     *at = 0;
     if (mkdir(copy, 0777) != 0 && (errno != EEXIST || !ink_file_is_folder(copy))) {
+      if (errno == EEXIST) errno = ENOTDIR;  // the reason a person can act on
       status = system_fault(error, copy, "make the folder");
     }
     *at = kept;

@@ -37,6 +37,9 @@ typedef struct ink_file_writer {
 ink_status ink_file_create(const char *path, ink_file_writer *writer, ink_error *error);
 ink_status ink_file_write(ink_file_writer *writer, const void *bytes, size_t size,
                           ink_error *error);
+// Bring all that was written to the disk, still under the temporary name: after this the commit of
+// several files that belong together cannot fail for want of room.
+ink_status ink_file_sync(ink_file_writer *writer, ink_error *error);
 // Sync, rename into place, release. On failure the temporary file is removed.
 ink_status ink_file_commit(ink_file_writer *writer, ink_error *error);
 // Give up: remove the temporary file, release. Safe on a zeroed or finished writer.

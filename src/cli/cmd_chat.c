@@ -230,7 +230,7 @@ static char *history_path(void) {
 static void talk(chat *c, const ink_command *self) {
   char *line;
   while (!c->over && (line = next_line(c))) {
-    ink_error error = {0};
+    ink_error error = ink_cli_error();
     const char *text = line + strspn(line, " \t");
     ink_status status = INK_OK;
     if (text[0] == '/') {
@@ -297,7 +297,7 @@ static int run(const ink_command *self, int argc, char **argv) {
                         .value = &system,
                         .argument = "TEXT",
                         .help = "instruction that stands before the conversation"};
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,

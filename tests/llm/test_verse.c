@@ -85,7 +85,7 @@ static void assert_legal(const ink_text *poem, const ink_verse_form *form, const
   if (report->legal && report->distinct_ok) return;
   ink_text text = {0};
   for (int i = 0; i < report->n_fault; i++) {
-    ink_verse_fault_text(report, &report->faults[i], &text);
+    ink_verse_fault_text(report, &report->faults[i], INK_LANGUAGE_EN, &text);
     ink_text_add(&text, "; ");
   }
   fail_msg("%s: %s: %s", form->names[0], ink_text_string(poem), ink_text_string(&text));
