@@ -29,7 +29,7 @@ static ink_status print_replay(const ink_replay *replay, bool json, ink_error *e
   }
   if (same) return INK_OK;
   return ink_fail(error, INK_ERR_CONFLICT,
-                  "the piece is not what its record says (%zu differences)", replay->n_difference);
+                  "the piece is not what its record says; differences: %zu", replay->n_difference);
 }
 
 static int run_replay(const ink_command *self, int argc, char **argv) {

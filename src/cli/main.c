@@ -1,5 +1,6 @@
 // The program: finds the command and hands over.
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,6 +63,7 @@ static int run_command(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  signal(SIGXFSZ, SIG_IGN);  // a file over the shell's limit is a fault to report, not an end
   if (argc < 2) {
     print_overview(stderr);
     return INK_EXIT_USAGE;

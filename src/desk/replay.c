@@ -1,4 +1,5 @@
 // Replay: make a piece again from its record and compare every byte.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,8 @@ static bool has_word_of_its_own(const char *pointer) {
 
 static void add_value(ink_text *out, const json_t *value) {
   enum { SHOWN = 60 };
-  char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : strdup("-");
+  char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15))
+                     : strdup("-");
   size_t length = text ? strlen(text) : 0, shown = length;
   if (length > SHOWN) {
     for (shown = SHOWN; ((unsigned char)text[shown] & 0xC0) == 0x80;) shown--;
@@ -85,10 +87,17 @@ static void add_value(ink_text *out, const json_t *value) {
   free(text);
 }
 
+// Equal as far as a record spells numbers out.
+static bool is_same(const json_t *a, const json_t *b) {
+  if (!json_is_real(a) || !json_is_real(b)) return json_equal((json_t *)a, (json_t *)b);
+  double x = json_real_value(a), y = json_real_value(b);
+  return fabs(x - y) <= 1e-14 * fabs(x);
+}
+
 // Where the record and the record made again part, by JSON pointer; of a list the first place only.
 static ink_status compare_values(const json_t *then, const json_t *now, const char *pointer,
                                  ink_replay *replay, ink_error *error) {
-  if (json_equal((json_t *)then, (json_t *)now) || has_word_of_its_own(pointer)) return INK_OK;
+  if (is_same(then, now) || has_word_of_its_own(pointer)) return INK_OK;
   char below[256];
   const char *key;
   json_t *value;
@@ -106,11 +115,13 @@ static ink_status compare_values(const json_t *then, const json_t *now, const ch
   }
   if (json_is_array(then) && json_array_size(then) == json_array_size(now)) {
     for (size_t i = 0; i < json_array_size(then); i++) {
-      const json_t *a = json_array_get(then, i), *b = json_array_get(now, i);
-      if (json_equal((json_t *)a, (json_t *)b)) continue;
+      size_t before = replay->n_difference;
       snprintf(below, sizeof below, "%s/%zu", pointer, i);
-      return compare_values(a, b, below, replay, error);
+      INK_TRY(
+          compare_values(json_array_get(then, i), json_array_get(now, i), below, replay, error));
+      if (replay->n_difference > before) break;
     }
+    return INK_OK;
   }
   ink_text line = {0}, was = {0}, is = {0};
   add_value(&was, then);
