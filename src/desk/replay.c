@@ -200,6 +200,12 @@ static ink_status compare_piece(const json_t *record, const ink_piece *piece, co
   INK_TRY(compare_causes(record, piece->record, causes, N_CAUSES, replay, error));
   // With another cause all that follows from it is other too; its first effect is enough.
   if (replay->n_difference == 0) {
+    // Other kernels round sums otherwise: the log-probability is theirs, the rest must not change.
+    const char *kernels = "/recipe/kernels", *logprob = "logprob";
+    if (strcmp(text_under(record, kernels), text_under(piece->record, kernels)) != 0) {
+      json_t *draft = json_object_get(piece->record, "draft");
+      json_object_set(draft, logprob, json_object_get(json_object_get(record, "draft"), logprob));
+    }
     INK_TRY(compare_values(record, piece->record, "", replay, error));
   } else if (strcmp(text_at(json_object_get(record, "draft"), "text"), piece->text) != 0) {
     ink_text line = {0};
