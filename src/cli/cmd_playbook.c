@@ -8,6 +8,7 @@
 #include "desk/piece.h"
 #include "desk/playbook.h"
 #include "lang/catalogue.h"
+#include "lang/verse_form.h"
 #include "llm/model.h"
 #include "weights/weights.h"
 
@@ -62,7 +63,10 @@ static ink_status show(const char *reference, bool json, ink_error *error) {
              input->fallback ? " [" : "", input->fallback ? input->fallback : "",
              input->fallback ? "]" : "");
     }
-    printf("\nsha256 %s\n", p->sha256);
+    ink_text forms = {0};
+    ink_verse_form_list(&forms);
+    printf("\n%s: %s\n\nSHA-256 %s\n", ink_tr("Forms"), ink_text_string(&forms), p->sha256);
+    ink_text_free(&forms);
   }
   ink_playbook_free(p);
   return INK_OK;

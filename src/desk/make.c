@@ -102,6 +102,9 @@ static ink_status draft_verse(work *w, ink_pool *pool, const ink_progress *progr
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     w->request.brief.field[fields[i].field] = input(w, fields[i].name);
   }
+  const ink_verse_form *form;
+  const char *named = input(w, "form");
+  if (named) INK_TRY(ink_verse_form_named(named, &form, error));
   w->request.brief.opening = input(w, "opening");
   w->request.sampling.seed = w->order->seed;
   return ink_poet_write(w->model, &w->request, pool, progress, &w->draft, error);
