@@ -45,7 +45,7 @@ ink_status ink_map_open(const char *path, ink_map *map, ink_error *error) {
 }
 
 void ink_map_close(ink_map *map) {
-  if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
+  if (map->data) munmap((void *)map->data, map->size);
   *map = (ink_map){0};
 }
 

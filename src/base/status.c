@@ -1,4 +1,5 @@
 // Status codes and error reports.
+#define INK_STATUS_ITSELF
 #include "base/status.h"
 
 #include <stdarg.h>

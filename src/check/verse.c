@@ -150,7 +150,7 @@ static void judge_repetition(ink_verse_report *report) {
     if (clause->echo) {
       const uint32_t *before =
           report->clauses[k - 1].runes + pattern->clauses[k - 1].length - clause->length;
-      if (memcmp(runes, before, clause->length * sizeof *runes)) {
+      if (memcmp(runes, before, clause->length * sizeof *runes) != 0) {
         report->echo_ok = false;
         add_fault(report, INK_VERSE_FAULT_ECHO, k, 0, runes[0]);
       }

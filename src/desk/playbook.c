@@ -83,6 +83,28 @@ static ink_status not_found(const char *reference, const char *const *names, siz
   return status;
 }
 
+static void free_strings(char **strings, size_t n) {
+  for (size_t i = 0; strings && i < n; i++) free(strings[i]);
+  free(strings);
+}
+
+static ink_status find_starter(const char *reference, char *const *paths, size_t n, char **path,
+                               ink_error *error) {
+  char **names = calloc(n + 1, sizeof *names);
+  ink_status status = names ? INK_OK : no_memory(error);
+  for (size_t i = 0; status == INK_OK && i < n && !*path; i++) {
+    names[i] = starter_name(paths[i]);
+    bool found = names[i] && strcmp(names[i], reference) == 0;
+    if (found) *path = strdup(paths[i]);
+    if (!names[i] || (found && !*path)) status = no_memory(error);
+  }
+  if (status == INK_OK && !*path) {
+    status = not_found(reference, (const char *const *)names, n, error);
+  }
+  free_strings(names, n);
+  return status;
+}
+
 static ink_status find(const char *reference, char **path, ink_error *error) {
   *path = NULL;
   if (is_path(reference)) {
@@ -91,27 +113,9 @@ static ink_status find(const char *reference, char **path, ink_error *error) {
   }
   char **paths;
   size_t n;
-  INK_TRY(ink_playbook_list(&paths, &n, error));
-  char **names = calloc(n + 1, sizeof *names);
-  ink_status status = names ? INK_OK : no_memory(error);
-  for (size_t i = 0; status == INK_OK && i < n; i++) {
-    names[i] = starter_name(paths[i]);
-    if (!names[i]) {
-      status = no_memory(error);
-    } else if (strcmp(names[i], reference) == 0) {
-      *path = strdup(paths[i]);
-      if (!*path) status = no_memory(error);
-    }
-  }
-  if (status == INK_OK && !*path) {
-    status = not_found(reference, (const char *const *)names, n, error);
-  }
-  for (size_t i = 0; i < n; i++) {
-    free(paths[i]);
-    if (names) free(names[i]);
-  }
-  free(paths);
-  free(names);
+  ink_status status = ink_playbook_list(&paths, &n, error);
+  if (status == INK_OK) status = find_starter(reference, paths, n, path, error);
+  free_strings(paths, n);
   return status;
 }
 
@@ -306,8 +310,8 @@ ink_status ink_playbook_open(const char *reference, ink_playbook **playbook, ink
   char *path, *bytes = NULL;
   size_t size;
   *playbook = NULL;
-  INK_TRY(find(reference, &path, error));
-  ink_status status = ink_file_read(path, MOST_PLAYBOOK, &bytes, &size, error);
+  ink_status status = find(reference, &path, error);
+  if (status == INK_OK) status = ink_file_read(path, MOST_PLAYBOOK, &bytes, &size, error);
   if (status == INK_OK) status = ink_playbook_parse(bytes, size, path, playbook, error);
   if (status == INK_OK) (*playbook)->starter = !is_path(reference);
   free(bytes);

@@ -14,11 +14,14 @@ static ink_status differ(ink_replay *replay, ink_text *line, ink_error *error) {
   ink_status status = ink_text_status(line, error);
   char **more = realloc(replay->differences, (replay->n_difference + 1) * sizeof *more);
   if (more) replay->differences = more;
-  char *copy = more ? strdup(ink_text_string(line)) : NULL;
-  ink_text_free(line);
-  if (status != INK_OK) return status;
-  if (!copy) return ink_fail(error, INK_ERR_MEMORY, "no memory for the comparison");
-  replay->differences[replay->n_difference++] = copy;
+  if (status == INK_OK && (!more || !line->bytes)) {
+    status = ink_fail(error, INK_ERR_MEMORY, "no memory for the comparison");
+  }
+  if (status != INK_OK) {
+    ink_text_free(line);
+    return status;
+  }
+  replay->differences[replay->n_difference++] = line->bytes;  // theirs from here on
   return INK_OK;
 }
 
@@ -207,7 +210,7 @@ static ink_status compare_piece(const json_t *record, const ink_piece *piece, co
       json_object_set(draft, logprob, json_object_get(json_object_get(record, "draft"), logprob));
     }
     INK_TRY(compare_values(record, piece->record, "", replay, error));
-  } else if (strcmp(text_at(json_object_get(record, "draft"), "text"), piece->text) != 0) {
+  } else if (piece->text && strcmp(text_under(record, "/draft/text"), piece->text) != 0) {
     ink_text line = {0};
     ink_text_add(&line, ink_error_say(error, "the text came out differently"));
     INK_TRY(differ(replay, &line, error));

@@ -1,5 +1,5 @@
-// The desk: playbooks and records are as their published schemas say, briefs are held to the inputs,
-// and a piece depends on its order alone.
+// The desk: playbooks and records are as their published schemas say, briefs are held to the
+// inputs, and a piece depends on its order alone.
 #include "base/file.h"
 #include "base/json.h"
 #include "base/yaml.h"
