@@ -123,6 +123,12 @@ ink_status ink_session_prompt(ink_session *session, const int32_t *ids, size_t n
 // Draw one token. After the step that finishes, further steps are USAGE. CANCELLED is no error here
 // but a finish.
 ink_status ink_session_step(ink_session *session, ink_step *step, ink_error *error);
+// One step of each of n different sessions on one model. Their tokens run through the decoder
+// together, which costs little more than those of one; each writes what it would write alone.
+// steps[i] is that of sessions[i]. The pool of the first one works for all. After a failure only
+// ink_session_free and ink_session_prompt remain for any of them.
+ink_status ink_session_step_together(ink_session *const *sessions, size_t n, ink_step *steps,
+                                     ink_error *error);
 // Step until it finishes.
 ink_status ink_session_run(ink_session *session, ink_error *error);
 // Ask it to end before its next step or chunk of prompt. Safe from another thread or a signal.

@@ -47,6 +47,12 @@ bool ink_poet_knows_poems(const ink_model *model);
 // when all candidates are.
 ink_status ink_poet_write(const ink_model *model, const ink_poet_request *request, ink_pool *pool,
                           const ink_progress *progress, ink_poem_draft *draft, ink_error *error);
+// The same for many requests at once: what they write runs through the model together, several
+// times as fast as one after another. drafts[i] is what ink_poet_write makes of requests[i]. The
+// first failure ends all, and names the poem by its number, from 1; no draft is left then.
+ink_status ink_poet_write_many(const ink_model *model, const ink_poet_request *requests, size_t n,
+                               ink_pool *pool, const ink_progress *progress, ink_poem_draft *drafts,
+                               ink_error *error);
 void ink_poem_draft_free(ink_poem_draft *draft);
 
 #endif
