@@ -291,9 +291,10 @@ static void forbid(const ink_session *s, float *logits, size_t vocab) {
 
 // The most likely tokens, in falling order; the lower id first among equals.
 static void find_top(const float *logits, size_t vocab, double log_sum, int32_t n, ink_step *step) {
+  if (n == 0) return;
   for (size_t i = 0; i < vocab; i++) {
     float logprob = (float)((double)logits[i] - log_sum);
-    if (step->n_top == n && (n == 0 || !(logprob > step->top[n - 1].logprob))) continue;
+    if (step->n_top == n && !(logprob > step->top[n - 1].logprob)) continue;
     if (step->n_top < n) step->n_top++;
     int32_t place = step->n_top - 1;
     for (; place > 0 && logprob > step->top[place - 1].logprob; place--) {

@@ -132,10 +132,29 @@ static void prefer_fresh(const ink_verse *verse, uint64_t *bits) {
   if (left) memcpy(bits, verse->fresh, n * sizeof *bits);
 }
 
+// Add the characters that one pattern takes at a place where none is asked for.
 static void allow_characters(const ink_verse *verse, const view *here, uint64_t *bits) {
   const ink_verse_lexicon *lexicon = verse->lexicon;
+  const uint64_t *toned = lexicon->with_tone[here->allowed];
+  uint64_t *const *keyed = here->rhymes ? ink_verse_sets_at(verse, here->clause) : NULL;
+  for (size_t i = 0; i < lexicon->n_set; i++) {
+    uint64_t word = toned[i], rhyming = 0;
+    for (uint32_t keys = here->keys; keyed && keys; keys &= keys - 1)
+      rhyming |= keyed[__builtin_ctz(keys)][i];
+    if (keyed) word &= rhyming;
+    for (uint64_t left = keyed ? word : 0; left; left &= left - 1) {
+      uint32_t rune = lexicon->words[i * 64 + (size_t)__builtin_ctzll(left)].rune;
+      if (rhymed_before(&verse->now, here->own, here->clause->rhyme, rune)) word &= ~(left & -left);
+    }
+    bits[i] |= word;
+  }
+}
+
+// Add the one character that is asked for, under each token that writes it.
+static void allow_fixed(const ink_verse *verse, const view *here, uint64_t *bits) {
+  const ink_verse_lexicon *lexicon = verse->lexicon;
   for (size_t id = 0; id < lexicon->n_vocab; id++)
-    if (view_allows(verse, here, &lexicon->words[id])) set_bit(bits, (int32_t)id);
+    if (lexicon->words[id].rune == here->fixed) set_bit(bits, (int32_t)id);
 }
 
 void ink_verse_allowed(ink_verse *verse, uint64_t *bits) {
@@ -154,7 +173,7 @@ void ink_verse_allowed(ink_verse *verse, uint64_t *bits) {
     if (!(verse->now.alive >> p & 1)) continue;
     switch (here[p].at->kind) {
       case INK_SLOT_CHARACTER:
-        if (here[p].fixed) allow_characters(verse, &here[p], bits);
+        if (here[p].fixed) allow_fixed(verse, &here[p], bits);
         break;
       case INK_SLOT_MARK:
         allow_mark(lexicon, &here[p], bits);
