@@ -396,6 +396,24 @@ static void impossible_demand_is_an_error_that_says_why(void **state) {
   assert_refused(vocab, &(d){.form = jue, .opening = "白日依山尽，", .acrostic = "春夏秋冬"},
                  "behind its first 0 characters, at '白'");
   assert_refused(vocab, &(d){.form = jue, .opening = "\xff"}, "not a character");
+  // Two demands that each could be met alone.
+  assert_refused(vocab, &(d){.form = lv, .rhymes = "东中风天"}, "天 does not rhyme with those");
+  assert_refused(vocab, &(d){.form = lv, .group = "七阳", .rhymes = "流楼舟秋"},
+                 "流 does not rhyme with those before it or with the rhyme asked for");
+  assert_refused(vocab, &(d){.form = jue, .pattern = "仄起入韵", .rhymes = "流楼"},
+                 "there are 2 rhyme words; 五绝 (仄起入韵) takes 3");
+  assert_refused(vocab, &(d){.form = jue, .opening = "白日依山尽，黄河入海流。", .group = "一东"},
+                 "at '流'");
+  assert_refused(vocab, &(d){.form = jue, .opening = "白日依山尽，黄河入海流。", .rhymes = "东中"},
+                 "at '流'");
+  assert_refused(vocab, &(d){.form = jue, .opening = "白日依山尽，", .pattern = "平起入韵"},
+                 "behind its first");
+  assert_refused(
+      vocab,
+      &(d){.form = lv,
+           .acrostic = "春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬"
+                       "春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春"},
+      "more than 64 characters");
 }
 
 static void vocabulary_without_verse_is_refused(void **state) {
