@@ -57,6 +57,7 @@ typedef struct view {
   const ink_verse_clause *clause;
   uint32_t fixed;   // the only character, or 0
   uint8_t allowed;  // tones
+  bool any;         // also characters of no known tone
   bool rhymes;      // a new rhyme word stands here
   uint32_t keys;    // and has one of these keys
 } view;
@@ -70,7 +71,11 @@ static view view_of(const ink_verse *verse, int p) {
   out.fixed = own->fixed[now->n];
   if (out.clause->echo) out.fixed = now->runes[now->n - out.clause->length];
   for (int t = 0; t < out.clause->n_tones; t++)
-    if (now->tones[p] >> t & 1) out.allowed |= out.clause->tones[t][out.at->place];
+    if (now->tones[p] >> t & 1) {
+      uint8_t tones = out.clause->tones[t][out.at->place];
+      out.allowed |= tones;
+      out.any = out.any || tones == INK_VERSE_ANY;
+    }
   out.rhymes =
       out.clause->rhyme >= 0 && !out.clause->echo && out.at->place == out.clause->length - 1;
   if (out.rhymes) {
@@ -84,7 +89,7 @@ static view view_of(const ink_verse *verse, int p) {
 static bool view_allows(const ink_verse *verse, const view *here, const ink_verse_word *own) {
   if (!own->rune) return false;
   if (here->fixed) return own->rune == here->fixed;
-  if (!ink_verse_has_tone(own, here->allowed)) return false;
+  if (!here->any && !(own->tones & here->allowed)) return false;
   if (!here->rhymes) return true;
   return ink_verse_keys_at(verse, here->clause, own) & here->keys &&
          !rhymed_before(&verse->now, here->own, here->clause->rhyme, own->rune);
@@ -135,7 +140,7 @@ static void prefer_fresh(const ink_verse *verse, uint64_t *bits) {
 // Add the characters that one pattern takes at a place where none is asked for.
 static void allow_characters(const ink_verse *verse, const view *here, uint64_t *bits) {
   const ink_verse_lexicon *lexicon = verse->lexicon;
-  const uint64_t *toned = lexicon->with_tone[here->allowed];
+  const uint64_t *toned = here->any ? lexicon->characters : lexicon->with_tone[here->allowed];
   uint64_t *const *keyed = here->rhymes ? ink_verse_sets_at(verse, here->clause) : NULL;
   for (size_t i = 0; i < lexicon->n_set; i++) {
     uint64_t word = toned[i], rhyming = 0;

@@ -53,11 +53,12 @@ static ink_status make_sets(ink_verse_lexicon *lexicon, ink_error *error) {
   size_t n_tone = sizeof lexicon->with_tone / sizeof *lexicon->with_tone;
   lexicon->n_set = (lexicon->n_vocab + 63) / 64;
   lexicon->sets =
-      calloc((n_tone + 3 * INK_VERSE_MOST_KEYS) * (lexicon->n_set + 1), sizeof *lexicon->sets);
+      calloc((1 + n_tone + 3 * INK_VERSE_MOST_KEYS) * (lexicon->n_set + 1), sizeof *lexicon->sets);
   if (!lexicon->sets)
     return ink_fail(error, INK_ERR_MEMORY, "no memory for the lexicon of %zu tokens",
                     lexicon->n_vocab);
-  uint64_t *next = lexicon->sets;
+  uint64_t *next = lexicon->characters = lexicon->sets;
+  next += lexicon->n_set;
   for (size_t t = 0; t < n_tone; t++, next += lexicon->n_set) lexicon->with_tone[t] = next;
   for (int k = 0; k < INK_VERSE_MOST_KEYS; k++, next += 3 * lexicon->n_set) {
     lexicon->with_level_group[k] = next;
@@ -67,8 +68,9 @@ static ink_status make_sets(ink_verse_lexicon *lexicon, ink_error *error) {
   for (size_t id = 0; id < lexicon->n_vocab; id++) {
     const ink_verse_word *own = &lexicon->words[id];
     if (!own->rune) continue;
+    put(lexicon->characters, id);
     for (size_t t = 0; t < n_tone; t++)
-      if (ink_verse_has_tone(own, (uint8_t)t)) put(lexicon->with_tone[t], id);
+      if (own->tones & t) put(lexicon->with_tone[t], id);
     put_keys(lexicon->with_level_group, own->level_groups, id);
     put_keys(lexicon->with_level_class, own->level_classes, id);
     put_keys(lexicon->with_deflected_class, own->deflected_classes, id);

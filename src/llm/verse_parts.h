@@ -38,7 +38,8 @@ struct ink_verse_lexicon {
   // Sets of tokens, bit id % 64 of word id / 64; n_set words each, in one block.
   size_t n_set;
   uint64_t *sets;
-  uint64_t *with_tone[INK_VERSE_ANY + 1];  // characters that have one of these tones; of ANY, all
+  uint64_t *characters;
+  uint64_t *with_tone[INK_VERSE_ANY + 1];  // those that have one of these tones
   uint64_t *with_level_group[INK_VERSE_MOST_KEYS], *with_level_class[INK_VERSE_MOST_KEYS],
       *with_deflected_class[INK_VERSE_MOST_KEYS];
   size_t n_vocab;

@@ -118,6 +118,41 @@ static void random_choices_never_break_any_form(void **state) {
   ink_text_free(&poem);
 }
 
+// A place that may be 平 or 仄, each in a tone pattern of its own, is no place for a character of
+// neither.
+static void characters_without_a_known_tone_never_lead_astray(void **state) {
+  (void)state;
+  ink_error error = {0};
+  static vocabulary wide;
+  make_vocabulary(&wide, 7);
+  ink_verse_lexicon_free(wide.lexicon);
+  for (uint32_t rune = 0x3400; rune < 0x4DB0; rune++)
+    if (!ink_prosody_tones(rune, INK_READINGS_ALL)) wide.runes[wide.n++] = (int32_t)rune;
+  int32_t end = END;
+  assert_ok(ink_verse_lexicon_new(wide.runes, wide.n, &end, 1, &wide.lexicon, &error));
+  ink_text poem = {0};
+  ink_verse_report report;
+  const ink_verse_form *form;
+  int unknown = 0;
+  for (size_t f = 0; (form = ink_verse_form_at(f)); f++) {
+    ink_verse *verse;
+    if (ink_verse_new(wide.lexicon, &(ink_verse_demand){.form = form}, &verse, &error)) continue;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+      ink_random random = ink_random_at(seed, f, 0);
+      ink_verse_restart(verse);
+      write_poem(&wide, verse, &random, CHOOSE_ANY, &poem);
+      assert_legal(&poem, form, NULL, &report);
+      for (int k = 0; k < report.n_clause; k++)
+        for (int i = 0; i < report.clauses[k].length; i++) unknown += !report.clauses[k].tones[i];
+    }
+    ink_verse_free(verse);
+  }
+  print_message("# %d characters of no known tone\n", unknown);
+  assert_true(unknown > 1000);
+  ink_text_free(&poem);
+  ink_verse_lexicon_free(wide.lexicon);
+}
+
 // A decoder that always takes the lowest or the highest token exhausts rhymes first.
 static void stubborn_choices_never_get_stuck(void **state) {
   (void)state;
@@ -501,6 +536,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_choices_never_break_any_form),
       cmocka_unit_test(stubborn_choices_never_get_stuck),
+      cmocka_unit_test(characters_without_a_known_tone_never_lead_astray),
       cmocka_unit_test(random_acrostics_hold_or_are_refused),
       cmocka_unit_test(asked_for_rhyme_is_kept),
       cmocka_unit_test(rhyme_words_of_a_poem_fit_another),
