@@ -28,9 +28,11 @@ typedef struct stand {
   ink_pool *pool;
   ink_dataset *train, *valid, *test;
   card_lines *lines;
+  card_titles *titles;
   ink_sampling sampling;
   int n_poem;  // of each form
   int candidates;
+  double relevance;
 } stand;
 
 static void give_up(const ink_error *error) {
@@ -175,6 +177,7 @@ typedef struct tally {
   int64_t characters, echoes;  // echo: stood in the poem before, and not just before
   double nats, raised;         // of the characters under the free model
   int64_t admitted_characters;
+  int64_t found;    // by its title among others
   uint64_t *pairs;  // neighbouring characters of lines
   size_t n_pair, pair_capacity;
 } tally;
@@ -257,12 +260,12 @@ static void print_tally(const char *name, tally *t) {
   printf(
       "%-28s form %.1f rhyme %.1f tones %.1f all %.1f; lines in tone %.1f; nats a character "
       "%.3f; copied lines of 5+ %.2f (%lld), of 7+ %.2f (%lld); echoes %.2f; distinct pairs "
-      "%.3f\n",
+      "%.3f; found by title %.1f\n",
       name, percent(t->form, t->poems), percent(t->rhyme, t->poems), percent(t->tones, t->poems),
       percent(t->legal, t->poems), percent(t->lines_in_tone, t->lines),
       t->nats / (double)t->characters, percent(t->copied_5, t->lines_5), (long long)t->lines_5,
       percent(t->copied_7, t->lines_7), (long long)t->lines_7, percent(t->echoes, t->characters),
-      distinct_pairs(t));
+      distinct_pairs(t), percent(t->found, t->poems));
 }
 
 static void add_tally(tally *to, const tally *t) {
@@ -283,6 +286,7 @@ static void add_tally(tally *to, const tally *t) {
   to->nats += t->nats;
   to->raised += t->raised;
   to->admitted_characters += t->admitted_characters;
+  to->found += t->found;
   for (size_t i = 0; i < t->n_pair; i++) {
     add_pair(to, (int32_t)(t->pairs[i] >> 32), (int32_t)t->pairs[i]);
   }
@@ -320,10 +324,27 @@ static void take_in(const stand *s, const int32_t *ids, int32_t n, int32_t n_pre
   count_lines(s, ids + n_prefix, n - n_prefix, others, t);
 }
 
+// How many of n poems fit their own title better than those of 19 others.
+static int64_t found_by_title(const stand *s, const card_poem *poems, int n) {
+  int64_t found = 0;
+  for (int i = 0; i < n && n > 19; i++) {
+    const int32_t *body = poems[i].ids + poems[i].n_prefix;
+    int32_t size = poems[i].n - poems[i].n_prefix;
+    double own = card_titles_fit(s->titles, s->model, &poems[i], body, size);
+    bool best = true;
+    for (int k = 1; k < 20 && best; k++) {
+      best = card_titles_fit(s->titles, s->model, &poems[(i + k) % n], body, size) < own;
+    }
+    found += best;
+  }
+  return found;
+}
+
 static tally human_tally(const stand *s, const ink_dataset *data, const char *form, int others) {
   static card_poem poems[MOST_POEMS];
   tally out = {0};
   int n = choose(s, data, form, s->n_poem, poems);
+  out.found = found_by_title(s, poems, n);
   for (int i = 0; i < n; i++) {
     card_poem *p = &poems[i];
     take_in(s, p->ids, p->n, p->n_prefix, p->text, ink_verse_form_find(form), others, &out);
@@ -347,6 +368,7 @@ static tally written_tally(const stand *s, const char *form, bool free_form) {
     requests[i].sampling = s->sampling;
     requests[i].sampling.seed = (uint64_t)i + 1;
     requests[i].candidates = s->candidates;
+    requests[i].relevance = s->relevance;
     requests[i].free_form = free_form;
   }
   need(ink_poet_write_many(s->model, requests, (size_t)n, s->pool, NULL, drafts, &error), &error);
@@ -355,11 +377,12 @@ static tally written_tally(const stand *s, const char *form, bool free_form) {
     int32_t size = (int32_t)drafts[i].n_token;
     if (size > CARD_CONTEXT + 1 - p->n_prefix) size = CARD_CONTEXT + 1 - p->n_prefix;
     memcpy(p->ids + p->n_prefix, drafts[i].tokens, (size_t)size * sizeof *p->ids);
-    take_in(s, p->ids, p->n_prefix + size, p->n_prefix, drafts[i].text, ink_verse_form_find(form),
-            1, &out);
+    p->n = p->n_prefix + size;
+    take_in(s, p->ids, p->n, p->n_prefix, drafts[i].text, ink_verse_form_find(form), 1, &out);
     ink_poem_draft_free(&drafts[i]);
-    card_poem_free(p);
   }
+  out.found = found_by_title(s, poems, n);
+  for (int i = 0; i < n; i++) card_poem_free(&poems[i]);
   return out;
 }
 
@@ -387,6 +410,10 @@ static void report_rates(const stand *s) {
   tally held = all_forms(s, "constrained", NULL, 1, false, true);
   printf("price of the constraint, as drawn: %.3f nats a character\n",
          held.nats / (double)held.characters - loose.nats / (double)loose.characters);
+  stand usual = *s;
+  usual.candidates = ink_poet_default().candidates;
+  tally chosen = all_forms(&usual, "constrained, chosen", NULL, 1, false, false);
+  free(chosen.pairs);
   stand plain = *s;
   plain.sampling = ink_sampling_default();
   plain.candidates = 1;
@@ -458,23 +485,23 @@ static void report_acrostics(const stand *s) {
 
 static void report_sweep(stand *s) {
   static const struct {
-    float temperature, top_p, min_p;
+    float temperature, top_p;
     int candidates;
-  } ways[] = {{1, 1, 0, 1},        {1, 0.95f, 0, 1},    {0.9f, 0.95f, 0, 1}, {0.8f, 0.95f, 0, 1},
-              {0.7f, 0.95f, 0, 1}, {0.9f, 0.9f, 0, 1},  {0.8f, 0.9f, 0, 1},  {0.9f, 0.8f, 0, 1},
-              {1, 1, 0.05f, 1},    {0.9f, 0.95f, 0, 4}, {0.9f, 0.95f, 0, 8}, {0.9f, 0.95f, 0, 16},
-              {0.8f, 0.95f, 0, 8}, {0.8f, 0.9f, 0, 8},  {1, 0.95f, 0, 16},   {0.8f, 0.9f, 0, 16}};
+    double relevance;
+  } ways[] = {{1, 1, 1, 0},         {0.9f, 0.95f, 1, 0}, {0.8f, 0.9f, 1, 0},
+              {0.9f, 0.95f, 4, 0},  {0.9f, 0.95f, 4, 4}, {0.9f, 0.95f, 8, 4},
+              {0.85f, 0.95f, 8, 4}, {0.8f, 0.9f, 8, 4},  {0.9f, 0.95f, 16, 4}};
   tally human = all_forms(s, "human, test", s->test, 1, false, false);
   free(human.pairs);
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     char name[64];
     s->sampling.temperature = ways[i].temperature;
     s->sampling.top_p = ways[i].top_p;
-    s->sampling.min_p = ways[i].min_p;
     s->candidates = ways[i].candidates;
-    snprintf(name, sizeof name, "T %.2g top-p %.2g min-p %.2g of %d",
-             (double)s->sampling.temperature, (double)s->sampling.top_p, (double)s->sampling.min_p,
-             s->candidates);
+    s->relevance = ways[i].relevance;
+    snprintf(name, sizeof name, "T %.2g top-p %.2g of %d relevance %.2g",
+             (double)s->sampling.temperature, (double)s->sampling.top_p, s->candidates,
+             s->relevance);
     tally one = all_forms(s, name, NULL, 1, false, false);
     free(one.pairs);
     fflush(stdout);
@@ -499,7 +526,10 @@ int main(int argc, char **argv) {
                                           {"candidates", required_argument, NULL, 'c'},
                                           {"only", required_argument, NULL, 'o'},
                                           {NULL, 0, NULL, 0}};
-  stand s = {.sampling = ink_poet_default().sampling, .n_poem = 250, .candidates = 1};
+  stand s = {.sampling = ink_poet_default().sampling,
+             .n_poem = 250,
+             .candidates = 1,
+             .relevance = ink_poet_default().relevance};
   const char *model = "models/poet", *only = "";
   for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
     if (o == 'm') model = optarg;
@@ -528,11 +558,13 @@ int main(int argc, char **argv) {
   if (!*only || !strcmp(only, "loss")) report_loss(&s);
   if (!*only || strcmp(only, "loss")) {
     need(card_lines_new(s.model, s.train, &s.lines, &error), &error);
+    need(card_titles_new(s.model, s.train, &s.titles, &error), &error);
   }
   if (!*only || !strcmp(only, "rates")) report_rates(&s);
   if (!*only || !strcmp(only, "acrostics")) report_acrostics(&s);
   if (!strcmp(only, "sweep")) report_sweep(&s);
   card_lines_free(s.lines);
+  card_titles_free(s.titles);
   ink_dataset_close(s.train);
   ink_dataset_close(s.valid);
   ink_dataset_close(s.test);

@@ -1,6 +1,7 @@
 // The corpus as the poet's card looks at it.
 #include "poet_card_corpus.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,4 +163,96 @@ int card_lines_find(const card_lines *lines, const int32_t *ids, int32_t n) {
     if (lines->places[low].poem != first) return 2;
   }
   return 1;
+}
+
+// ---- titles ------------------------------------------------------------------------------------
+
+struct card_titles {
+  int32_t vocab;
+  double documents;
+  uint16_t
+      *together;  // (vocab, vocab): titles with the first, bodies with the second; at most 65535
+  int32_t *in_title, *in_body;
+};
+
+// The characters of the title, each once.
+static int32_t title_ids(const ink_model *model, const int32_t *ids, int32_t n_prefix,
+                         int32_t *out) {
+  int32_t n = 0, i = 0;
+  while (i < n_prefix && ids[i] != ink_poem_tag(INK_POEM_TITLE)) i++;
+  for (i++; i < n_prefix && !ink_tokenizer_is_special(model->tokenizer, ids[i]); i++) {
+    bool known = false;
+    for (int32_t k = 0; k < n; k++) known = known || out[k] == ids[i];
+    if (!known) out[n++] = ids[i];
+  }
+  return n;
+}
+
+ink_status card_titles_new(const ink_model *model, const ink_dataset *train, card_titles **titles,
+                           ink_error *error) {
+  card_titles *t = *titles = calloc(1, sizeof *t);
+  if (!t) return ink_fail(error, INK_ERR_MEMORY, "no memory for titles");
+  t->vocab = (int32_t)ink_tokenizer_size(model->tokenizer);
+  size_t vocab = (size_t)t->vocab;
+  t->together = calloc(vocab * vocab, sizeof *t->together);
+  t->in_title = calloc(vocab, sizeof *t->in_title);
+  t->in_body = calloc(vocab, sizeof *t->in_body);
+  int64_t *seen = calloc(vocab, sizeof *seen);
+  if (!t->together || !t->in_title || !t->in_body || !seen) {
+    free(seen);
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for titles");
+  }
+  ink_dataset_plan plan = card_brief_plan();
+  ink_status status = INK_OK;
+  for (int64_t d = 0; status == INK_OK && d < ink_dataset_documents(train); d++) {
+    uint16_t sequence[CARD_CONTEXT + 1];
+    int32_t ids[CARD_CONTEXT + 1], title[CARD_CONTEXT + 1], n, n_prefix;
+    status = ink_dataset_document(train, &plan, 0, d, sequence, &n, &n_prefix, error);
+    if (status != INK_OK) break;
+    for (int32_t i = 0; i < n; i++) ids[i] = sequence[i];
+    int32_t n_title = title_ids(model, ids, n_prefix, title);
+    if (n_title == 0) continue;
+    t->documents++;
+    for (int32_t k = 0; k < n_title; k++) t->in_title[title[k]]++;
+    for (int32_t i = n_prefix; i < n; i++) {
+      if (seen[ids[i]] == d + 1) continue;
+      seen[ids[i]] = d + 1;
+      t->in_body[ids[i]]++;
+      for (int32_t k = 0; k < n_title; k++) {
+        uint16_t *count = &t->together[(size_t)title[k] * vocab + (size_t)ids[i]];
+        if (*count < UINT16_MAX) ++*count;
+      }
+    }
+  }
+  free(seen);
+  return status;
+}
+
+void card_titles_free(card_titles *titles) {
+  if (!titles) return;
+  free(titles->together);
+  free(titles->in_title);
+  free(titles->in_body);
+  free(titles);
+}
+
+double card_titles_fit(const card_titles *t, const ink_model *model, const card_poem *title,
+                       const int32_t *body, int32_t n) {
+  int32_t heads[CARD_CONTEXT + 1], n_head = title_ids(model, title->ids, title->n_prefix, heads);
+  double sum = 0;
+  int32_t counted = 0;
+  for (int32_t i = 0; i < n; i++) {
+    if (card_is_mark(model, body[i])) continue;
+    double best = 0;
+    for (int32_t k = 0; k < n_head; k++) {
+      double by_chance = (double)t->in_title[heads[k]] * (double)t->in_body[body[i]] / t->documents;
+      double found = t->together[(size_t)heads[k] * (size_t)t->vocab + (size_t)body[i]];
+      // Half a document more on both sides keeps what is rare near zero.
+      double ratio = log((found + 0.5) / (by_chance + 0.5));
+      if (ratio > best) best = ratio;
+    }
+    sum += best;
+    counted++;
+  }
+  return counted ? sum / counted : 0;
 }

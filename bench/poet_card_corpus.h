@@ -35,4 +35,14 @@ void card_lines_free(card_lines *lines);
 // In how many training poems a line of n tokens stands: 0, 1, or 2 for more.
 int card_lines_find(const card_lines *lines, const int32_t *ids, int32_t n);
 
+// How titles and poems go together in training, character by character.
+typedef struct card_titles card_titles;
+ink_status card_titles_new(const ink_model *model, const ink_dataset *train, card_titles **titles,
+                           ink_error *error);
+void card_titles_free(card_titles *titles);
+// How well a body fits a title: the mean, over its characters, of the greatest log ratio of how
+// often a character of the title and it occur together to how often they would by chance.
+double card_titles_fit(const card_titles *titles, const ink_model *model, const card_poem *title,
+                       const int32_t *body, int32_t n);
+
 #endif

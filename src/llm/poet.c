@@ -17,9 +17,9 @@
 static const double ECHO_PRICE = 0.35;
 
 ink_poet_request ink_poet_default(void) {
-  ink_poet_request request = {.sampling = ink_sampling_default(), .candidates = 4};
-  request.sampling.temperature = 0.9f;
-  request.sampling.top_p = 0.95f;
+  ink_poet_request request = {.sampling = ink_sampling_default(), .candidates = 8, .relevance = 4};
+  request.sampling.temperature = 0.8f;
+  request.sampling.top_p = 0.9f;
   return request;
 }
 
@@ -31,6 +31,8 @@ typedef struct commission {
   char *opening;
   int32_t *prompt;
   size_t n_prompt;
+  int32_t *bare;  // the prompt without title and theme, to compare candidates by; or NULL
+  size_t n_bare;
   int32_t begun, finished;  // candidates
   double best;              // what the best of them is worth
 } commission;
@@ -69,8 +71,9 @@ static void close_commission(commission *c) {
   }
   free(c->opening);
   free(c->prompt);
+  free(c->bare);
   c->opening = NULL;
-  c->prompt = NULL;
+  c->prompt = c->bare = NULL;
 }
 
 static void close_writer(writer *w) {
@@ -120,9 +123,13 @@ static ink_status unknown_form(const char *name, ink_error *error) {
 
 // The prompt names a ci by its tune and shi by its form; the rhyme group only where it was asked
 // for.
-static ink_status open_prompt(commission *w, const ink_tokenizer *tokenizer, ink_error *error) {
+static ink_status make_prompt(const commission *w, const ink_tokenizer *tokenizer, bool bare,
+                              int32_t **ids, size_t *n, ink_error *error) {
   ink_poem_brief brief = {0};
-  for (size_t i = 0; i < INK_POEM_FIELDS; i++) brief.field[i] = w->fields[i];
+  for (size_t i = 0; i < INK_POEM_FIELDS; i++) {
+    bool shown = !bare || (i != INK_POEM_TITLE && i != INK_POEM_THEME);
+    brief.field[i] = shown ? w->fields[i] : NULL;
+  }
   if (w->form) brief.field[INK_POEM_FORM] = w->form->names[0];
   if (w->form && w->form->kind == INK_VERSE_CI) {
     brief.field[INK_POEM_FORM] = "词";
@@ -147,7 +154,7 @@ static ink_status open_prompt(commission *w, const ink_tokenizer *tokenizer, ink
   if (status == INK_OK) status = ink_text_status(&prompt, error);
   if (status == INK_OK) {
     status = ink_tokenizer_encode(tokenizer, ink_text_string(&prompt), prompt.size,
-                                  INK_ENCODE_SPECIAL, &w->prompt, &w->n_prompt, error);
+                                  INK_ENCODE_SPECIAL, ids, n, error);
   }
   ink_text_free(&prompt);
   return status;
@@ -179,7 +186,11 @@ static ink_status open_commission(const workshop *w, const ink_poet_request *req
     own->form = ink_verse_form_find(name);
     if (!own->form) return unknown_form(name, error);
   }
-  return open_prompt(own, w->model->tokenizer, error);
+  const ink_tokenizer *tokenizer = w->model->tokenizer;
+  INK_TRY(make_prompt(own, tokenizer, false, &own->prompt, &own->n_prompt, error));
+  bool about = own->fields[INK_POEM_TITLE] || own->fields[INK_POEM_THEME];
+  if (!about || request->candidates == 1 || request->relevance == 0) return INK_OK;
+  return make_prompt(own, tokenizer, true, &own->bare, &own->n_bare, error);
 }
 
 // ---- a candidate ------------------------------------------------------------------------------
@@ -282,12 +293,37 @@ static ink_status fill_places(workshop *w, const ink_poet_request *requests, ink
   return INK_OK;
 }
 
+// How much likelier title and theme make a candidate, in nats a token.
+static ink_status relevance_of(const workshop *w, const writer *done, double logprob,
+                               double *relevance, ink_error *error) {
+  const commission *own = done->own;
+  size_t n;
+  const int32_t *tokens = ink_session_tokens(done->session, &n);
+  *relevance = 0;
+  if (!own->bare || n == 0) return INK_OK;
+  int32_t *ids = malloc((own->n_bare + n) * sizeof *ids);
+  if (!ids) return ink_fail(error, INK_ERR_MEMORY, "no memory to compare poems");
+  memcpy(ids, own->bare, own->n_bare * sizeof *ids);
+  memcpy(ids + own->n_bare, tokens, n * sizeof *ids);
+  ink_score score = {0};
+  ink_status status = ink_llm_score(w->model, w->pool, ids, own->n_bare + n, &score, error);
+  double sum = 0;
+  for (size_t i = own->n_bare; status == INK_OK && i < score.n; i++) sum += score.logprobs[i];
+  if (status == INK_OK) *relevance = logprob - sum / (double)n;
+  ink_score_free(&score);
+  free(ids);
+  return status;
+}
+
 // A candidate is whole: keep it where it is the best of its request, and free its place.
 static ink_status finish(workshop *w, size_t place, ink_error *error) {
   writer *done = w->writers[place];
   commission *own = done->own;
   double logprob = done->n ? done->sum / (double)done->n : 0;
-  double value = logprob - ECHO_PRICE * echoes(ink_session_text(done->session));
+  double relevance;
+  INK_TRY(relevance_of(w, done, logprob, &relevance, error));
+  double value = logprob + own->request->relevance * relevance -
+                 ECHO_PRICE * echoes(ink_session_text(done->session));
   ink_poem_draft *draft = &w->drafts[own - w->commissions];
   bool better = value > own->best || (value == own->best && done->candidate < draft->candidate);
   if (own->finished == 0 || better) {

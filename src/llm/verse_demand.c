@@ -60,19 +60,27 @@ ink_rune_text ink_verse_rune_text(uint32_t rune) {
 
 static ink_status read_demand(const char *text, const char *what, demanded *out, ink_error *error) {
   out->n = 0;
-  for (size_t at = 0, size = text ? strlen(text) : 0; at < size;) {
+  if (!text) return INK_OK;
+  // As a whole: 乾 stays in 乾坤, and becomes 干 elsewhere.
+  ink_text simple = {0};
+  ink_simplify(text, strlen(text), &simple);
+  ink_status status = ink_text_status(&simple, error);
+  for (size_t at = 0; at < simple.size && status == INK_OK;) {
     int32_t rune;
-    at += ink_utf8_decode(text + at, size - at, &rune);
+    at += ink_utf8_decode(simple.bytes + at, simple.size - at, &rune);
     if (rune == ' ' || rune == '\t' || rune == '\n' || rune == U'、' || rune == U'　') continue;
-    if (rune < 0 || !ink_verse_is_han((uint32_t)rune))
-      return ink_fail(error, INK_ERR_USAGE, "the %s '%s' must be Chinese characters alone", what,
-                      text);
-    if (out->n == MOST_DEMANDED)
-      return ink_fail(error, INK_ERR_USAGE, "the %s has more than %d characters", what,
-                      MOST_DEMANDED);
-    out->runes[out->n++] = ink_simplify_rune((uint32_t)rune);
+    if (rune < 0 || !ink_verse_is_han((uint32_t)rune)) {
+      status = ink_fail(error, INK_ERR_USAGE, "the %s '%s' must be Chinese characters alone", what,
+                        text);
+    } else if (out->n == MOST_DEMANDED) {
+      status =
+          ink_fail(error, INK_ERR_USAGE, "the %s has more than %d characters", what, MOST_DEMANDED);
+    } else {
+      out->runes[out->n++] = (uint32_t)rune;
+    }
   }
-  return INK_OK;
+  ink_text_free(&simple);
+  return status;
 }
 
 static ink_status must_be_words(const ink_verse_lexicon *lexicon, const demanded *given,

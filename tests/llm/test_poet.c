@@ -135,6 +135,49 @@ static void first_demand_that_cannot_be_met_is_named_by_its_poem(void **state) {
   for (size_t i = 0; i < N_REQUEST; i++) assert_null(drafts[i].text);
 }
 
+// 乾 is 干 in simplified characters, but not in 乾坤.
+static void acrostic_is_simplified_as_a_whole(void **state) {
+  ink_error error = {0};
+  ink_poet_request request = ink_poet_default();
+  ink_poem_draft draft;
+  request.brief.field[INK_POEM_FORM] = "五绝";
+  request.brief.field[INK_POEM_ACROSTIC] = "乾坤萬里";
+  request.candidates = 1;
+  assert_ok(ink_poet_write(*state, &request, NULL, NULL, &draft, &error));
+  // Clauses of five characters and a mark, three bytes each; a line break behind every second.
+  static const char *const heads[] = {"乾", "坤", "万", "里"};
+  for (size_t i = 0; i < 4; i++) {
+    assert_memory_equal(draft.text + 18 * i + i / 2, heads[i], strlen(heads[i]));
+  }
+  ink_poem_draft_free(&draft);
+}
+
+// Among the same candidates another one is kept where the title counts; without a title nothing
+// changes.
+static void title_decides_among_candidates(void **state) {
+  ink_error error = {0};
+  int changed = 0;
+  for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (int titled = 0; titled < 2; titled++) {
+      ink_poet_request request = ink_poet_default();
+      ink_poem_draft near, likely;
+      request.brief.field[INK_POEM_TITLE] = titled ? "秋夜江上" : NULL;
+      request.sampling.seed = seed;
+      request.candidates = 4;
+      request.relevance = 1000;
+      assert_ok(ink_poet_write(*state, &request, NULL, NULL, &near, &error));
+      request.relevance = 0;
+      assert_ok(ink_poet_write(*state, &request, NULL, NULL, &likely, &error));
+      if (!titled) assert_string_equal(near.text, likely.text);
+      assert_true(near.logprob <= likely.logprob);
+      changed += near.candidate != likely.candidate;
+      ink_poem_draft_free(&near);
+      ink_poem_draft_free(&likely);
+    }
+  }
+  assert_true(changed >= 3);
+}
+
 static bool stop_at_five(void *context, int64_t done, int64_t total, const char *what) {
   (void)what;
   *(int64_t *)context = total;
@@ -161,6 +204,8 @@ int main(void) {
       cmocka_unit_test(ids_and_logits_equal_transformers),
       cmocka_unit_test(poems_written_together_equal_those_written_alone),
       cmocka_unit_test(first_demand_that_cannot_be_met_is_named_by_its_poem),
+      cmocka_unit_test(acrostic_is_simplified_as_a_whole),
+      cmocka_unit_test(title_decides_among_candidates),
       cmocka_unit_test(writing_many_can_be_cancelled),
   };
   return cmocka_run_group_tests(tests, open_poet, close_poet);
