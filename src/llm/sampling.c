@@ -107,9 +107,9 @@ static size_t bin_of(float weight) {
   return bits >> 21;
 }
 
-// Drop all but the likeliest weights that together reach `p` of the mass, and return theirs. Whole
-// bins are taken first, so that only those of one bin need an order.
-static double keep_nucleus(float p, float *weights, size_t n_vocab, double mass, candidate *heap) {
+// Drop all but the likeliest weights that together reach `p` of the mass. Whole bins are taken
+// first, so that only those of one bin need an order.
+static void keep_nucleus(float p, float *weights, size_t n_vocab, double mass, candidate *heap) {
   double bins[BINS] = {0}, wanted = (double)p * mass, got = 0;
   for (size_t i = 0; i < n_vocab; i++) {
     if (weights[i] > 0) bins[bin_of(weights[i])] += (double)weights[i];
@@ -127,13 +127,9 @@ static double keep_nucleus(float p, float *weights, size_t n_vocab, double mass,
     last = pop(heap, &n);
     got += (double)last.weight;
   }
-  double kept = 0;
   for (size_t i = 0; i < n_vocab; i++) {
-    if (weights[i] == 0) continue;
-    if (before(last, (candidate){weights[i], (int32_t)i})) weights[i] = 0;
-    kept += (double)weights[i];
+    if (weights[i] > 0 && before(last, (candidate){weights[i], (int32_t)i})) weights[i] = 0;
   }
-  return kept;
 }
 
 static ink_status most_likely(const float *logits, size_t n_vocab, int32_t *token,
@@ -157,39 +153,51 @@ static ink_status most_likely(const float *logits, size_t n_vocab, int32_t *toke
                   "no token is left to go on with: the constraints forbid all of them");
 }
 
-ink_status ink_sample(const ink_sampling *s, float *logits, size_t n_vocab, size_t position,
-                      void *scratch, int32_t *token, ink_error *error) {
-  INK_TRY(most_likely(logits, n_vocab, token, error));
-  if (s->temperature == 0) return INK_OK;
-  float most = logits[*token] / s->temperature;
+ink_status ink_sample_weigh(const ink_sampling *s, float *logits, size_t n_vocab, void *scratch,
+                            ink_error *error) {
+  int32_t first;
+  INK_TRY(most_likely(logits, n_vocab, &first, error));
+  if (s->temperature == 0) {
+    for (size_t i = 0; i < n_vocab; i++) logits[i] = (int32_t)i == first ? 1 : 0;
+    return INK_OK;
+  }
+  float most = logits[first] / s->temperature;
   for (size_t i = 0; i < n_vocab; i++) logits[i] /= s->temperature;
 
   float least = -INFINITY;
   if (s->top_k > 0) least = least_of_top_k(s->top_k, logits, n_vocab, scratch);
   double mass = 0;
   for (size_t i = 0; i < n_vocab; i++) {
-    if (!(logits[i] > -INFINITY && logits[i] >= least)) {
-      logits[i] = 0;
-      continue;
-    }
-    logits[i] = (float)exp((double)logits[i] - (double)most);
+    bool kept = logits[i] > -INFINITY && logits[i] >= least;
+    logits[i] = kept ? (float)exp((double)logits[i] - (double)most) : 0;
     mass += (double)logits[i];
   }
-  if (s->top_p < 1) mass = keep_nucleus(s->top_p, logits, n_vocab, mass, scratch);
-  if (s->min_p > 0) {
-    mass = 0;
-    for (size_t i = 0; i < n_vocab; i++) {
-      if (logits[i] < s->min_p) logits[i] = 0;
-      mass += (double)logits[i];
-    }
+  if (s->top_p < 1) keep_nucleus(s->top_p, logits, n_vocab, mass, scratch);
+  for (size_t i = 0; i < n_vocab && s->min_p > 0; i++) {
+    if (logits[i] < s->min_p) logits[i] = 0;
   }
+  return INK_OK;
+}
+
+int32_t ink_sample_draw(const ink_sampling *s, const float *weights, size_t n_vocab,
+                        size_t position) {
+  double mass = 0;
+  for (size_t i = 0; i < n_vocab; i++) mass += (double)weights[i];
   ink_random random = ink_random_at(s->seed, s->piece, 2 * (uint64_t)position);
   double left = ink_random_double(&random) * mass;
+  int32_t token = -1;
   for (size_t i = 0; i < n_vocab; i++) {
-    if (logits[i] == 0) continue;
-    *token = (int32_t)i;
-    left -= (double)logits[i];
+    if (weights[i] == 0) continue;
+    token = (int32_t)i;
+    left -= (double)weights[i];
     if (left < 0) break;
   }
+  return token;
+}
+
+ink_status ink_sample(const ink_sampling *s, float *logits, size_t n_vocab, size_t position,
+                      void *scratch, int32_t *token, ink_error *error) {
+  INK_TRY(ink_sample_weigh(s, logits, n_vocab, scratch, error));
+  *token = ink_sample_draw(s, logits, n_vocab, position);
   return INK_OK;
 }

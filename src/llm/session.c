@@ -314,7 +314,13 @@ static ink_status draw(ink_session *s, ink_step *step, ink_error *error) {
     const ink_logit_processor *p = &o->processors[i];
     INK_TRY(p->process(p->self, s->tokens, s->n_token, s->logits, vocab, error));
   }
-  INK_TRY(ink_sample(&o->sampling, s->logits, vocab, s->n_token, s->scratch, &step->token, error));
+  INK_TRY(ink_sample_weigh(&o->sampling, s->logits, vocab, s->scratch, error));
+  if (o->reweigher && o->sampling.temperature > 0) {
+    const ink_reweigher *r = o->reweigher;
+    INK_TRY(r->reweigh(r->self, s->tokens + s->n_prompt, s->n_token - s->n_prompt, s->logits, vocab,
+                       error));
+  }
+  step->token = ink_sample_draw(&o->sampling, s->logits, vocab, s->n_token);
   for (size_t i = 0; i < o->n_processor; i++) {
     const ink_logit_processor *p = &o->processors[i];
     if (p->accept) INK_TRY(p->accept(p->self, step->token, error));
