@@ -17,6 +17,7 @@
 
 #include "base/json.h"
 #include "base/mersenne.h"
+#include "mark/context_set.h"
 
 #define MULTIPLIER 6364136223846793005U
 
@@ -401,23 +402,6 @@ ink_reweigher ink_synthid_reweigher(ink_synthid_stream *stream) {
 
 // ---- finding -----------------------------------------------------------------------------------
 
-// A set of contexts with open addressing.
-typedef struct context_set {
-  uint64_t *slots;
-  bool *taken;
-  size_t mask;
-} context_set;
-
-// True when the context is new.
-static bool add_context(context_set *set, uint64_t context) {
-  size_t at = (size_t)(context >> 20) & set->mask;
-  while (set->taken[at] && set->slots[at] != context) at = (at + 1) & set->mask;
-  if (set->taken[at]) return false;
-  set->taken[at] = true;
-  set->slots[at] = context;
-  return true;
-}
-
 // Layer i's weight: falling evenly from 10 to 1, their mean 1.
 static void layer_weights(size_t depth, double weights[INK_SYNTHID_MAX_DEPTH]) {
   double sum = 0;
@@ -428,30 +412,30 @@ static void layer_weights(size_t depth, double weights[INK_SYNTHID_MAX_DEPTH]) {
   for (size_t i = 0; i < depth; i++) weights[i] *= (double)depth / sum;
 }
 
-static void count_bits(const ink_synthid *s, const int32_t *tokens, size_t n, context_set *set,
-                       ink_synthid_score *score, uint64_t ones[INK_SYNTHID_MAX_DEPTH]) {
+static ink_status count_bits(const ink_synthid *s, const int32_t *tokens, size_t n,
+                             ink_context_set *met, ink_synthid_score *score,
+                             uint64_t ones[INK_SYNTHID_MAX_DEPTH], ink_error *error) {
   size_t width = (size_t)s->config.ngram - 1;
   for (size_t i = width; i < n; i++) {
     int64_t context = ink_synthid_context(s, tokens + i - width);
-    if (!add_context(set, (uint64_t)context)) continue;
+    bool is_new;
+    INK_TRY(ink_context_set_add(met, (uint64_t)context, &is_new, error));
+    if (!is_new) continue;
     uint64_t bits = ink_synthid_bits(s, context, tokens[i]);
     for (size_t layer = 0; layer < s->config.depth; layer++) ones[layer] += bits >> layer & 1;
     score->used++;
   }
+  return INK_OK;
 }
 
 ink_status ink_synthid_score_tokens(const ink_synthid *s, const int32_t *tokens, size_t n,
                                     ink_synthid_score *score, ink_error *error) {
   *score = (ink_synthid_score){.tokens = n, .mean = 0.5, .weighted_mean = 0.5, .p_value = 1};
-  size_t slots = 64;
-  while (slots / 2 < n) slots *= 2;
-  context_set set = {calloc(slots, sizeof *set.slots), calloc(slots, sizeof *set.taken), slots - 1};
+  ink_context_set met = {0};
   uint64_t ones[INK_SYNTHID_MAX_DEPTH] = {0};
-  bool room = set.slots && set.taken;
-  if (room) count_bits(s, tokens, n, &set, score, ones);
-  free(set.slots);
-  free(set.taken);
-  if (!room) return ink_fail(error, INK_ERR_MEMORY, "no memory to score %zu tokens", n);
+  ink_status status = count_bits(s, tokens, n, &met, score, ones, error);
+  ink_context_set_free(&met);
+  INK_TRY(status);
   if (score->used == 0) return INK_OK;
 
   size_t depth = s->config.depth;

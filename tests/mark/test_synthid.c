@@ -26,7 +26,7 @@ static ink_synthid *open_reference(ink_synthid_variant variant) {
 static ink_safetensors *open_fixture(void) {
   ink_error error = {0};
   ink_safetensors *file;
-  assert_ok(ink_safetensors_open(fixture_path("mark/synthid.safetensors"), &file, &error));
+  assert_ok(ink_safetensors_open(fixture_path("mark/watermarks.safetensors"), &file, &error));
   return file;
 }
 

@@ -1,8 +1,8 @@
-"""What transformers and google-deepmind/synthid-text say of SynthID-Text watermarks.
+"""What transformers and google-deepmind/synthid-text say of text watermarks.
 
-Usage: python make_synthid.py DEEPMIND [OUT]
+Usage: python make_watermarks.py DEEPMIND [OUT]
   DEEPMIND  a checkout of google-deepmind/synthid-text at addb4a158143c7c6851a1308f78b89fceed59683
-  OUT       defaults to ../fixtures/mark/synthid.safetensors
+  OUT       defaults to ../fixtures/mark/watermarks.safetensors
 
 For V in transformers, deepmind (30 keys of the reference configuration, 5 tokens hashed together):
   V.tokens     I32 [600]          ids with repeated stretches
@@ -14,6 +14,11 @@ For transformers, a tournament at work, one step after another with the drawn to
   steps.N.scores  F32 [N]         log weights before each step (the same at all steps); -inf where out
   steps.N.after   F32 [24, N]     probabilities after the processor
 for vocabularies N of 300 (all in), 900 (40 in) and 70,000 (three steps, scores by ramp, every 97th value kept).
+The green lists of WatermarkLogitsProcessor (lefthash, defaults):
+  kgw.V.green     metadata        for V of 300 and 50,257 tokens: SHA-256 over one byte a token, 1 where green,
+                                  behind the tokens 0, 1, 42, 299 and V - 1
+  kgw.counts      I32 [2]         pairs scored and green among them, WatermarkDetector with repeated pairs left
+                                  out, on transformers.tokens and 50,257 tokens
 """
 
 import hashlib
@@ -23,7 +28,8 @@ import sys
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from transformers import SynthIDTextWatermarkLogitsProcessor
+from transformers import GPT2Config, SynthIDTextWatermarkLogitsProcessor, WatermarkDetector, WatermarkLogitsProcessor
+from transformers import WatermarkingConfig
 
 HERE = pathlib.Path(__file__).parent
 KEYS = [654, 400, 836, 123, 340, 443, 597, 160, 57, 29, 590, 639, 13, 715, 468, 990, 966, 226, 324, 585, 118,
@@ -106,15 +112,31 @@ def ramp(n):
     return (6 * ((i * np.uint64(2654435761)) % np.uint64(1 << 32)).astype(np.float64) / (1 << 32)).astype(np.float32)
 
 
+def green_lists(out, metadata):
+    for n in (300, 50257):
+        processor = WatermarkLogitsProcessor(vocab_size=n, device="cpu")
+        digest = hashlib.sha256()
+        for previous in (0, 1, 42, 299, n - 1):
+            green = torch.zeros(n, dtype=torch.uint8)
+            green[processor._get_greenlist_ids(torch.tensor([previous]))] = 1
+            digest.update(green.numpy().tobytes())
+        metadata[f"kgw.{n}.green"] = digest.hexdigest()
+    detector = WatermarkDetector(GPT2Config(), "cpu", WatermarkingConfig(), ignore_repeated_ngrams=True)
+    said = detector(text(1)[None], return_dict=True)
+    counts = [int(said.num_tokens_scored[0]), int(said.num_green_tokens[0])]
+    out["kgw.counts"] = torch.tensor(counts, dtype=torch.int32)
+
+
 def main():
     checkout = sys.argv[1]
-    path = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else HERE / "../fixtures/mark/synthid.safetensors"
+    path = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else HERE / "../fixtures/mark/watermarks.safetensors"
     out, metadata = {}, {}
     analysis("transformers", transformers_processor(), out, metadata)
     analysis("deepmind", deepmind_processor(checkout), out, metadata)
     tournament(300, some_in(300, 300), 24, 1, out)
     tournament(900, some_in(900, 40), 24, 1, out)
     tournament(70000, ramp(70000), 3, 97, out)
+    green_lists(out, metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(out, path, metadata=metadata)
 
