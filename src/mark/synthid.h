@@ -29,9 +29,7 @@ typedef enum ink_synthid_variant {
 enum {
   INK_SYNTHID_MAX_DEPTH = 64,
   INK_SYNTHID_MAX_NGRAM = 16,
-  INK_SYNTHID_HISTORY = 1024,  // contexts that are remembered, as in both references
-  // Shorter texts are not marked unless asked: too few bits to be found in.
-  INK_SYNTHID_LEAST_TOKENS = 200
+  INK_SYNTHID_HISTORY = 1024  // contexts that are remembered, as in both references
 };
 
 typedef struct ink_synthid_config {
