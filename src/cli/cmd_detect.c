@@ -110,7 +110,7 @@ static int run(const ink_command *self, int argc, char **argv) {
                    .help = "look for a watermark with these keys as well"};
   options[INK_CLI_MODEL_OPTIONS + 1] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"};
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
