@@ -75,7 +75,7 @@ static void make_prints_the_record_and_where_the_piece_lies(void **state) {
   json_object_del(printed, "folder");
   assert_true(json_equal(printed, recorded));
   json_t *sampler = json_object_get(json_object_get(recorded, "recipe"), "sampler");
-  assert_true(json_real_value(json_object_get(sampler, "temperature")) == 0.9);
+  assert_true(json_real_value(json_object_get(sampler, "temperature")) == 0.8);
   assert_non_null(strstr(run.err, "seed 1\n"));
   json_decref(printed);
   json_decref(recorded);
@@ -90,8 +90,8 @@ static void what_was_changed_is_named(void **state) {
       {"printf x >>piece/poem.html", "poem.html was changed since: byte"},
       {"sed -i 's/秋/春/' piece/poem.md", "poem.md was changed since: byte"},
       {"rm piece/poem.md", "piece/poem.md is missing"},
-      {"sed -i 's/\"temperature\": 0.9/\"temperature\": 0.7/' piece/record.json",
-       "/recipe/sampler/temperature is 0.7, made again it is 0.9"},
+      {"sed -i 's/\"temperature\": 0.8/\"temperature\": 0.7/' piece/record.json",
+       "/recipe/sampler/temperature is 0.7, made again it is 0.8"},
       {"sed -i 's/\"theme\": \"秋夜\"/\"theme\": \"春夜\"/' piece/record.json", "/draft/text"},
       {"sed -i 's/\"seed\": 1/\"seed\": 2/' piece/record.json", "/draft/text"},
       {"sed -i 's/\"passed\": true/\"passed\": false/' piece/record.json", "/checks/0/passed"},
@@ -146,7 +146,7 @@ static void a_changed_model_and_a_changed_playbook_are_named(void **state) {
          0, "");
   expect(run_in(at, "INKSTONE_MODELS=models \"$INK\" replay piece"), 1, "the model's SHA-256 is");
   expect(run_in(at,
-                "mkdir books && sed 's/top_p: 0.95/top_p: 0.96/' "
+                "mkdir books && sed 's/top_p: 0.9/top_p: 0.96/' "
                 "\"$FIXTURES/../../playbooks/poem.yaml\" >books/poem.yaml"),
          0, "");
   expect(run_in(at, "INKSTONE_PLAYBOOKS=books \"$INK\" replay piece"), 1,
@@ -160,7 +160,7 @@ static void a_playbook_given_by_path_travels_in_the_record(void **state) {
   expect(run_in(at, "\"$INK\" make ./mine.yaml --set theme=月 --seed 3 --out piece"), 0, "");
   expect(run_in(at, "rm mine.yaml && \"$INK\" replay piece"), 0, "every byte as recorded");
   expect(run_in(at,
-                "sed -i 's/top_p: 0.95/top_p: 0.96/' piece/record.json && "
+                "sed -i 's/top_p: 0.9/top_p: 0.91/' piece/record.json && "
                 "\"$INK\" replay piece"),
          1, "the playbook's SHA-256 is");
 }
@@ -327,7 +327,7 @@ static void an_interrupted_work_leaves_nothing(void **state) {
 static void a_piece_that_a_check_blocks_is_shown_and_not_published(void **state) {
   const char *at = *state;
   expect(run_in(at,
-                "sed 's/candidates: 4/free_form: true, candidates: 1/' "
+                "sed 's/candidates: 8/free_form: true, candidates: 1/' "
                 "\"$FIXTURES/../../playbooks/poem.yaml\" >free.yaml"),
          0, "");
   int seed = 1;
@@ -460,7 +460,7 @@ static void the_program_speaks_chinese_where_asked(void **state) {
   expect(run_in(at, "LC_ALL=C LANG=zh_CN.UTF-8 \"$INK\" replay"), 2, "name one piece");
   expect(run_in(at, "INKSTONE_LANG=zh " NIGHT " --out piece"), 0, "✓ 合律：七绝");
   expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" replay piece"), 0, "逐字节与记录相同");
-  expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" explain piece"), 0, "温度 0.9，top-p 0.95");
+  expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" explain piece"), 0, "温度 0.8，top-p 0.9");
   expect(run_in(at, "rm piece/poem.md; INKSTONE_LANG=zh \"$INK\" replay piece"), 1,
          "piece/poem.md 不见了");
 }

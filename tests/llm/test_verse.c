@@ -114,7 +114,7 @@ static void random_choices_never_break_any_form(void **state) {
     }
     ink_verse_free(verse);
   }
-  print_message("# %d poems; the last: %s\n", poems, ink_text_string(&poem));
+  print_message("# %d poems\n", poems);
   ink_text_free(&poem);
 }
 
