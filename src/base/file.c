@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -220,6 +221,43 @@ ink_status ink_folder_make(const char *path, ink_error *error) {
   }
   free(copy);
   return status;
+}
+
+// Remove what is below an open folder, never following a link. Takes the descriptor over.
+static bool remove_below(int descriptor, uint64_t *bytes) {
+  DIR *listing = fdopendir(descriptor);
+  if (!listing) {
+    close(descriptor);
+    return false;
+  }
+  bool all = true;
+  for (struct dirent *item; (item = readdir(listing));) {
+    const char *name = item->d_name;
+    struct stat info;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+    if (fstatat(descriptor, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      all = false;
+    } else if (S_ISDIR(info.st_mode)) {
+      int inner = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      all = inner >= 0 && remove_below(inner, bytes) && all;
+      all = unlinkat(descriptor, name, AT_REMOVEDIR) == 0 && all;
+    } else {
+      if (S_ISREG(info.st_mode)) *bytes += (uint64_t)info.st_size;
+      all = unlinkat(descriptor, name, 0) == 0 && all;
+    }
+  }
+  closedir(listing);
+  return all;
+}
+
+ink_status ink_folder_remove(const char *path, uint64_t *bytes, ink_error *error) {
+  uint64_t freed = 0;
+  int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return INK_OK;
+  if (descriptor < 0 || !remove_below(descriptor, bytes ? bytes : &freed) || rmdir(path) != 0) {
+    return ink_fail(error, INK_ERR_IO, "%s: could not be removed whole: %s", path, strerror(errno));
+  }
+  return INK_OK;
 }
 
 char *ink_path_join(const char *folder, const char *name) {

@@ -53,6 +53,10 @@ bool ink_file_is_folder(const char *path);
 // Make a folder and those above it; one that is there already is no fault.
 ink_status ink_folder_make(const char *path, ink_error *error);
 
+// Remove a folder with all that is in it, following no link; *bytes (may be NULL) grows by what was
+// freed. A folder that is not there is no fault.
+ink_status ink_folder_remove(const char *path, uint64_t *bytes, ink_error *error);
+
 // "folder/name" in malloc'ed memory; NULL without memory.
 char *ink_path_join(const char *folder, const char *name);
 // What follows the last slash.
