@@ -8,6 +8,7 @@
 #include "models/kv_cache.h"
 #include "tensor/ops.h"
 
+struct ink_gguf_writer;
 struct ink_weights;
 
 // How rotary frequencies are stretched beyond the trained context. Others are refused by name.
@@ -62,6 +63,11 @@ ink_status ink_decoder_config_from_json(const json_t *json, const char *name,
 // Read GGUF metadata: general.architecture and its keys. Errors as above.
 ink_status ink_decoder_config_from_gguf(const struct ink_weights *weights,
                                         ink_decoder_config *config, ink_error *error);
+// Add general.architecture and the keys of the architecture, as llama.cpp's converter does. A
+// scaling of Llama 3 is no metadata there but a tensor, rope_freqs.weight. UNSUPPORTED: what GGUF
+// cannot say of this architecture.
+ink_status ink_decoder_config_to_gguf(const ink_decoder_config *config,
+                                      struct ink_gguf_writer *writer, ink_error *error);
 // As config.json for transformers, for models that were trained here; caller owns it. NULL without
 // memory or for an architecture that is not in the registry.
 json_t *ink_decoder_config_to_json(const ink_decoder_config *config);
