@@ -1,6 +1,6 @@
-// Products: the result is cut into tiles, each the work of one thread, which packs its operands
-// block by block of k and runs the register tile over them (Goto and van de Geijn, "Anatomy of
-// High-Performance Matrix Multiplication", 2008).
+// Products: the operand with fewer lines is packed once for all, the other tile by tile of the
+// result; the register tile runs over the panels (Goto and van de Geijn, "Anatomy of
+// High-Performance Matrix Multiplication", 2008). A line is a row of a or a column of b.
 #include "tensor/gemm.h"
 
 #include <stdlib.h>
@@ -10,25 +10,45 @@
 #include "tensor/isa.h"
 
 enum {
-  // Columns of a tile when k takes several blocks, so that its part of the result stays in cache
-  // between them.
-  MOST_COLUMNS = 1024,
+  // Lines of a tile's own operand: its panels of one block of k stay in the second-level cache
+  // beside what they meet there.
+  OWN_ROWS = 98,
+  OWN_COLUMNS = 256,
+  // Rows of a shared a that meet a tile's columns at a time, for the same reason.
+  MEETING_ROWS = 252,
+  // Lines of one packing task of the shared operand.
+  PACK_LINES = 64,
   // Below this many multiplications a second thread costs more than it does.
   SMALL_WORK = 1 << 17
 };
 
+// Most bytes of packed panels at a time: what a last-level cache may hold. Beyond it the shared
+// operand comes in several rounds.
+static const int64_t most_shared = 24 << 20;
+
+// One operand cut into panels of `width` lines and blocks of k.
+typedef struct side {
+  ink_matrix m;
+  bool by_rows;  // a line is a row: operand a
+  int64_t lines, width, panel_bytes;
+  void (*pack)(const ink_gemm_lines *from, int64_t count, int64_t k, void *panels, float *scratch);
+} side;
+
 typedef struct product {
   const ink_gemm_kernels *kernels;
-  int64_t m, n, k;
-  ink_matrix a, b;
+  int64_t k, block, blocks;  // elements of k, of a block of it, and how many blocks
+  side a, b;
+  const side *shared, *own;
   const float *bias;
   float *result;
   int64_t result_stride;
   bool accumulate;
-  int64_t tile_rows, tile_columns;  // elements of the result
-  int64_t tiles_across;
-  char *scratch;  // per thread: panels of a, of b, and room for packing
-  size_t scratch_bytes;
+  int64_t first, lines;       // of the shared operand in this round
+  int64_t packs;              // packing tasks per block
+  int64_t tiles, own_panels;  // of the own operand
+  char *panels;               // of the shared operand: block by block
+  char *scratch;              // per thread: panels of a tile, and room for packing
+  size_t scratch_bytes, tile_bytes;
 } product;
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -63,75 +83,108 @@ static int64_t bytes_of(const ink_matrix *m, int64_t stride) {
   return stride / type->block_elements * (int64_t)type->block_bytes;
 }
 
-static ink_gemm_lines a_lines(const product *p, int64_t row, int64_t k) {
-  bool along = p->a.column_stride == 1;
-  return (ink_gemm_lines){p->a.dtype, element_at(&p->a, row, k),
-                          bytes_of(&p->a, along ? p->a.row_stride : p->a.column_stride), along};
+// Pack `count` lines from `line` on and the elements of k from `k` on.
+static void pack(const side *s, int64_t line, int64_t count, int64_t k, int64_t depth, char *panels,
+                 char *scratch) {
+  const ink_matrix *m = &s->m;
+  bool along = s->by_rows ? m->column_stride == 1 : m->row_stride == 1;
+  int64_t line_stride = s->by_rows ? m->row_stride : m->column_stride;
+  int64_t k_stride = s->by_rows ? m->column_stride : m->row_stride;
+  int64_t group = INK_GEMM_LINES / s->width * s->width;
+  for (int64_t i = 0; i < count; i += group) {
+    const char *data = s->by_rows ? element_at(m, line + i, k) : element_at(m, k, line + i);
+    ink_gemm_lines lines = {m->dtype, data, bytes_of(m, along ? line_stride : k_stride), along};
+    s->pack(&lines, smaller(group, count - i), depth, panels + i / s->width * s->panel_bytes,
+            (float *)(void *)scratch);
+  }
 }
 
-static ink_gemm_lines b_lines(const product *p, int64_t k, int64_t column) {
-  bool along = p->b.row_stride == 1;
-  return (ink_gemm_lines){p->b.dtype, element_at(&p->b, k, column),
-                          bytes_of(&p->b, along ? p->b.column_stride : p->b.row_stride), along};
+static int64_t depth_of(const product *p, int64_t block) {
+  return smaller(p->block, p->k - block * p->block);
+}
+
+static char *shared_panels(const product *p, int64_t block) {
+  int64_t panels = divided_up(p->lines, p->shared->width);
+  return p->panels + block * panels * p->shared->panel_bytes;
+}
+
+static void pack_shared(void *context, size_t index, int thread) {
+  const product *p = context;
+  const side *s = p->shared;
+  char *scratch = p->scratch + (size_t)thread * p->scratch_bytes + p->tile_bytes;
+  int64_t each = PACK_LINES / s->width * s->width;
+  int64_t block = (int64_t)index / p->packs, line = (int64_t)index % p->packs * each;
+  pack(s, p->first + line, smaller(each, p->lines - line), block * p->block, depth_of(p, block),
+       shared_panels(p, block) + line / s->width * s->panel_bytes, scratch);
+}
+
+// Panels of rows [i0, i0 + rows) by panels of columns [j0, j0 + columns), one block of k: a panel
+// of b stays in the first-level cache while those of a pass.
+static void multiply(const product *p, int64_t block, int64_t i0, int64_t rows, const char *a,
+                     int64_t j0, int64_t columns, const char *b) {
+  const ink_gemm_kernels *kernels = p->kernels;
+  bool add = p->accumulate || block > 0, last = block + 1 == p->blocks;
+  bool a_along_k = p->a.m.column_stride == 1;
+  int64_t depth = depth_of(p, block);
+  for (int64_t j = 0; j < columns; j += kernels->columns, b += kernels->b_bytes) {
+    const float *bias = last && p->bias ? p->bias + j0 + j : NULL;
+    float *to = p->result + i0 * p->result_stride + j0 + j;
+    const char *panel = a;
+    for (int64_t i = 0; i < rows; i += kernels->rows, panel += kernels->a_bytes) {
+      kernels->multiply(smaller(kernels->rows, rows - i), smaller(kernels->columns, columns - j),
+                        depth, panel, a_along_k, b, to + i * p->result_stride, p->result_stride,
+                        add, bias);
+    }
+  }
 }
 
 static void run_tile(void *context, size_t index, int thread) {
   const product *p = context;
-  const ink_gemm_kernels *kernels = p->kernels;
-  int64_t i0 = (int64_t)index / p->tiles_across * p->tile_rows;
-  int64_t j0 = (int64_t)index % p->tiles_across * p->tile_columns;
-  int64_t i1 = smaller(i0 + p->tile_rows, p->m), j1 = smaller(j0 + p->tile_columns, p->n);
-  int64_t group = INK_GEMM_LINES / kernels->columns * kernels->columns;
-  char *a = p->scratch + (size_t)thread * p->scratch_bytes;
-  char *b = a + kernels->a_bytes * divided_up(p->tile_rows, kernels->rows);
-  char *scratch = b + kernels->b_bytes * divided_up(group, kernels->columns);
-  bool a_along_k = p->a.column_stride == 1;
-  int64_t block = INK_GEMM_STEPS * kernels->elements;
-  // A product without terms is its bias, or zero: one empty block.
-  for (int64_t k = 0; k == 0 || k < p->k; k += block) {
-    int64_t depth = smaller(block, p->k - k);
-    bool add = p->accumulate || k > 0, last = k + block >= p->k;
-    ink_gemm_lines lines = a_lines(p, i0, k);
-    kernels->pack_a(&lines, i1 - i0, depth, a, (float *)(void *)scratch);
-    for (int64_t g = j0; g < j1; g += group) {
-      int64_t end = smaller(g + group, j1);
-      lines = b_lines(p, k, g);
-      kernels->pack_b(&lines, end - g, depth, b, (float *)(void *)scratch);
-      for (int64_t j = g; j < end; j += kernels->columns) {
-        const char *panel = b + (j - g) / kernels->columns * kernels->b_bytes;
-        const float *bias = last && p->bias ? p->bias + j : NULL;
-        for (int64_t i = i0; i < i1; i += kernels->rows) {
-          kernels->multiply(smaller(kernels->rows, i1 - i), smaller(kernels->columns, end - j),
-                            depth, a + (i - i0) / kernels->rows * kernels->a_bytes, a_along_k,
-                            panel, p->result + i * p->result_stride + j, p->result_stride, add,
-                            bias);
-        }
-      }
+  const side *own = p->own;
+  char *panels = p->scratch + (size_t)thread * p->scratch_bytes;
+  int64_t line = (int64_t)index * p->own_panels / p->tiles * own->width;
+  int64_t end = smaller(((int64_t)index + 1) * p->own_panels / p->tiles * own->width, own->lines);
+  for (int64_t block = 0; block < p->blocks; block++) {
+    pack(own, line, end - line, block * p->block, depth_of(p, block), panels,
+         panels + p->tile_bytes);
+    const char *shared = shared_panels(p, block);
+    if (own->by_rows) {
+      multiply(p, block, line, end - line, panels, p->first, p->lines, shared);
+      continue;
+    }
+    int64_t rows = MEETING_ROWS / p->kernels->rows * p->kernels->rows;
+    for (int64_t i = 0; i < p->lines; i += rows) {
+      multiply(p, block, p->first + i, smaller(rows, p->lines - i),
+               shared + i / p->kernels->rows * p->kernels->a_bytes, line, end - line, panels);
     }
   }
 }
 
-// Cut the result so that every thread finds work and packing pays. Tiles never change a byte.
+// Cut the work; the cut never changes a byte. Tiles are a multiple of the team, so that it ends
+// together, and never fewer panels than they.
 static void cut(product *p, int threads) {
-  int64_t down = divided_up(p->m, p->kernels->rows);
-  int64_t across = divided_up(p->n, p->kernels->columns);
-  int64_t wanted = p->m * p->n * p->k < SMALL_WORK ? 1 : threads;
-  int64_t tiles_down = divided_up(down, INK_GEMM_LINES / p->kernels->rows);
-  int64_t tiles_across = divided_up(across, MOST_COLUMNS / p->kernels->columns);
-  while (tiles_down * tiles_across < wanted && (tiles_down < down || tiles_across < across)) {
-    // Halve the longer side: a square repeats the least packing.
-    bool by_rows = tiles_across >= across ||
-                   (tiles_down < down && down * p->kernels->rows * tiles_across >=
-                                             across * p->kernels->columns * tiles_down);
-    if (by_rows) {
-      tiles_down = smaller(2 * tiles_down, down);
-    } else {
-      tiles_across = smaller(2 * tiles_across, across);
-    }
-  }
-  p->tile_rows = divided_up(down, tiles_down) * p->kernels->rows;
-  p->tile_columns = divided_up(across, tiles_across) * p->kernels->columns;
-  p->tiles_across = divided_up(p->n, p->tile_columns);
+  bool share_a = p->a.lines < p->b.lines;
+  p->shared = share_a ? &p->a : &p->b;
+  p->own = share_a ? &p->b : &p->a;
+  int64_t each = (share_a ? OWN_COLUMNS : OWN_ROWS) / p->own->width;
+  p->own_panels = divided_up(p->own->lines, p->own->width);
+  int64_t tiles = divided_up(p->own_panels, each < 1 ? 1 : each);
+  p->tiles = smaller(divided_up(tiles, threads) * threads, p->own_panels);
+  p->tile_bytes = (size_t)(divided_up(p->own_panels, p->tiles) * p->own->panel_bytes);
+  p->scratch_bytes = p->tile_bytes + INK_GEMM_SCRATCH;
+  int64_t per_panel = p->blocks * p->shared->panel_bytes;
+  int64_t panels = most_shared / per_panel;
+  if (panels < PACK_LINES / p->shared->width) panels = PACK_LINES / p->shared->width;
+  p->lines = smaller(panels * p->shared->width, p->shared->lines);
+}
+
+static side side_of(ink_matrix m, bool by_rows, const ink_gemm_kernels *kernels) {
+  return (side){.m = m,
+                .by_rows = by_rows,
+                .lines = by_rows ? m.rows : m.columns,
+                .width = by_rows ? kernels->rows : kernels->columns,
+                .panel_bytes = by_rows ? kernels->a_bytes : kernels->b_bytes,
+                .pack = by_rows ? kernels->pack_a : kernels->pack_b};
 }
 
 static ink_status check(const ink_matrix *a, const ink_matrix *b, int64_t result_stride,
@@ -167,28 +220,35 @@ ink_status ink_gemm(ink_pool *pool, ink_precision precision, ink_matrix a, ink_m
   if (a.rows == 0 || b.columns == 0) return INK_OK;
   // Products of BF16 operands are exact in F32, so the faster instruction loses nothing.
   bool pairs = precision == INK_PRECISION_BF16 || (a.dtype == INK_BF16 && b.dtype == INK_BF16);
-  product p = {.kernels = ink_gemm_kernels_for(pairs ? INK_BF16 : INK_F32),
-               .m = a.rows,
-               .n = b.columns,
+  const ink_gemm_kernels *kernels = ink_gemm_kernels_for(pairs ? INK_BF16 : INK_F32);
+  product p = {.kernels = kernels,
                .k = a.columns,
-               .a = a,
-               .b = b,
+               .block = INK_GEMM_STEPS * kernels->elements,
+               .a = side_of(a, true, kernels),
+               .b = side_of(b, false, kernels),
                .bias = bias,
                .result = result,
                .result_stride = result_stride,
                .accumulate = accumulate};
+  // A product without terms is its bias, or zero: one empty block.
+  p.blocks = p.k > 0 ? divided_up(p.k, p.block) : 1;
+  if (a.rows * b.columns * a.columns < SMALL_WORK) pool = NULL;
   int threads = ink_pool_threads(pool);
   cut(&p, threads);
-  size_t tiles = (size_t)(divided_up(p.m, p.tile_rows) * p.tiles_across);
-  p.scratch_bytes =
-      (size_t)(p.kernels->a_bytes * divided_up(p.tile_rows, p.kernels->rows) +
-               p.kernels->b_bytes * (INK_GEMM_LINES / p.kernels->columns) + INK_GEMM_SCRATCH);
-  size_t bytes;
-  if (!ink_mul_size(p.scratch_bytes, (size_t)threads, &bytes) ||
-      !(p.scratch = aligned_alloc(64, bytes))) {
+  int64_t most = divided_up(p.lines, p.shared->width) * p.blocks * p.shared->panel_bytes;
+  size_t own, bytes;
+  if (!ink_mul_size(p.scratch_bytes, (size_t)threads, &own) ||
+      !ink_add_size(own, (size_t)most, &bytes) || !(p.scratch = aligned_alloc(64, bytes))) {
     return ink_fail(error, INK_ERR_MEMORY, "no memory for the panels of a product");
   }
-  ink_pool_run(pool, tiles, run_tile, &p);
+  p.panels = p.scratch + own;
+  int64_t round = p.lines;
+  for (; p.first < p.shared->lines; p.first += round) {
+    p.lines = smaller(round, p.shared->lines - p.first);
+    p.packs = divided_up(p.lines, PACK_LINES / p.shared->width * p.shared->width);
+    ink_pool_run(pool, (size_t)(p.packs * p.blocks), pack_shared, &p);
+    ink_pool_run(pool, (size_t)p.tiles, run_tile, &p);
+  }
   free(p.scratch);
   return INK_OK;
 }

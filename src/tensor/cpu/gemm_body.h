@@ -68,6 +68,12 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
 #pragma GCC unroll 4
     for (int j = 0; j < WIDE; j++) sum[i][j] = (vec){0};
   }
+  // The result comes from far; it is here when the sums are done.
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < WIDE; j++) __builtin_prefetch(c + i * stride + j * LANES, 1);
+  }
   for (int64_t k = 0; k < steps; k++) {
     vec line[WIDE];
 #pragma GCC unroll 4
