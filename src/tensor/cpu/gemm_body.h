@@ -16,6 +16,12 @@ enum { ROWS = 6, WIDE = 2 };
 #else
 enum { ROWS = 4, WIDE = 2 };
 #endif
+// Rows of the tile of two panels, by the registers there are.
+#if defined(__AVX512F__)
+enum { NARROW = 4 };
+#else
+enum { NARROW = 2 };
+#endif
 enum {
   COLUMNS = WIDE * LANES,
   STEPS = INK_GEMM_STEPS,
@@ -150,35 +156,85 @@ static void multiply(int64_t rows, int64_t columns, int64_t k, const void *a, bo
   }
 }
 
+// At most NARROW rows by two full panels: the chains of one panel alone would wait for each other.
+static inline __attribute__((always_inline)) void narrow_tile(const int rows, const int64_t a_row,
+                                                              const int64_t a_step, int64_t steps,
+                                                              const float *restrict a,
+                                                              const float *restrict b,
+                                                              float *restrict c, int64_t stride,
+                                                              bool add, const float *bias) {
+  vec sum[NARROW][2 * WIDE];
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 2 * WIDE; j++) sum[i][j] = (vec){0};
+  }
+  for (int64_t k = 0; k < steps; k++) {
+    vec line[2 * WIDE];
+#pragma GCC unroll 4
+    for (int j = 0; j < 2 * WIDE; j++) {
+      line[j] = load(b + j / WIDE * B_PANEL + j % WIDE * LANES);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+      vec factor = broadcast(a + i * a_row);
+#pragma GCC unroll 4
+      for (int j = 0; j < 2 * WIDE; j++) sum[i][j] = fused(factor, line[j], sum[i][j]);
+    }
+    a += a_step;
+    b += COLUMNS;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 2 * WIDE; j++) {
+      float *to = c + i * stride + j * LANES;
+      if (add) sum[i][j] = load(to) + sum[i][j];
+      if (bias) sum[i][j] = sum[i][j] + load(bias + j * LANES);
+      store(to, sum[i][j]);
+    }
+  }
+}
+
+static void multiply_pair(int64_t rows, int64_t k, const void *a, bool a_along_k, const void *b,
+                          float *c, int64_t stride, bool add, const float *bias) {
+  int64_t steps = (k + ELEMENTS - 1) / ELEMENTS;
+  int64_t a_row = a_along_k ? A_STRIDE : 1, a_step = a_along_k ? 1 : ROWS;
+  switch (rows) {
+    case 1:
+      narrow_tile(1, a_row, a_step, steps, a, b, c, stride, add, bias);
+      return;
+    case 2:
+      narrow_tile(2, a_row, a_step, steps, a, b, c, stride, add, bias);
+      return;
+#if defined(__AVX512F__)
+    case 3:
+      narrow_tile(3, a_row, a_step, steps, a, b, c, stride, add, bias);
+      return;
+    case 4:
+      narrow_tile(4, a_row, a_step, steps, a, b, c, stride, add, bias);
+      return;
+#endif
+    default:
+      return;
+  }
+}
+
 // ---- packing ----------------------------------------------------------------------------------
+
+#if defined(__AVX512F__)
+#include "tensor/cpu/gemm_decode.h"
+#endif
 
 // Turn a square of LANES lines, `stride` words apart, into LANES lines `to_stride` apart.
 static inline void turn(const float *from, int64_t stride, float *to, int64_t to_stride) {
 #if defined(__AVX512F__)
-  __m512 x[16], y[16];
+  __m512 x[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) x[i] = _mm512_loadu_ps(from + i * stride);
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    __m512 p = _mm512_unpacklo_ps(x[i], x[i + 1]), q = _mm512_unpackhi_ps(x[i], x[i + 1]);
-    __m512 r = _mm512_unpacklo_ps(x[i + 2], x[i + 3]), s = _mm512_unpackhi_ps(x[i + 2], x[i + 3]);
-    // y[i + j]: element 4 l + j of four lines in 128-bit lane l.
-    y[i] = _mm512_shuffle_ps(p, r, 0x44);
-    y[i + 1] = _mm512_shuffle_ps(p, r, 0xee);
-    y[i + 2] = _mm512_shuffle_ps(q, s, 0x44);
-    y[i + 3] = _mm512_shuffle_ps(q, s, 0xee);
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; j++) {
-    __m512 p = _mm512_shuffle_f32x4(y[j], y[j + 4], 0x88);
-    __m512 q = _mm512_shuffle_f32x4(y[j], y[j + 4], 0xdd);
-    __m512 r = _mm512_shuffle_f32x4(y[j + 8], y[j + 12], 0x88);
-    __m512 s = _mm512_shuffle_f32x4(y[j + 8], y[j + 12], 0xdd);
-    _mm512_storeu_ps(to + j * to_stride, _mm512_shuffle_f32x4(p, r, 0x88));
-    _mm512_storeu_ps(to + (j + 4) * to_stride, _mm512_shuffle_f32x4(q, s, 0x88));
-    _mm512_storeu_ps(to + (j + 8) * to_stride, _mm512_shuffle_f32x4(p, r, 0xdd));
-    _mm512_storeu_ps(to + (j + 12) * to_stride, _mm512_shuffle_f32x4(q, s, 0xdd));
-  }
+  cross(x);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) _mm512_storeu_ps(to + i * to_stride, x[i]);
 #elif defined(__AVX2__)
   __m256 x[8], y[8];
 #pragma GCC unroll 8
@@ -251,6 +307,10 @@ static void pack_turned(const ink_gemm_lines *from, int64_t count, int64_t k, fl
     float *panel = panels + j / COLUMNS * B_PANEL + j % COLUMNS;
     const float *lines = scratch;
     int64_t stride = A_STRIDE;
+#if defined(__AVX512F__) && !defined(INK_PAIRS)
+    const char *first = from->data + j * from->stride;
+    if (j + LANES <= count && decode(from->dtype, first, from->stride, k, panel)) continue;
+#endif
     if (ELEMENTS == 1 && from->dtype == INK_F32 && j + LANES <= count && whole == steps &&
         from->stride % (int64_t)sizeof(float) == 0) {
       lines = (const float *)(const void *)(from->data + j * from->stride);
@@ -346,6 +406,7 @@ static void pack_b(const ink_gemm_lines *from, int64_t count, int64_t k, void *p
 
 const ink_gemm_kernels INK_TABLE = {
     .rows = ROWS,
+    .narrow = NARROW,
     .columns = COLUMNS,
     .elements = ELEMENTS,
     .a_bytes = ROWS * A_STRIDE * (int64_t)sizeof(float),
@@ -353,4 +414,5 @@ const ink_gemm_kernels INK_TABLE = {
     .pack_a = pack_a,
     .pack_b = pack_b,
     .multiply = multiply,
+    .multiply_pair = multiply_pair,
 };
