@@ -25,6 +25,10 @@ ink_status ink_benchmark_products(ink_benchmark *b, ink_error *error);
 // One update (forward, backward, optimiser) of the poet's and GPT-2 124M's shapes in F32 and BF16.
 ink_status ink_benchmark_training(ink_benchmark *b, ink_error *error);
 
+// The weights of Llama-3.2-1B, coded as BF16, Q8_0, Q4_K and Q6_K: steps of decoding beside the
+// rate of reading, a prompt beside the F32 limit. Takes 2.5 GB.
+ink_status ink_benchmark_weights(ink_benchmark *b, ink_error *error);
+
 // ---- for the measurements --------------------------------------------------------------------
 
 double ink_benchmark_median(double *values, int n);

@@ -25,7 +25,8 @@ typedef struct part {
 } part;
 
 static const part parts[] = {{"products", ink_benchmark_products},
-                             {"training", ink_benchmark_training}};
+                             {"training", ink_benchmark_training},
+                             {"weights", ink_benchmark_weights}};
 enum { N_PARTS = sizeof parts / sizeof *parts };
 
 static bool known(const char *name) {
@@ -52,7 +53,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .kind = INK_OPTION_STRING,
        .value = &only,
        .argument = "PART",
-       .help = "one part: products or training"},
+       .help = "one part: products, training or weights"},
       {.name = "rounds",
        .kind = INK_OPTION_INT,
        .value = &rounds,
@@ -80,7 +81,7 @@ static int run(const ink_command *self, int argc, char **argv) {
     status = ink_fail(&error, INK_ERR_USAGE, "bench takes no \"%s\"; see --help", argv[1]);
   }
   if (status == INK_OK && only && !known(only)) {
-    status = ink_fail(&error, INK_ERR_USAGE, "--only %s: say products or training", only);
+    status = ink_fail(&error, INK_ERR_USAGE, "--only %s: say products, training or weights", only);
   }
   ink_benchmark b = {.rounds = (int)rounds, .rows = json_array(), .show = json ? NULL : show};
   if (status == INK_OK) {

@@ -130,12 +130,6 @@ static void multiply(const product *p, int64_t block, int64_t i0, int64_t rows, 
     const float *bias = last && p->bias ? p->bias + j0 + j : NULL;
     float *to = p->result + i0 * p->result_stride + j0 + j;
     const char *panel = a;
-    if (rows <= kernels->narrow && j + 2 * kernels->columns <= columns) {
-      kernels->multiply_pair(rows, depth, a, a_along_k, b, to, p->result_stride, add, bias);
-      j += kernels->columns;
-      b += kernels->b_bytes;
-      continue;
-    }
     for (int64_t i = 0; i < rows; i += kernels->rows, panel += kernels->a_bytes) {
       kernels->multiply(smaller(kernels->rows, rows - i), smaller(kernels->columns, columns - j),
                         depth, panel, a_along_k, b, to + i * p->result_stride, p->result_stride,
@@ -174,7 +168,7 @@ static void cut(product *p, int threads) {
   p->own = share_a ? &p->b : &p->a;
   int64_t each = (share_a ? OWN_COLUMNS : OWN_ROWS) / p->own->width;
   // Few rows use a panel once: let it not leave the first cache before.
-  if (share_a && p->a.lines <= p->kernels->rows) each = 2;
+  if (share_a && p->a.lines <= p->kernels->rows) each = 1;
   p->own_panels = divided_up(p->own->lines, p->own->width);
   int64_t tiles = divided_up(p->own_panels, each < 1 ? 1 : each);
   p->tiles = smaller(divided_up(tiles, threads) * threads, p->own_panels);

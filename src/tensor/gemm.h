@@ -1,6 +1,6 @@
 // Dense and block-quantised products on raw memory: the ground under ink_linear, ink_matmul and the
-// optimisers. Dense ones go to oneDNN, one thread per fixed tile of the result, so that the bytes
-// do not depend on the number of threads; quantised ones and the portable twins are ours.
+// optimisers. Each element of a result is one chain of sums (tensor/cpu/gemm.h), so that its bytes
+// depend neither on threads nor on the other rows.
 #ifndef INK_TENSOR_GEMM_H
 #define INK_TENSOR_GEMM_H
 

@@ -238,6 +238,47 @@ static void rows_do_not_depend_on_other_rows(void **state) {
   ink_pool_free(pool);
 }
 
+// Kernels decode coded weights in ways of their own; the values must be those of ink_to_f32.
+static void a_coded_weight_gives_the_bytes_of_its_decoded_twin(void **state) {
+  (void)state;
+  static const int64_t depths[] = {32, 96, 160, 256, 288, 512, 768, 1024};
+  static const int64_t counts[] = {1, 2, 3, 4, 5, 15, 40};
+  const int64_t n = 183;  // two whole panels and more, and a rest
+  ink_pool *pool = ink_pool_new(2);
+  for (ink_dtype type = INK_F16; type < INK_DTYPE_COUNT; type++) {
+    if (type == INK_I32) continue;
+    for (size_t d = 0; d < sizeof depths / sizeof *depths; d++) {
+      int64_t k = depths[d];
+      if (k % ink_dtype_about(type)->block_elements != 0) continue;
+      operand coded = operand_new(type, k, n, false, 1, 21);
+      operand twin = operand_new(INK_F32, k, n, false, 0, 22);
+      const ink_dtype_info *about = ink_dtype_about(type);
+      int64_t line = coded.m.column_stride / about->block_elements * (int64_t)about->block_bytes;
+      for (int64_t j = 0; j < n; j++) {
+        ink_to_f32(type, (const char *)coded.memory + j * line, (float *)twin.memory + j * k, k);
+      }
+      for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        int64_t m = counts[c];
+        operand a = operand_new(INK_F32, m, k, true, 0, 23);
+        float *result = malloc((size_t)(m * n) * sizeof *result);
+        float *expected = malloc((size_t)(m * n) * sizeof *expected);
+        ink_error error = {0};
+        assert_ok(ink_gemm(pool, INK_PRECISION_F32, a.m, coded.m, NULL, result, n, false, &error));
+        assert_ok(ink_gemm(pool, INK_PRECISION_F32, a.m, twin.m, NULL, expected, n, false, &error));
+        if (memcmp(result, expected, (size_t)(m * n) * sizeof *result) != 0) {
+          fail_msg("%s: %d rows of k %d differ", about->name, (int)m, (int)k);
+        }
+        free(result);
+        free(expected);
+        free(a.memory);
+      }
+      free(coded.memory);
+      free(twin.memory);
+    }
+  }
+  ink_pool_free(pool);
+}
+
 static void operands_that_do_not_fit_are_errors(void **state) {
   (void)state;
   float memory[64] = {0}, result[64];
@@ -279,6 +320,7 @@ int main(void) {
       cmocka_unit_test(bf16_precision_stays_within_its_rounding),
       cmocka_unit_test(threads_do_not_change_a_byte),
       cmocka_unit_test(rows_do_not_depend_on_other_rows),
+      cmocka_unit_test(a_coded_weight_gives_the_bytes_of_its_decoded_twin),
       cmocka_unit_test(operands_that_do_not_fit_are_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,6 @@ typedef struct ink_gemm_lines {
 
 typedef struct ink_gemm_kernels {
   int64_t rows, columns;     // of the register tile
-  int64_t narrow;            // most rows of the tile of two panels
   int64_t elements;          // of k per step
   int64_t a_bytes, b_bytes;  // of a full panel of each kind
 
@@ -42,9 +41,6 @@ typedef struct ink_gemm_kernels {
   // c (rows, columns), `stride` floats between rows, = [c +] a · b [+ bias].
   void (*multiply)(int64_t rows, int64_t columns, int64_t k, const void *a, bool a_along_k,
                    const void *b, float *c, int64_t stride, bool add, const float *bias);
-  // The same with at most `narrow` rows by two whole panels of b that follow each other.
-  void (*multiply_pair)(int64_t rows, int64_t k, const void *a, bool a_along_k, const void *b,
-                        float *c, int64_t stride, bool add, const float *bias);
 } ink_gemm_kernels;
 
 enum { INK_GEMM_LINES = 256, INK_GEMM_SCRATCH = 16 * 512 * (int)sizeof(float) };

@@ -16,12 +16,6 @@ enum { ROWS = 6, WIDE = 2 };
 #else
 enum { ROWS = 4, WIDE = 2 };
 #endif
-// Rows of the tile of two panels, by the registers there are.
-#if defined(__AVX512F__)
-enum { NARROW = 4 };
-#else
-enum { NARROW = 2 };
-#endif
 enum {
   COLUMNS = WIDE * LANES,
   STEPS = INK_GEMM_STEPS,
@@ -150,70 +144,6 @@ static void multiply(int64_t rows, int64_t columns, int64_t k, const void *a, bo
     TILE(12)
     TILE(13)
     TILE(14)
-#endif
-    default:
-      return;
-  }
-}
-
-// At most NARROW rows by two full panels: the chains of one panel alone would wait for each other.
-static inline __attribute__((always_inline)) void narrow_tile(const int rows, const int64_t a_row,
-                                                              const int64_t a_step, int64_t steps,
-                                                              const float *restrict a,
-                                                              const float *restrict b,
-                                                              float *restrict c, int64_t stride,
-                                                              bool add, const float *bias) {
-  vec sum[NARROW][2 * WIDE];
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 2 * WIDE; j++) sum[i][j] = (vec){0};
-  }
-  for (int64_t k = 0; k < steps; k++) {
-    vec line[2 * WIDE];
-#pragma GCC unroll 4
-    for (int j = 0; j < 2 * WIDE; j++) {
-      line[j] = load(b + j / WIDE * B_PANEL + j % WIDE * LANES);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
-      vec factor = broadcast(a + i * a_row);
-#pragma GCC unroll 4
-      for (int j = 0; j < 2 * WIDE; j++) sum[i][j] = fused(factor, line[j], sum[i][j]);
-    }
-    a += a_step;
-    b += COLUMNS;
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 2 * WIDE; j++) {
-      float *to = c + i * stride + j * LANES;
-      if (add) sum[i][j] = load(to) + sum[i][j];
-      if (bias) sum[i][j] = sum[i][j] + load(bias + j * LANES);
-      store(to, sum[i][j]);
-    }
-  }
-}
-
-static void multiply_pair(int64_t rows, int64_t k, const void *a, bool a_along_k, const void *b,
-                          float *c, int64_t stride, bool add, const float *bias) {
-  int64_t steps = (k + ELEMENTS - 1) / ELEMENTS;
-  int64_t a_row = a_along_k ? A_STRIDE : 1, a_step = a_along_k ? 1 : ROWS;
-  switch (rows) {
-    case 1:
-      narrow_tile(1, a_row, a_step, steps, a, b, c, stride, add, bias);
-      return;
-    case 2:
-      narrow_tile(2, a_row, a_step, steps, a, b, c, stride, add, bias);
-      return;
-#if defined(__AVX512F__)
-    case 3:
-      narrow_tile(3, a_row, a_step, steps, a, b, c, stride, add, bias);
-      return;
-    case 4:
-      narrow_tile(4, a_row, a_step, steps, a, b, c, stride, add, bias);
-      return;
 #endif
     default:
       return;
@@ -406,7 +336,6 @@ static void pack_b(const ink_gemm_lines *from, int64_t count, int64_t k, void *p
 
 const ink_gemm_kernels INK_TABLE = {
     .rows = ROWS,
-    .narrow = NARROW,
     .columns = COLUMNS,
     .elements = ELEMENTS,
     .a_bytes = ROWS * A_STRIDE * (int64_t)sizeof(float),
@@ -414,5 +343,4 @@ const ink_gemm_kernels INK_TABLE = {
     .pack_a = pack_a,
     .pack_b = pack_b,
     .multiply = multiply,
-    .multiply_pair = multiply_pair,
 };
