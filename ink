@@ -22,7 +22,7 @@ build=$root/build
 program=$build/inkstone
 stamp=$build/.up-to-date
 
-packages='gcc libc6-dev meson ninja-build pkg-config libcmocka-dev libcurl4-openssl-dev
+packages='gcc libc6-dev meson ninja-build pkg-config libcbor-dev libcmocka-dev libcurl4-openssl-dev
   libedit-dev libfyaml-dev libjansson-dev libpcre2-dev libssl-dev libutf8proc-dev libxml2-dev'
 
 say() { printf '%s\n' "$*" >&2; }
@@ -32,7 +32,8 @@ complete() {
   for tool in cc meson ninja pkg-config; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
-  pkg-config --exists cmocka libcurl libedit libfyaml jansson libpcre2-8 libcrypto libutf8proc libxml-2.0
+  pkg-config --exists cmocka libcbor libcurl libedit libfyaml jansson libpcre2-8 libcrypto libutf8proc \
+    libxml-2.0
 }
 
 install_packages() {

@@ -183,15 +183,26 @@ void ink_file_abandon(ink_file_writer *writer) {
   *writer = (ink_file_writer){.descriptor = -1};
 }
 
-ink_status ink_file_save(const char *path, const void *bytes, size_t size, ink_error *error) {
+static ink_status save(const char *path, const void *bytes, size_t size, bool private,
+                       ink_error *error) {
   ink_file_writer writer;
   INK_TRY(ink_file_create(path, &writer, error));
+  if (private) fchmod(writer.descriptor, 0600);
   ink_status status = ink_file_write(&writer, bytes, size, error);
   if (status != INK_OK) {
     ink_file_abandon(&writer);
     return status;
   }
   return ink_file_commit(&writer, error);
+}
+
+ink_status ink_file_save(const char *path, const void *bytes, size_t size, ink_error *error) {
+  return save(path, bytes, size, false, error);
+}
+
+ink_status ink_file_save_private(const char *path, const void *bytes, size_t size,
+                                 ink_error *error) {
+  return save(path, bytes, size, true, error);
 }
 
 bool ink_file_exists(const char *path) {

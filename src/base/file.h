@@ -48,6 +48,10 @@ void ink_file_abandon(ink_file_writer *writer);
 // ink_file_create, write and commit in one.
 ink_status ink_file_save(const char *path, const void *bytes, size_t size, ink_error *error);
 
+// The same for what nobody else may read (mode 0600).
+ink_status ink_file_save_private(const char *path, const void *bytes, size_t size,
+                                 ink_error *error);
+
 bool ink_file_exists(const char *path);
 bool ink_file_is_folder(const char *path);
 // Make a folder and those above it; one that is there already is no fault.

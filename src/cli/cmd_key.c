@@ -1,0 +1,132 @@
+// inkstone key: the keys that sign manifests.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/signing.h"
+#include "lang/catalogue.h"
+#include "mark/keys.h"
+
+typedef struct request {
+  ink_signing_options signing;
+  const char *key, *certificates;
+  bool replace, json;
+} request;
+
+static void print_certificate(const char *what, const json_t *certificate) {
+  const json_t *subject = json_object_get(certificate, "subject");
+  const json_t *validity = json_object_get(certificate, "validity");
+  const char *name = json_string_value(json_object_get(subject, "CN"));
+  printf("%-10s %s\n           %s … %s\n           %s\n", what, name ? name : "-",
+         json_string_value(json_object_get(validity, "notBefore")),
+         json_string_value(json_object_get(validity, "notAfter")),
+         json_string_value(json_object_get(certificate, "serialNumber")));
+}
+
+static ink_status show(const char *folder, bool json, ink_error *error) {
+  json_t *keys;
+  INK_TRY(ink_keys_show(folder, &keys, error));
+  if (json) {
+    char *text = ink_json_text(keys);
+    puts(text ? text : "");
+    free(text);
+  } else {
+    printf("%s\n", folder);
+    print_certificate("signer", json_object_get(keys, "signer"));
+    const json_t *authority = json_object_get(keys, "authority");
+    if (!json_is_null(authority)) print_certificate("authority", authority);
+    size_t i;
+    json_t *retired;
+    json_array_foreach(json_object_get(keys, "retired"), i, retired) {
+      print_certificate("retired", retired);
+    }
+    json_int_t left = json_integer_value(json_object_get(keys, "days_left"));
+    printf(ink_tr("%lld days left\n"), (long long)left);
+    if (left < INK_KEYS_WARNING_DAYS) {
+      fprintf(stderr, "%s\n", ink_tr("the signing certificate ends soon; rotate it"));
+    }
+  }
+  json_decref(keys);
+  return INK_OK;
+}
+
+static ink_status init(const request *r, const char *folder, const char *passphrase,
+                       ink_error *error) {
+  if (!r->key != !r->certificates) {
+    return ink_fail(error, INK_ERR_USAGE, "--key and --certificates go together");
+  }
+  if (r->key) {
+    return ink_keys_import(folder, r->key, r->certificates, passphrase, r->replace, error);
+  }
+  if (r->replace) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "--replace goes with --key; `inkstone key rotate` makes a new key");
+  }
+  return ink_keys_init(folder, passphrase, error);
+}
+
+static ink_status act(const request *r, const char *verb, ink_error *error) {
+  char *passphrase, *folder = ink_keys_folder();
+  if (!folder) {
+    return ink_fail(error, INK_ERR_NOT_FOUND,
+                    "no place for keys: set HOME, or XDG_DATA_HOME to an absolute path");
+  }
+  ink_status status = ink_passphrase_read(r->signing.passphrase_file, &passphrase, error);
+  if (status == INK_OK && strcmp(verb, "init") == 0) {
+    status = init(r, folder, passphrase, error);
+  } else if (status == INK_OK && strcmp(verb, "rotate") == 0) {
+    status = ink_keys_rotate(folder, passphrase, error);
+  } else if (status == INK_OK && strcmp(verb, "show") != 0) {
+    status = ink_fail(error, INK_ERR_USAGE, "\"%s\" is not init, show or rotate", verb);
+  }
+  if (status == INK_OK) status = show(folder, r->json, error);
+  ink_passphrase_free(passphrase);
+  free(folder);
+  return status;
+}
+
+static int run(const ink_command *self, int argc, char **argv) {
+  request r = {0};
+  ink_option options[] = {
+      {.name = "key",
+       .kind = INK_OPTION_STRING,
+       .value = &r.key,
+       .argument = "FILE",
+       .help = "init: take over this private key (PEM)"},
+      {.name = "certificates",
+       .kind = INK_OPTION_STRING,
+       .value = &r.certificates,
+       .argument = "FILE",
+       .help = "init: its certificates (PEM), the key's own first"},
+      {.name = "replace",
+       .kind = INK_OPTION_FLAG,
+       .value = &r.replace,
+       .help = "init: retire the key that is there"},
+      INK_PASSPHRASE_OPTION(&r.signing),
+      {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
+  };
+  ink_error error = {0};
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n != 1) {
+    status = ink_fail(&error, INK_ERR_USAGE, "say one of init, show and rotate");
+  }
+  if (status == INK_OK) status = act(&r, argv[1], &error);
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+const ink_command ink_command_key = {
+    .name = "key",
+    .summary = "Make, show and rotate the keys that sign pieces",
+    .usage = "key init|show|rotate [OPTIONS]",
+    .examples =
+        "inkstone key init\n"
+        "inkstone key init --key studio.key --certificates studio.pem --replace\n"
+        "inkstone key rotate\n",
+    .run = run,
+};

@@ -1,0 +1,213 @@
+// inkstone sign: a C2PA manifest for a file that is there.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "cli/cli.h"
+#include "cli/signing.h"
+#include "lang/catalogue.h"
+#include "mark/c2pa/manifest.h"
+#include "mark/c2pa/validate.h"
+#include "mark/mark.h"
+
+enum { MOST_FILE = 1 << 30 };
+
+typedef struct request {
+  ink_signing_options signing;
+  const char *out, *title, *source, *carrier, *training;
+  bool sidecar, json;
+} request;
+
+#define IPTC "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+// The carrier that was named, or that the file asks for.
+static ink_status choose_carrier(const request *r, const char *path, const unsigned char *bytes,
+                                 size_t size, const ink_carrier **carrier, ink_error *error) {
+  *carrier = r->carrier ? ink_carrier_named(r->carrier) : ink_carrier_for(path, bytes, size);
+  if (!*carrier && r->carrier) {
+    return ink_fail(error, INK_ERR_USAGE, "no carrier is named \"%s\"", r->carrier);
+  }
+  if (!*carrier && !r->sidecar) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED,
+                    "%s: no manifest fits into a file of this kind; --sidecar puts it beside",
+                    path);
+  }
+  return INK_OK;
+}
+
+// A file that was signed before is the parent of the new one: its manifests are kept.
+typedef struct parent {
+  ink_place place;
+  ink_text bare;
+  ink_c2pa_report report;
+  json_t *validation;
+  ink_c2pa_ingredient ingredient;
+} parent;
+
+static void parent_free(parent *p) {
+  ink_place_free(&p->place);
+  ink_text_free(&p->bare);
+  ink_c2pa_report_free(&p->report);
+  json_decref(p->validation);
+}
+
+static ink_status take_parent(const ink_carrier *carrier, const char *title,
+                              const unsigned char *bytes, size_t size, parent *p,
+                              ink_error *error) {
+  if (!carrier) return INK_OK;
+  INK_TRY(carrier->find(carrier, bytes, size, &p->place, error));
+  if (!p->place.present) return INK_OK;
+  if (p->place.code) {
+    return ink_fail(error, INK_ERR_FORMAT, "its manifest cannot be kept: %s", p->place.why);
+  }
+  INK_TRY(ink_c2pa_validate(bytes, size, carrier, NULL, 0, NULL, &p->report, error));
+  p->validation = json_pack("{s:O}", "activeManifest", p->report.results);
+  if (!p->validation) return ink_fail(error, INK_ERR_MEMORY, "no memory for the parent");
+  p->ingredient = (ink_c2pa_ingredient){.relationship = "parentOf",
+                                        .title = title,
+                                        .format = carrier->media_type,
+                                        .store = p->place.store.bytes,
+                                        .store_size = p->place.store.size,
+                                        .validation = p->validation};
+  return ink_carrier_remove(carrier, bytes, size, &p->bare, error);
+}
+
+static ink_status sign_bytes(const request *r, const char *path, const unsigned char *bytes,
+                             size_t size, const char *identity, ink_text *out, ink_error *error) {
+  const ink_carrier *carrier;
+  char created[24];
+  ink_signer *signer;
+  parent p = {0};
+  ink_text source = {0};
+  INK_TRY(choose_carrier(r, path, bytes, size, &carrier, error));
+  INK_TRY(ink_signing_open(&r->signing, &signer, error));
+  ink_clock_utc(created);
+  const char *title = r->title ? r->title : ink_path_name(path);
+  ink_text_format(&source, "%s%s", strstr(r->source, "://") ? "" : IPTC, r->source);
+  ink_status status = ink_text_status(&source, error);
+  if (status == INK_OK) status = take_parent(carrier, title, bytes, size, &p, error);
+  if (status == INK_OK) {
+    bool derived = p.ingredient.store != NULL;
+    ink_c2pa_action action = {.action = derived ? "c2pa.opened" : "c2pa.created",
+                              .source_type = derived ? NULL : source.bytes};
+    ink_c2pa_manifest manifest = {.identity = identity,
+                                  .created = created,
+                                  .title = title,
+                                  .format = carrier ? carrier->media_type : NULL,
+                                  .actions = &action,
+                                  .n_action = 1,
+                                  .ingredients = &p.ingredient,
+                                  .n_ingredient = derived,
+                                  .training = r->training};
+    if (derived && !r->sidecar) {
+      bytes = (const unsigned char *)p.bare.bytes;
+      size = p.bare.size;
+    }
+    status = ink_c2pa_sign(bytes, size, r->sidecar ? NULL : carrier, &manifest, signer, out, error);
+  }
+  parent_free(&p);
+  ink_text_free(&source);
+  ink_signer_free(signer);
+  return status;
+}
+
+static ink_status sign(const request *r, const char *path, ink_error *error) {
+  ink_map map;
+  ink_text signed_file = {0};
+  char identity[INK_UUID_TEXT], sidecar[4096];
+  const char *out = r->out;
+  if (!out && r->sidecar) {
+    if (snprintf(sidecar, sizeof sidecar, "%s.c2pa", path) >= (int)sizeof sidecar) {
+      return ink_fail(error, INK_ERR_USAGE, "%s: the path is too long", path);
+    }
+    out = sidecar;
+  }
+  if (!out) return ink_fail(error, INK_ERR_USAGE, "name the signed file with --out");
+  if (r->training && strcmp(r->training, "allowed") != 0 &&
+      strcmp(r->training, "notAllowed") != 0) {
+    return ink_fail(error, INK_ERR_USAGE, "--training is allowed or notAllowed, not \"%s\"",
+                    r->training);
+  }
+  INK_TRY(ink_mark_identity(identity, error));
+  INK_TRY(ink_map_open(path, &map, error));
+  ink_status status = map.size > MOST_FILE
+                          ? ink_fail(error, INK_ERR_UNSUPPORTED, "%s: more than 1 GiB", path)
+                          : sign_bytes(r, path, map.data, map.size, identity, &signed_file, error);
+  if (status == INK_OK)
+    status = ink_file_save(out, signed_file.bytes, signed_file.size, error);
+  else
+    status = ink_context(error, status, "%s", path);
+  ink_map_close(&map);
+  ink_text_free(&signed_file);
+  INK_TRY(status);
+  if (r->json) {
+    json_t *json = json_pack("{s:s, s:s}", "file", out, "identity", identity);
+    char *text = ink_json_text(json);
+    puts(text ? text : "");
+    free(text);
+    json_decref(json);
+  } else {
+    printf("%s · %s\n", out, identity);
+  }
+  return INK_OK;
+}
+
+static int run(const ink_command *self, int argc, char **argv) {
+  request r = {.source = "trainedAlgorithmicMedia"};
+  ink_option options[] = {
+      {.name = "out",
+       .letter = 'o',
+       .kind = INK_OPTION_STRING,
+       .value = &r.out,
+       .argument = "FILE",
+       .help = "the signed file (with --sidecar: the manifest)"},
+      {.name = "sidecar",
+       .kind = INK_OPTION_FLAG,
+       .value = &r.sidecar,
+       .help = "leave the file as it is and put the manifest beside it"},
+      {.name = "title",
+       .kind = INK_OPTION_STRING,
+       .value = &r.title,
+       .argument = "TEXT",
+       .help = "title of the work (default: the file's name)"},
+      {.name = "source",
+       .kind = INK_OPTION_STRING,
+       .value = &r.source,
+       .argument = "TYPE",
+       .help = "IPTC digital source type (default: trainedAlgorithmicMedia)"},
+      {.name = "training",
+       .kind = INK_OPTION_STRING,
+       .value = &r.training,
+       .argument = "USE",
+       .help = "say whether models may learn from it: allowed or notAllowed"},
+      {.name = "carrier",
+       .kind = INK_OPTION_STRING,
+       .value = &r.carrier,
+       .argument = "NAME",
+       .help = "how the file carries it (default: by content and name)"},
+      INK_PASSPHRASE_OPTION(&r.signing),
+      {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
+  };
+  ink_error error = {0};
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n != 1) status = ink_fail(&error, INK_ERR_USAGE, "name one file");
+  if (status == INK_OK) status = sign(&r, argv[1], &error);
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+const ink_command ink_command_sign = {
+    .name = "sign",
+    .summary = "Give a file a signed C2PA manifest",
+    .usage = "sign FILE --out FILE [OPTIONS]",
+    .examples =
+        "inkstone sign picture.png --out signed.png\n"
+        "inkstone sign notes.txt --sidecar\n",
+    .run = run,
+};

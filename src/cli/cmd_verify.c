@@ -1,0 +1,229 @@
+// inkstone verify: what a file says of itself, and whether it holds.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/cli.h"
+#include "lang/catalogue.h"
+#include "mark/c2pa/validate.h"
+#include "mark/keys.h"
+
+enum { MOST_FILE = 1 << 30 };
+
+typedef struct request {
+  ink_string_list trust, stamp_trust;
+  const char *sidecar, *carrier;
+  bool json;
+} request;
+
+// FILE.c2pa, or FILE with its ending replaced.
+static bool find_sidecar(const char *path, char *found, size_t size) {
+  const char *name = ink_path_name(path), *dot = strrchr(name, '.');
+  if (dot && strcmp(dot, ".c2pa") == 0) return false;
+  snprintf(found, size, "%s.c2pa", path);
+  if (ink_file_exists(found)) return true;
+  if (!dot) return false;
+  snprintf(found, size, "%.*s.c2pa", (int)(dot - path), path);
+  return ink_file_exists(found);
+}
+
+static ink_status open_anchors(const ink_string_list *paths, ink_anchors **anchors,
+                               ink_error *error) {
+  for (size_t i = 0; i < paths->n; i++) INK_TRY(ink_anchors_open(paths->items[i], anchors, error));
+  return INK_OK;
+}
+
+static ink_status validate(const request *r, const char *path, const ink_c2pa_options *options,
+                           ink_c2pa_report *report, ink_error *error) {
+  ink_map map = {0}, side = {0};
+  char beside[4096];
+  const char *sidecar = r->sidecar;
+  INK_TRY(ink_map_open(path, &map, error));
+  if (!sidecar && find_sidecar(path, beside, sizeof beside)) sidecar = beside;
+  ink_status status = sidecar ? ink_map_open(sidecar, &side, error) : INK_OK;
+  const ink_carrier *carrier =
+      r->carrier ? ink_carrier_named(r->carrier) : ink_carrier_for(path, map.data, map.size);
+  if (status == INK_OK && r->carrier && !carrier) {
+    status = ink_fail(error, INK_ERR_USAGE, "no carrier is named \"%s\"", r->carrier);
+  }
+  if (status == INK_OK && (map.size > MOST_FILE || side.size > INK_STORE_MOST)) {
+    status = ink_fail(error, INK_ERR_UNSUPPORTED, "%s: too long to be checked", path);
+  }
+  if (status == INK_OK) {
+    status = ink_c2pa_validate(map.data, map.size, carrier, side.data, side.size, options, report,
+                               error);
+    if (status != INK_OK) ink_context(error, status, "%s", path);
+  }
+  ink_map_close(&map);
+  ink_map_close(&side);
+  return status;
+}
+
+static const char *text_at(const json_t *object, const char *key) {
+  return json_string_value(json_object_get(object, key));
+}
+
+// What the manifest says of how the content came about: the labels that it is.
+static json_t *labels_of(const ink_c2pa_report *report) {
+  json_t *labels = json_array();
+  const json_t *actions = ink_c2pa_assertion_of(report, "c2pa.actions.v2");
+  if (!actions) actions = ink_c2pa_assertion_of(report, "c2pa.actions");
+  size_t i;
+  json_t *action;
+  json_array_foreach(json_object_get(actions, "actions"), i, action) {
+    const char *source = text_at(action, "digitalSourceType");
+    if (source) {
+      json_array_append_new(
+          labels, json_pack("{s:s, s:s, s:s}", "kind", "c2pa", "action", text_at(action, "action"),
+                            "digitalSourceType", source));
+    }
+  }
+  return labels;
+}
+
+static bool by_this_installation(const ink_c2pa_report *report) {
+  const json_t *signature = json_object_get(json_array_get(report->manifests, 0), "signature");
+  const char *serial = text_at(json_object_get(signature, "certificateInfo"), "serialNumber");
+  char *folder = ink_keys_folder();
+  bool known = serial && folder && ink_keys_know(folder, serial);
+  free(folder);
+  return known;
+}
+
+// crJSON, with the members that say it in short before it.
+static void print_json(const char *path, const ink_c2pa_report *report) {
+  json_t *json =
+      json_pack("{s:s, s:s, s:O, s:O, s:O, s:o, s:b, s:{s:s, s:s}, s:O, s:O, s:{s:s, s:s}}", "file",
+                path, "state", ink_c2pa_state_name(report->state), "success",
+                json_object_get(report->results, "success"), "failure",
+                json_object_get(report->results, "failure"), "informational",
+                json_object_get(report->results, "informational"), "labels", labels_of(report),
+                "this_installation", (int)by_this_installation(report), "@context", "@vocab",
+                "https://c2pa.org/crjson/", "extras", "https://c2pa.org/crjson/extras/",
+                "manifests", report->manifests, "ingredientDeltas", report->deltas, "jsonGenerator",
+                "name", "inkstone", "version", INKSTONE_VERSION);
+  char *text = ink_json_text(json);
+  puts(text ? text : "");
+  free(text);
+  json_decref(json);
+}
+
+static void print_findings(const char *sign, const json_t *list) {
+  size_t i;
+  json_t *finding;
+  json_array_foreach((json_t *)list, i, finding) {
+    printf("  %s %s: %s\n", sign, text_at(finding, "code"), text_at(finding, "explanation"));
+  }
+}
+
+static void print_text(const char *path, const ink_c2pa_report *report) {
+  static const char *const words[] = {"it has no manifest", "its manifest does not hold",
+                                      "its manifest holds; who signed it is not on a list of trust",
+                                      "its manifest holds, and its signer is trusted"};
+  printf("%s: %s: %s\n", path, ink_c2pa_state_name(report->state), ink_tr(words[report->state]));
+  if (report->state == INK_C2PA_NONE) return;
+  const json_t *manifest = json_array_get(report->manifests, 0);
+  const json_t *certificate =
+      json_object_get(json_object_get(manifest, "signature"), "certificateInfo");
+  const json_t *subject = json_object_get(certificate, "subject");
+  const char *signer = text_at(subject, "CN");
+  if (signer) {
+    printf("  %s %s%s\n", ink_tr("signed by"), signer,
+           by_this_installation(report) ? ink_tr(" (this installation)") : "");
+  }
+  json_t *labels = labels_of(report);
+  size_t i;
+  json_t *label;
+  json_array_foreach(labels, i, label) {
+    printf("  %s · %s\n", text_at(label, "action"), text_at(label, "digitalSourceType"));
+  }
+  json_decref(labels);
+  print_findings("✗", json_object_get(report->results, "failure"));
+  print_findings("·", json_object_get(report->results, "informational"));
+  print_findings("✓", json_object_get(report->results, "success"));
+  json_t *delta;
+  json_array_foreach(report->deltas, i, delta) {
+    const json_t *findings = json_object_get(delta, "validationDeltas");
+    printf("  %s\n", text_at(delta, "ingredientAssertionURI"));
+    print_findings("  ✗", json_object_get(findings, "failure"));
+    print_findings("  ·", json_object_get(findings, "informational"));
+  }
+  printf("%s\n",
+         ink_tr("A manifest proves who signed and that nothing changed since; not that it is "
+                "true."));
+}
+
+static ink_status verify(const request *r, const char *path, ink_error *error) {
+  ink_anchors *trust = NULL, *stamp_trust = NULL;
+  ink_c2pa_report report = {0};
+  ink_status status = open_anchors(&r->trust, &trust, error);
+  if (status == INK_OK) status = open_anchors(&r->stamp_trust, &stamp_trust, error);
+  if (status == INK_OK) {
+    ink_c2pa_options options = {.anchors = trust, .stamp_anchors = stamp_trust};
+    status = validate(r, path, &options, &report, error);
+  }
+  if (status == INK_OK) {
+    if (r->json) {
+      print_json(path, &report);
+    } else {
+      print_text(path, &report);
+    }
+    if (report.state == INK_C2PA_NONE) {
+      status = ink_fail(error, INK_ERR_NOT_FOUND, "%s has no manifest", path);
+    } else if (report.state == INK_C2PA_INVALID) {
+      status = ink_fail(error, INK_ERR_CONFLICT, "%s: its manifest does not hold", path);
+    }
+  }
+  ink_c2pa_report_free(&report);
+  ink_anchors_free(trust);
+  ink_anchors_free(stamp_trust);
+  return status;
+}
+
+static int run(const ink_command *self, int argc, char **argv) {
+  request r = {0};
+  ink_option options[] = {
+      {.name = "trust",
+       .kind = INK_OPTION_LIST,
+       .value = &r.trust,
+       .argument = "FILE",
+       .help = "certificates (PEM) whose signatures are trusted; may be repeated"},
+      {.name = "trust-stamps",
+       .kind = INK_OPTION_LIST,
+       .value = &r.stamp_trust,
+       .argument = "FILE",
+       .help = "certificates (PEM) whose time-stamps are trusted; may be repeated"},
+      {.name = "sidecar",
+       .kind = INK_OPTION_STRING,
+       .value = &r.sidecar,
+       .argument = "FILE",
+       .help = "manifest beside the file (default: FILE.c2pa where it is)"},
+      {.name = "carrier",
+       .kind = INK_OPTION_STRING,
+       .value = &r.carrier,
+       .argument = "NAME",
+       .help = "how the file carries it (default: by content and name)"},
+      {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
+  };
+  ink_error error = {0};
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n != 1) status = ink_fail(&error, INK_ERR_USAGE, "name one file");
+  if (status == INK_OK) status = verify(&r, argv[1], &error);
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+const ink_command ink_command_verify = {
+    .name = "verify",
+    .summary = "Check a file's signed manifest",
+    .usage = "verify FILE [--json] [OPTIONS]",
+    .examples =
+        "inkstone verify autumn/poem.html\n"
+        "inkstone verify photo.jpg --trust trust-list.pem --json\n",
+    .run = run,
+};

@@ -1,0 +1,76 @@
+// Carriers: where the bytes of a manifest store lie in a file of some format, and which bytes of
+// the file the hash of its content leaves out for that (C2PA specification 2.4, appendix A). A
+// carrier knows nothing of what a manifest says, and a manifest nothing of carriers.
+#ifndef INK_MARK_C2PA_CARRIER_H
+#define INK_MARK_C2PA_CARRIER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+enum { INK_STORE_MOST = 1 << 26 };  // bytes of a manifest store, at most
+
+// What a carrier finds in a file. Zero-initialise it; release with ink_place_free.
+typedef struct ink_place {
+  bool present;          // the file has a manifest store, or what should be one
+  ink_text store;        // its bytes
+  size_t start, length;  // of the file: the store with what wraps it
+  // What is wrong with it, as a status code of the specification; NULL when nothing is.
+  const char *code;
+  char why[160];
+} ink_place;
+
+typedef struct ink_carrier ink_carrier;
+struct ink_carrier {
+  const char *name, *media_type;
+  const char *endings[8];  // of file names, in lower case
+  // A.9: what makes a line a comment; NULL in other carriers.
+  const char *comment, *comment_end;
+  bool normalised;  // its content is hashed in normalisation form C
+  // True when the content alone tells that a file is of this format; NULL: only its name does.
+  bool (*recognise)(const unsigned char *bytes, size_t size);
+  // Find the store. A file without one is INK_OK with `present` false.
+  ink_status (*find)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                     ink_place *place, ink_error *error);
+  // Append to `out` the file with a store in it; it must have none yet. start and length are those
+  // that `find` will give. FORMAT when the file is not of the format or has no room for a store.
+  // Where value_sized is set, length depends on the values of the store's bytes, elsewhere only on
+  // their number.
+  ink_status (*embed)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                      const unsigned char *store, size_t store_size, ink_text *out, size_t *start,
+                      size_t *length, ink_error *error);
+  // Append the file without its store: what embed was given. NULL: it is the file without [start,
+  // start + length).
+  ink_status (*remove)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                       const ink_place *place, ink_text *out, ink_error *error);
+  bool value_sized;
+};
+
+void ink_place_free(ink_place *place);
+
+// The carrier for a file, by its content, else by its name (a path, may be NULL); NULL when none
+// fits.
+const ink_carrier *ink_carrier_for(const char *name, const unsigned char *bytes, size_t size);
+// A carrier by its own name ("png", "text", …).
+const ink_carrier *ink_carrier_named(const char *name);
+// All of them.
+const ink_carrier *const *ink_carriers(size_t *n);
+
+// The file without its store. FORMAT when it has none.
+ink_status ink_carrier_remove(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                              ink_text *out, ink_error *error);
+
+// ---- for carriers
+
+// Say that a store is there but not as it should be; always INK_OK.
+ink_status ink_place_fault(ink_place *place, const char *code, const char *why);
+// Base64 (RFC 4648, section 4): appended with padding; read strictly, false for anything but whole
+// groups of its alphabet with zero bits where none count.
+void ink_base64_add(ink_text *out, const unsigned char *bytes, size_t size);
+bool ink_base64_read(const char *text, size_t size, ink_text *out);
+// First place of `what` (n bytes) in bytes[from … size), or size.
+size_t ink_find_bytes(const unsigned char *bytes, size_t size, size_t from, const char *what);
+
+#endif

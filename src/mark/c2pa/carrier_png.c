@@ -1,0 +1,90 @@
+// PNG (ISO/IEC 15948): the store is a chunk "caBX" behind IHDR; its four parts are left out of the
+// hash (C2PA specification 2.4, appendix A.3.2).
+#include <string.h>
+
+#include "base/checked.h"
+#include "mark/c2pa/carrier.h"
+
+enum { SIGNATURE = 8, CHUNK = 12, AFTER_IHDR = SIGNATURE + CHUNK + 13 };
+
+static const unsigned char signature[SIGNATURE] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+
+static bool recognise(const unsigned char *bytes, size_t size) {
+  return size >= SIGNATURE && memcmp(bytes, signature, SIGNATURE) == 0;
+}
+
+static uint32_t u32_at(const unsigned char *bytes) {
+  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static void put_u32(ink_text *out, uint32_t value) {
+  unsigned char bytes[4] = {(unsigned char)(value >> 24), (unsigned char)(value >> 16),
+                            (unsigned char)(value >> 8), (unsigned char)value};
+  ink_text_add_bytes(out, bytes, 4);
+}
+
+// CRC-32 of a chunk's type and data (annex D of the standard), bit by bit: only stores are summed.
+static uint32_t crc_of(const unsigned char *bytes, size_t size, uint32_t crc) {
+  crc = ~crc;
+  for (size_t i = 0; i < size; i++) {
+    crc ^= bytes[i];
+    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320U : 0);
+  }
+  return ~crc;
+}
+
+static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                       ink_place *place, ink_error *error) {
+  (void)carrier;
+  size_t at = SIGNATURE;
+  while (at < size) {
+    if (!ink_fits(at, CHUNK, size) || !ink_fits(at, (uint64_t)u32_at(bytes + at) + CHUNK, size)) {
+      if (place->present)
+        return ink_place_fault(place, "general.error", "a PNG chunk is cut short");
+      return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "PNG: a chunk is cut short");
+    }
+    size_t length = u32_at(bytes + at);
+    const unsigned char *type = bytes + at + 4, *data = bytes + at + 8;
+    if (memcmp(type, "caBX", 4) == 0) {
+      if (place->present) {
+        return ink_place_fault(place, "general.error", "the PNG has several chunks caBX");
+      }
+      place->present = true;
+      place->start = at;
+      place->length = length + CHUNK;
+      if (crc_of(type, length + 4, 0) != u32_at(data + length)) {
+        return ink_place_fault(place, "general.error", "the chunk caBX has another CRC");
+      }
+      ink_text_add_bytes(&place->store, data, length);
+    }
+    at += length + CHUNK;
+    if (memcmp(type, "IEND", 4) == 0) break;
+  }
+  return ink_text_status(&place->store, error);
+}
+
+static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                        const unsigned char *store, size_t store_size, ink_text *out, size_t *start,
+                        size_t *length, ink_error *error) {
+  (void)carrier;
+  if (!recognise(bytes, size) || size < AFTER_IHDR || u32_at(bytes + SIGNATURE) != 13 ||
+      memcmp(bytes + SIGNATURE + 4, "IHDR", 4) != 0) {
+    return ink_fail(error, INK_ERR_FORMAT, "PNG: it does not begin with the chunk IHDR");
+  }
+  ink_text_add_bytes(out, bytes, AFTER_IHDR);
+  put_u32(out, (uint32_t)store_size);
+  ink_text_add(out, "caBX");
+  ink_text_add_bytes(out, store, store_size);
+  put_u32(out, crc_of(store, store_size, crc_of((const unsigned char *)"caBX", 4, 0)));
+  ink_text_add_bytes(out, bytes + AFTER_IHDR, size - AFTER_IHDR);
+  *start = AFTER_IHDR;
+  *length = store_size + CHUNK;
+  return ink_text_status(out, error);
+}
+
+const ink_carrier ink_carrier_png = {.name = "png",
+                                     .media_type = "image/png",
+                                     .endings = {"png"},
+                                     .recognise = recognise,
+                                     .find = find,
+                                     .embed = embed};

@@ -1,0 +1,575 @@
+// From a description to a signed manifest store in a file, in two passes: one to learn where the
+// store lies, one with the hash of what lies around it.
+#include "mark/c2pa/manifest.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mark/c2pa/cbor.h"
+#include "mark/c2pa/cose.h"
+#include "mark/c2pa/digest.h"
+#include "mark/c2pa/jumbf.h"
+
+enum {
+  MOST_REFERENCES = 64,
+  ARENA = 1 << 26,
+  BINDING_INTEGERS = 10,  // bytes that start and length take at most, together
+  PAD = 64,               // of the signature
+  PAD_BY_VALUE = 512,     // where the value of a byte decides its length
+  SLACK_BY_VALUE = 192    // bytes kept free for hashes and signatures longer than zeros
+};
+
+// An assertion in the store, as others refer to it.
+typedef struct reference {
+  char label[128];
+  unsigned char hash[32];
+} reference;
+
+// Where the store lies, and the hash of the rest.
+typedef struct binding {
+  bool excluded;  // false: a sidecar excludes nothing
+  size_t start, length;
+  unsigned char hash[32];
+} binding;
+
+typedef struct writer {
+  const ink_c2pa_manifest *manifest;
+  const char *format;
+  ink_cbor_builder cbor;
+  ink_text *out;
+  char label[96];  // of the manifest
+  reference references[MOST_REFERENCES];
+  size_t n_reference;
+  ink_error *error;
+} writer;
+
+static const char assertion_base[] = "self#jumbf=c2pa.assertions/";
+
+// ---- assertions
+
+static ink_status begin_assertion(writer *w, const char *kind, const char *label, size_t *begin) {
+  if (w->n_reference == MOST_REFERENCES) {
+    return ink_fail(w->error, INK_ERR_USAGE, "a manifest of more than %d assertions",
+                    MOST_REFERENCES);
+  }
+  reference *r = &w->references[w->n_reference];
+  size_t n = 0;
+  for (size_t i = 0; i < w->n_reference; i++) {
+    size_t length = strlen(label);
+    const char *other = w->references[i].label;
+    n += strncmp(other, label, length) == 0 &&
+         (other[length] == 0 || strncmp(other + length, "__", 2) == 0);
+  }
+  // Labels that repeat are numbered from the second on.
+  if (n) {
+    snprintf(r->label, sizeof r->label, "%.80s__%zu", label, n);
+  } else {
+    snprintf(r->label, sizeof r->label, "%.80s", label);
+  }
+  *begin = ink_jumbf_begin(w->out, kind, r->label);
+  return INK_OK;
+}
+
+static ink_status end_assertion(writer *w, size_t begin) {
+  ink_jumbf_end(w->out, begin);
+  INK_TRY(ink_text_status(w->out, w->error));
+  const ink_text *out = w->out;
+  return ink_digest_sha256(out->bytes + begin + 8, out->size - begin - 8,
+                           w->references[w->n_reference++].hash, w->error);
+}
+
+static ink_status add_cbor(writer *w, const ink_cbor *item) {
+  ink_text bytes = {0};
+  ink_status status = ink_cbor_write(&w->cbor, item, &bytes, w->error);
+  if (status == INK_OK) ink_jumbf_box(w->out, "cbor", bytes.bytes, bytes.size);
+  ink_text_free(&bytes);
+  return status;
+}
+
+static ink_status cbor_assertion(writer *w, const char *label, const ink_cbor *item) {
+  size_t begin;
+  INK_TRY(begin_assertion(w, "cbor", label, &begin));
+  INK_TRY(add_cbor(w, item));
+  return end_assertion(w, begin);
+}
+
+static ink_status json_assertion(writer *w, const char *label, const json_t *json) {
+  size_t begin;
+  char *text = json_dumps(json, JSON_COMPACT);
+  if (!text) return ink_fail(w->error, INK_ERR_MEMORY, "no memory for the assertion %s", label);
+  ink_status status = begin_assertion(w, "json", label, &begin);
+  if (status == INK_OK) {
+    ink_jumbf_box(w->out, "json", text, strlen(text));
+    status = end_assertion(w, begin);
+  }
+  free(text);
+  return status;
+}
+
+// {url, hash} of an assertion that was written.
+static ink_cbor *refer(writer *w, const reference *r) {
+  ink_cbor *map = ink_cbor_new_map(&w->cbor);
+  size_t size = sizeof assertion_base + strlen(r->label);
+  char *url = ink_arena_take(w->cbor.arena, size);
+  if (!url) {
+    w->cbor.failed = true;
+    return map;
+  }
+  snprintf(url, size, "%s%s", assertion_base, r->label);
+  ink_cbor_put_text(&w->cbor, map, "url", url);
+  ink_cbor_put(&w->cbor, map, "hash", ink_cbor_new_bytes(&w->cbor, r->hash, sizeof r->hash));
+  return map;
+}
+
+static ink_status embedded_data(writer *w, const ink_c2pa_ingredient *ingredient) {
+  size_t begin;
+  const char *format = ingredient->format ? ingredient->format : "application/octet-stream";
+  ink_text description = {0};
+  INK_TRY(begin_assertion(w, "bfdb", "c2pa.embedded-data", &begin));
+  ink_text_add_bytes(&description, "", 1);  // toggles: no file name, not external
+  ink_text_add_bytes(&description, format, strlen(format) + 1);
+  ink_jumbf_box(w->out, "bfdb", description.bytes, description.size);
+  ink_jumbf_box(w->out, "bidb", ingredient->data, ingredient->data_size);
+  ink_status status = ink_text_status(&description, w->error);
+  ink_text_free(&description);
+  return status == INK_OK ? end_assertion(w, begin) : status;
+}
+
+// ---- manifests that ingredients carried
+
+// Results of a validation, which hold strings, arrays and objects only.
+static ink_cbor *cbor_of_json(ink_cbor_builder *b, const json_t *json) {
+  if (json_is_string(json)) return ink_cbor_new_text(b, json_string_value(json));
+  if (json_is_array(json)) {
+    ink_cbor *array = ink_cbor_new_array(b);
+    for (size_t i = 0; i < json_array_size(json); i++) {
+      ink_cbor_add(b, array, cbor_of_json(b, json_array_get(json, i)));
+    }
+    return array;
+  }
+  ink_cbor *map = ink_cbor_new_map(b);
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)json, key, value) {
+    ink_cbor_put(b, map, key, cbor_of_json(b, value));
+  }
+  return map;
+}
+
+static ink_cbor *hashed_box(writer *w, const ink_jumbf *box) {
+  ink_text uri = {0};
+  unsigned char *hash = ink_arena_take(w->cbor.arena, 32);
+  ink_cbor *map = ink_cbor_new_map(&w->cbor);
+  ink_jumbf_uri(box, &uri);
+  char *url = ink_arena_string(w->cbor.arena, ink_text_string(&uri));
+  ink_text_free(&uri);
+  if (!hash || !url || ink_digest_sha256(box->bytes, box->size, hash, NULL) != INK_OK) {
+    w->cbor.failed = true;
+    return map;
+  }
+  ink_cbor_put_text(&w->cbor, map, "url", url);
+  ink_cbor_put(&w->cbor, map, "hash", ink_cbor_new_bytes(&w->cbor, hash, 32));
+  return map;
+}
+
+static ink_status put_provenance(writer *w, const ink_c2pa_ingredient *ingredient, ink_cbor *map) {
+  ink_jumbf *store;
+  INK_TRY(
+      ink_jumbf_read(w->cbor.arena, ingredient->store, ingredient->store_size, &store, w->error));
+  const ink_jumbf *active = store->last;
+  const ink_jumbf *signature = ink_jumbf_child(active, "c2pa.signature");
+  if (!active || !active->label || !signature) {
+    return ink_fail(w->error, INK_ERR_FORMAT, "the manifest of \"%s\" has no signature",
+                    ingredient->title);
+  }
+  ink_cbor_put(&w->cbor, map, "activeManifest", hashed_box(w, active));
+  ink_cbor_put(&w->cbor, map, "claimSignature", hashed_box(w, signature));
+  ink_cbor_put(&w->cbor, map, "validationResults", cbor_of_json(&w->cbor, ingredient->validation));
+  return INK_OK;
+}
+
+// The manifests of ingredients stand before ours, each once.
+static ink_status copy_manifests(writer *w) {
+  for (size_t i = 0; i < w->manifest->n_ingredient; i++) {
+    const ink_c2pa_ingredient *ingredient = &w->manifest->ingredients[i];
+    if (!ingredient->store) continue;
+    ink_jumbf *store;
+    INK_TRY(
+        ink_jumbf_read(w->cbor.arena, ingredient->store, ingredient->store_size, &store, w->error));
+    for (const ink_jumbf *at = store->first; at; at = at->next) {
+      if (at->label && strcmp(at->label, w->label) == 0) {
+        return ink_fail(w->error, INK_ERR_CONFLICT,
+                        "the manifest of \"%s\" has the identity of the new one",
+                        ingredient->title);
+      }
+      ink_jumbf_box(w->out, at->type, at->bytes, at->size);
+    }
+  }
+  return INK_OK;
+}
+
+// ---- ingredients and actions
+
+static ink_status ingredient_assertion(writer *w, const ink_c2pa_ingredient *ingredient) {
+  ink_cbor_builder *b = &w->cbor;
+  ink_cbor *map = ink_cbor_new_map(b);
+  ink_cbor_put_text(b, map, "relationship", ingredient->relationship);
+  ink_cbor_put_text(b, map, "dc:title", ingredient->title);
+  if (ingredient->format) ink_cbor_put_text(b, map, "dc:format", ingredient->format);
+  if (ingredient->instance) ink_cbor_put_text(b, map, "instanceID", ingredient->instance);
+  if (ingredient->data_type) {
+    ink_cbor *types = ink_cbor_new_array(b), *type = ink_cbor_new_map(b);
+    ink_cbor_put_text(b, type, "type", ingredient->data_type);
+    ink_cbor_add(b, types, type);
+    ink_cbor_put(b, map, "dataTypes", types);
+  }
+  if (ingredient->data) {
+    INK_TRY(embedded_data(w, ingredient));
+    ink_cbor_put(b, map, "data", refer(w, &w->references[w->n_reference - 1]));
+  }
+  if (ingredient->store) INK_TRY(put_provenance(w, ingredient, map));
+  return cbor_assertion(w, "c2pa.ingredient.v3", map);
+}
+
+// The relationship of the ingredients that an action takes.
+static const char *taken_by(const char *action) {
+  if (strcmp(action, "c2pa.opened") == 0) return "parentOf";
+  return strcmp(action, "c2pa.placed") == 0 ? "componentOf" : "inputTo";
+}
+
+static ink_cbor *action_map(writer *w, const ink_c2pa_action *action, const size_t *places) {
+  ink_cbor_builder *b = &w->cbor;
+  const ink_c2pa_manifest *m = w->manifest;
+  ink_cbor *map = ink_cbor_new_map(b), *parameters = ink_cbor_new_map(b);
+  ink_cbor *ingredients = ink_cbor_new_array(b);
+  ink_cbor_put_text(b, map, "action", action->action);
+  ink_cbor_put(b, map, "when", ink_cbor_new_tag(b, 0, ink_cbor_new_text(b, m->created)));
+  if (action->source_type) ink_cbor_put_text(b, map, "digitalSourceType", action->source_type);
+  if (action->agent_name) {
+    ink_cbor *agent = ink_cbor_new_map(b);
+    ink_cbor_put_text(b, agent, "name", action->agent_name);
+    if (action->agent_version) ink_cbor_put_text(b, agent, "version", action->agent_version);
+    ink_cbor_put(b, map, "softwareAgent", agent);
+  }
+  for (size_t i = 0; i < m->n_ingredient; i++) {
+    if (strcmp(m->ingredients[i].relationship, taken_by(action->action)) != 0) continue;
+    ink_cbor_add(b, ingredients, refer(w, &w->references[places[i]]));
+  }
+  if (ingredients && ingredients->n) ink_cbor_put(b, parameters, "ingredients", ingredients);
+  ink_cbor_put_text(b, parameters, "dc:format", w->format);
+  ink_cbor_put(b, map, "parameters", parameters);
+  return map;
+}
+
+static ink_status add_actions(writer *w) {
+  const ink_c2pa_manifest *m = w->manifest;
+  size_t places[MOST_REFERENCES];
+  ink_cbor_builder *b = &w->cbor;
+  for (size_t i = 0; i < m->n_ingredient; i++) {
+    INK_TRY(ingredient_assertion(w, &m->ingredients[i]));
+    places[i] = w->n_reference - 1;
+  }
+  ink_cbor *actions = ink_cbor_new_map(b), *list = ink_cbor_new_array(b);
+  for (size_t i = 0; i < m->n_action; i++) {
+    ink_cbor_add(b, list, action_map(w, &m->actions[i], places));
+  }
+  ink_cbor_put(b, actions, "actions", list);
+  ink_cbor_put(b, actions, "allActionsIncluded", ink_cbor_new_bool(b, true));
+  return cbor_assertion(w, "c2pa.actions.v2", actions);
+}
+
+// ---- the other assertions
+
+static ink_status add_metadata(writer *w) {
+  const ink_c2pa_manifest *m = w->manifest;
+  const char *source = m->actions[0].source_type;
+  json_t *json =
+      json_pack("{s:{s:s, s:s}, s:s, s:s}", "@context", "dc", "http://purl.org/dc/elements/1.1/",
+                "Iptc4xmpExt", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "dc:title", m->title,
+                "dc:format", w->format);
+  if (!json) return ink_fail(w->error, INK_ERR_USAGE, "the title of a manifest must be UTF-8");
+  if (source) json_object_set_new(json, "Iptc4xmpExt:DigitalSourceType", json_string(source));
+  ink_status status = json_assertion(w, "c2pa.metadata", json);
+  json_decref(json);
+  return status;
+}
+
+static ink_status add_disclosure(writer *w) {
+  const ink_c2pa_manifest *m = w->manifest;
+  ink_cbor_builder *b = &w->cbor;
+  ink_cbor *map = ink_cbor_new_map(b);
+  ink_cbor_put_text(b, map, "modelType", "c2pa.types.model");
+  ink_cbor_put_text(b, map, "modelName", m->model);
+  if (m->oversight) {
+    ink_cbor *profile = ink_cbor_new_map(b);
+    ink_cbor_put_text(b, profile, "humanOversightLevel", m->oversight);
+    ink_cbor_put(b, map, "contentProfile", profile);
+  }
+  return cbor_assertion(w, "c2pa.ai-disclosure", map);
+}
+
+static ink_status add_training(writer *w) {
+  static const char *const uses[] = {"cawg.ai_generative_training", "cawg.ai_training",
+                                     "cawg.ai_inference", "cawg.data_mining"};
+  ink_cbor_builder *b = &w->cbor;
+  ink_cbor *map = ink_cbor_new_map(b), *entries = ink_cbor_new_map(b);
+  for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+    ink_cbor *entry = ink_cbor_new_map(b);
+    ink_cbor_put_text(b, entry, "use", w->manifest->training);
+    ink_cbor_put(b, entries, uses[i], entry);
+  }
+  ink_cbor_put(b, map, "entries", entries);
+  return cbor_assertion(w, "cawg.training-mining", map);
+}
+
+static size_t integer_size(size_t n) {
+  return n < 24 ? 1 : n < 256 ? 2 : n < 65536 ? 3 : n <= UINT32_MAX ? 5 : 9;
+}
+
+// Its size does not depend on start and length: the padding takes up what their encodings leave.
+static ink_status add_binding(writer *w, const binding *bound) {
+  static const unsigned char zeros[BINDING_INTEGERS + 1];
+  ink_cbor_builder *b = &w->cbor;
+  ink_cbor *map = ink_cbor_new_map(b);
+  size_t used = 0;
+  if (bound->excluded) {
+    ink_cbor *list = ink_cbor_new_array(b), *range = ink_cbor_new_map(b);
+    ink_cbor_put(b, range, "start", ink_cbor_new_int(b, (int64_t)bound->start));
+    ink_cbor_put(b, range, "length", ink_cbor_new_int(b, (int64_t)bound->length));
+    ink_cbor_add(b, list, range);
+    ink_cbor_put(b, map, "exclusions", list);
+    used = integer_size(bound->start) + integer_size(bound->length);
+    if (used > BINDING_INTEGERS) {
+      return ink_fail(w->error, INK_ERR_UNSUPPORTED, "a file of more than 4 GiB");
+    }
+  }
+  ink_cbor_put_text(b, map, "alg", "sha256");
+  ink_cbor_put_text(b, map, "name", "jumbf manifest");
+  ink_cbor_put(b, map, "hash", ink_cbor_new_bytes(b, bound->hash, sizeof bound->hash));
+  ink_cbor_put(b, map, "pad", ink_cbor_new_bytes(b, zeros, BINDING_INTEGERS - used));
+  return cbor_assertion(w, "c2pa.hash.data", map);
+}
+
+// ---- the claim
+
+// A UUID (RFC 9562, version 8) that follows from identity, title and format: the files of one piece
+// have instances of their own, and replaying gives the same.
+static ink_status instance_of(const writer *w, char instance[64]) {
+  unsigned char hash[32];
+  ink_text text = {0};
+  ink_text_format(&text, "%s\n%s\n%s", w->manifest->identity, w->manifest->title, w->format);
+  ink_status status = ink_text_status(&text, w->error);
+  if (status == INK_OK) status = ink_digest_sha256(text.bytes, text.size, hash, w->error);
+  ink_text_free(&text);
+  INK_TRY(status);
+  hash[6] = (unsigned char)((hash[6] & 0x0F) | 0x80);
+  hash[8] = (unsigned char)((hash[8] & 0x3F) | 0x80);
+  int at = snprintf(instance, 64, "xmp:iid:");
+  for (int i = 0; i < 16; i++) {
+    bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+    at += snprintf(instance + at, 64 - (size_t)at, "%s%02x", dash ? "-" : "", hash[i]);
+  }
+  return INK_OK;
+}
+
+static ink_status claim_bytes(writer *w, ink_text *claim) {
+  ink_cbor_builder *b = &w->cbor;
+  char instance[64], signature[160];
+  ink_cbor *map = ink_cbor_new_map(b), *generator = ink_cbor_new_map(b);
+  ink_cbor *created = ink_cbor_new_array(b);
+  INK_TRY(instance_of(w, instance));
+  // An absolute address: it puts the manifest's own label under the signature.
+  snprintf(signature, sizeof signature, "self#jumbf=/c2pa/%s/c2pa.signature", w->label);
+  ink_cbor_put_text(b, generator, "name", "inkstone");
+  ink_cbor_put_text(b, generator, "version", INKSTONE_VERSION);
+  ink_cbor_put_text(b, generator, "specVersion", "2.4.0");
+  for (size_t i = 0; i < w->n_reference; i++) {
+    ink_cbor_add(b, created, refer(w, &w->references[i]));
+  }
+  ink_cbor_put_text(b, map, "instanceID", instance);
+  ink_cbor_put(b, map, "claim_generator_info", generator);
+  ink_cbor_put_text(b, map, "signature", signature);
+  ink_cbor_put(b, map, "created_assertions", created);
+  ink_cbor_put_text(b, map, "dc:title", w->manifest->title);
+  ink_cbor_put_text(b, map, "alg", "sha256");
+  return ink_cbor_write(b, map, claim, w->error);
+}
+
+// ---- the store
+
+static ink_status add_assertions(writer *w, const binding *bound) {
+  const ink_c2pa_manifest *m = w->manifest;
+  size_t begin = ink_jumbf_begin(w->out, "c2as", "c2pa.assertions");
+  INK_TRY(add_actions(w));
+  for (size_t i = 0; i < m->n_assertion; i++) {
+    INK_TRY(json_assertion(w, m->assertions[i].label, m->assertions[i].json));
+  }
+  if (m->model) INK_TRY(add_disclosure(w));
+  if (m->training) INK_TRY(add_training(w));
+  INK_TRY(add_metadata(w));
+  INK_TRY(add_binding(w, bound));
+  ink_jumbf_end(w->out, begin);
+  return ink_text_status(w->out, w->error);
+}
+
+// What a pass needs and keeps.
+typedef struct pass {
+  const ink_c2pa_manifest *manifest;
+  const char *format;
+  const ink_signer *signer;
+  ink_text header;  // protected header of the signature
+  size_t n_pad;
+  // Out: the store with the signature box at its end, and what rewriting that box takes.
+  ink_text store;
+  size_t root, urn, box;  // where the boxes around the signature begin
+  unsigned char signature[INK_COSE_SIGNATURE];
+  size_t signature_size;
+} pass;
+
+// Write the signature box at the end of the store, and close the boxes around it.
+static ink_status close_store(pass *p, size_t n_high, ink_error *error) {
+  ink_text cose = {0};
+  p->store.size = p->box;
+  ink_status status =
+      ink_cose_write(&p->header, p->signature, p->signature_size, p->n_pad, n_high, &cose, error);
+  if (status == INK_OK) {
+    size_t begin = ink_jumbf_begin(&p->store, "c2cs", "c2pa.signature");
+    ink_jumbf_box(&p->store, "cbor", cose.bytes, cose.size);
+    ink_jumbf_end(&p->store, begin);
+    ink_jumbf_end(&p->store, p->urn);
+    ink_jumbf_end(&p->store, p->root);
+    status = ink_text_status(&p->store, error);
+  }
+  ink_text_free(&cose);
+  return status;
+}
+
+static ink_status build_store(pass *p, const binding *bound, ink_error *error) {
+  ink_arena *arena = ink_arena_new(ARENA);
+  if (!arena) return ink_fail(error, INK_ERR_MEMORY, "no memory for a manifest");
+  writer *w = ink_arena_zeros(arena, 1, sizeof *w);
+  ink_text claim = {0};
+  ink_status status = w ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for a manifest");
+  ink_text_clear(&p->store);
+  if (status == INK_OK) {
+    *w = (writer){.manifest = p->manifest,
+                  .format = p->format,
+                  .cbor = {.arena = arena},
+                  .out = &p->store,
+                  .error = error};
+    snprintf(w->label, sizeof w->label, "urn:c2pa:%s", p->manifest->identity);
+    p->root = ink_jumbf_begin(&p->store, "c2pa", "c2pa");
+    status = copy_manifests(w);
+  }
+  if (status == INK_OK) {
+    p->urn = ink_jumbf_begin(&p->store, "c2ma", w->label);
+    status = add_assertions(w, bound);
+  }
+  if (status == INK_OK) status = claim_bytes(w, &claim);
+  if (status == INK_OK) {
+    size_t begin = ink_jumbf_begin(&p->store, "c2cl", "c2pa.claim.v2");
+    ink_jumbf_box(&p->store, "cbor", claim.bytes, claim.size);
+    ink_jumbf_end(&p->store, begin);
+    p->box = p->store.size;
+    status = ink_cose_sign(p->signer, &p->header, claim.bytes, claim.size, p->signature,
+                           &p->signature_size, error);
+  }
+  if (status == INK_OK) status = close_store(p, 0, error);
+  ink_text_free(&claim);
+  ink_arena_free(arena);
+  return status;
+}
+
+// ---- two passes
+
+typedef struct placed {
+  ink_text file;
+  size_t start, length;
+} placed;
+
+static ink_status place_store(const pass *p, const ink_carrier *carrier, const unsigned char *bytes,
+                              size_t size, placed *out, ink_error *error) {
+  ink_text_clear(&out->file);
+  return carrier->embed(carrier, bytes, size, (const unsigned char *)p->store.bytes, p->store.size,
+                        &out->file, &out->start, &out->length, error);
+}
+
+static ink_status hash_around(const placed *at, bool normalised, binding *bound, ink_error *error) {
+  ink_digest_range range = {bound->start, bound->length};
+  return ink_digest_ranges("sha256", (const unsigned char *)at->file.bytes, at->file.size, &range,
+                           1, normalised, bound->hash, error);
+}
+
+static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned char *bytes,
+                            size_t size, placed *at, ink_error *error) {
+  binding bound = {.excluded = true, .start = size, .length = size};
+  INK_TRY(build_store(p, &bound, error));
+  INK_TRY(place_store(p, carrier, bytes, size, at, error));
+  bound.start = at->start;
+  bound.length = at->length;
+  INK_TRY(hash_around(at, carrier->normalised, &bound, error));
+  if (carrier->value_sized) bound.length += SLACK_BY_VALUE;
+  INK_TRY(build_store(p, &bound, error));
+  INK_TRY(place_store(p, carrier, bytes, size, at, error));
+  if (carrier->value_sized && at->length <= bound.length && bound.length - at->length <= p->n_pad) {
+    INK_TRY(close_store(p, bound.length - at->length, error));
+    INK_TRY(place_store(p, carrier, bytes, size, at, error));
+  }
+  if (at->start != bound.start || at->length != bound.length) {
+    return ink_fail(error, INK_ERR_INTERNAL, "%s: the manifest store did not keep its place",
+                    carrier->name);
+  }
+  return INK_OK;
+}
+
+static ink_status sign_sidecar(pass *p, const unsigned char *bytes, size_t size, ink_error *error) {
+  binding bound = {.excluded = false};
+  INK_TRY(ink_digest_sha256(bytes, size, bound.hash, error));
+  return build_store(p, &bound, error);
+}
+
+static ink_status check_description(const ink_c2pa_manifest *m, ink_error *error) {
+  if (!m->identity || strlen(m->identity) != 36 || !m->created || !m->title || !m->n_action) {
+    return ink_fail(error, INK_ERR_USAGE, "a manifest needs identity, time, title and an action");
+  }
+  const char *first = m->actions[0].action;
+  if (strcmp(first, "c2pa.created") != 0 && strcmp(first, "c2pa.opened") != 0) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "the first action of a manifest is c2pa.created or c2pa.opened, not %s", first);
+  }
+  return INK_OK;
+}
+
+ink_status ink_c2pa_sign(const unsigned char *bytes, size_t size, const ink_carrier *carrier,
+                         const ink_c2pa_manifest *manifest, const ink_signer *signer, ink_text *out,
+                         ink_error *error) {
+  pass p = {.manifest = manifest,
+            .signer = signer,
+            .n_pad = carrier && carrier->value_sized ? PAD_BY_VALUE : PAD,
+            .format = manifest->format ? manifest->format
+                      : carrier        ? carrier->media_type
+                                       : "application/octet-stream"};
+  placed at = {0};
+  ink_place place = {0};
+  INK_TRY(check_description(manifest, error));
+  ink_status status = ink_cose_protect(signer, &p.header, error);
+  if (status == INK_OK && carrier) status = carrier->find(carrier, bytes, size, &place, error);
+  if (status == INK_OK && place.present) {
+    status = ink_fail(error, INK_ERR_CONFLICT, "the file has a manifest already");
+  }
+  ink_place_free(&place);
+  if (status == INK_OK) {
+    status = carrier ? sign_into(&p, carrier, bytes, size, &at, error)
+                     : sign_sidecar(&p, bytes, size, error);
+  }
+  if (status == INK_OK) {
+    const ink_text *made = carrier ? &at.file : &p.store;
+    ink_text_add_bytes(out, made->bytes, made->size);
+    status = ink_text_status(out, error);
+  }
+  ink_text_free(&p.header);
+  ink_text_free(&p.store);
+  ink_text_free(&at.file);
+  return status;
+}

@@ -1,0 +1,59 @@
+// What the parts of the validator share.
+#ifndef INK_MARK_C2PA_VALIDATE_PARTS_H
+#define INK_MARK_C2PA_VALIDATE_PARTS_H
+
+#include "mark/c2pa/cbor.h"
+#include "mark/c2pa/cose.h"
+#include "mark/c2pa/jumbf.h"
+#include "mark/c2pa/timestamp.h"
+#include "mark/c2pa/validate.h"
+
+enum { INK_MANIFESTS_MOST = 64, INK_ASSERTIONS_MOST = 512, INK_INGREDIENTS_DEEP = 16 };
+
+typedef struct ink_validator {
+  const unsigned char *bytes;
+  size_t size;
+  const ink_carrier *carrier;
+  const ink_place *place;  // of the store in the file; NULL for a sidecar
+  const ink_c2pa_options *options;
+  int64_t now;
+  ink_arena *arena;
+  const ink_jumbf *store;
+  ink_c2pa_report *report;
+  // Manifests that were looked at already: an ingredient may stand in several.
+  const ink_jumbf *seen[INK_MANIFESTS_MOST];
+  size_t n_seen;
+  bool failed;  // no memory for a finding
+  ink_error *error;
+} ink_validator;
+
+// One manifest on its way through validation.
+typedef struct ink_manifest_view {
+  const ink_jumbf *box;
+  const ink_cbor *claim;
+  const ink_jumbf *claim_box;  // its content
+  bool v2;
+  const char *algorithm;  // of hashes, where none is named
+  ink_cose cose;
+  json_t *results;
+  const ink_jumbf *bindings[4];  // hard bindings
+  size_t n_binding;
+  json_t *json;  // crJSON of this manifest
+} ink_manifest_view;
+
+typedef enum ink_finding { INK_SUCCESS, INK_INFORMATIONAL, INK_FAILURE } ink_finding;
+
+// Add {code, url, explanation} to results; the url is that of a box (NULL: of the store).
+void ink_find(ink_validator *v, json_t *results, ink_finding kind, const char *code,
+              const ink_jumbf *box, const char *format, ...) INK_PRINTF(6, 7);
+json_t *ink_results_new(ink_validator *v);
+
+// The file against its hard binding.
+ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion);
+
+// CBOR as crJSON writes it: byte strings are "b64'…'".
+json_t *ink_crjson_of(const ink_cbor *item);
+// Label, assertions and claim of a manifest.
+json_t *ink_crjson_manifest(ink_validator *v, const ink_manifest_view *m);
+
+#endif

@@ -1,0 +1,438 @@
+// Making, keeping, rotating keys.
+#include "mark/keys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+enum { DAY = 24 * 3600, YEAR = 365 * DAY, MOST_PEM = 1 << 20 };
+
+char *ink_keys_folder(void) {
+  char *data = ink_folder_user(INK_FOLDER_DATA);
+  char *folder = data ? ink_path_join(data, "keys") : NULL;
+  free(data);
+  return folder;
+}
+
+static ink_status refused(const char *act, ink_error *error) {
+  return ink_fail(error, INK_ERR_INTERNAL, "the crypto library does not %s: %s", act,
+                  ink_openssl_reason());
+}
+
+// ---- certificates
+
+// A key with its certificate, in memory.
+typedef struct pair {
+  EVP_PKEY *key;
+  X509 *certificate;
+} pair;
+
+static void pair_free(pair *p) {
+  EVP_PKEY_free(p->key);
+  X509_free(p->certificate);
+  *p = (pair){0};
+}
+
+static bool extend(X509 *certificate, X509 *issuer, int nid, const char *value) {
+  X509V3_CTX context;
+  X509V3_set_ctx_nodb(&context);
+  X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+  X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+  bool good = extension && X509_add_ext(certificate, extension, -1) == 1;
+  X509_EXTENSION_free(extension);
+  return good;
+}
+
+static bool name_it(X509 *certificate, const char *name) {
+  X509_NAME *subject = X509_get_subject_name(certificate);
+  return X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8, (const unsigned char *)"inkstone",
+                                    -1, -1, 0) == 1 &&
+         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
+                                    -1, 0) == 1;
+}
+
+static bool number_it(X509 *certificate) {
+  unsigned char bytes[16];
+  if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
+  bytes[0] = (unsigned char)((bytes[0] & 0x7F) | 0x40);
+  BIGNUM *serial = BN_bin2bn(bytes, sizeof bytes, NULL);
+  bool good = serial && BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(certificate));
+  BN_free(serial);
+  return good;
+}
+
+// A new P-256 key and its certificate: an authority of its own without an issuer, else a leaf.
+static ink_status issue(const pair *issuer, const char *name, int years, pair *out,
+                        ink_error *error) {
+  *out = (pair){.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
+  X509 *made = out->certificate;
+  bool leaf = issuer != NULL;
+  bool good = out->key && made && X509_set_version(made, X509_VERSION_3) == 1 && number_it(made) &&
+              name_it(made, name) && X509_set_pubkey(made, out->key) == 1;
+  X509 *parent = leaf ? issuer->certificate : made;
+  good = good && X509_set_issuer_name(made, X509_get_subject_name(parent)) == 1 &&
+         X509_gmtime_adj(X509_getm_notBefore(made), -3600) &&  // clocks differ
+         X509_time_adj_ex(X509_getm_notAfter(made), 365 * years, 0, NULL);
+  good = good &&
+         extend(made, parent, NID_basic_constraints,
+                leaf ? "critical,CA:FALSE" : "critical,CA:TRUE,pathlen:0") &&
+         extend(made, parent, NID_key_usage,
+                leaf ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign") &&
+         extend(made, parent, NID_subject_key_identifier, "hash");
+  if (good && leaf) {
+    good = extend(made, parent, NID_authority_key_identifier, "keyid:always") &&
+           extend(made, parent, NID_ext_key_usage, "emailProtection," INK_OID_CLAIM_SIGNING);
+  }
+  good = good && X509_sign(made, leaf ? issuer->key : out->key, EVP_sha256()) > 0;
+  if (good) return INK_OK;
+  pair_free(out);
+  return refused("make a certificate", error);
+}
+
+// ---- PEM files
+
+static ink_status save_pair(const char *folder, const char *name, const pair *p,
+                            const char *passphrase, ink_error *error) {
+  BIO *bio = BIO_new(BIO_s_secmem());
+  char *path = ink_path_join(folder, name), *bytes;
+  bool good = bio && path;
+  good = good && PEM_write_bio_PKCS8PrivateKey(bio, p->key, passphrase ? EVP_aes_256_cbc() : NULL,
+                                               passphrase, passphrase ? (int)strlen(passphrase) : 0,
+                                               NULL, NULL) == 1;
+  good = good && PEM_write_bio_X509(bio, p->certificate) == 1;
+  ink_status status = good ? INK_OK : refused("write a key", error);
+  long size = good ? BIO_get_mem_data(bio, &bytes) : 0;
+  if (good) status = ink_file_save_private(path, bytes, (size_t)size, error);
+  BIO_free(bio);
+  free(path);
+  return status;
+}
+
+static ink_status read_pem(const char *folder, const char *name, char **pem, ink_error *error) {
+  char *path = ink_path_join(folder, name);
+  size_t size;
+  if (!path) return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+  ink_status status = ink_file_read(path, MOST_PEM, pem, &size, error);
+  free(path);
+  return status;
+}
+
+static X509 *first_certificate(const char *pem) {
+  BIO *bio = BIO_new_mem_buf(pem, -1);
+  X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+  BIO_free(bio);
+  ERR_clear_error();
+  return certificate;
+}
+
+static bool holds_keys(const char *folder) {
+  char *path = ink_path_join(folder, "signer.pem");
+  bool there = path && ink_file_exists(path);
+  free(path);
+  return there;
+}
+
+// ---- making
+
+static void fresh_name(char name[64], const char *what) {
+  unsigned char bytes[4] = {0};
+  RAND_bytes(bytes, sizeof bytes);
+  snprintf(name, 64, "inkstone %s %02x%02x%02x%02x", what, bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+
+static ink_status fill_folder(const char *folder, const char *passphrase, ink_error *error) {
+  char name[64];
+  pair authority, leaf;
+  fresh_name(name, "authority");
+  INK_TRY(issue(NULL, name, INK_KEYS_AUTHORITY_YEARS, &authority, error));
+  fresh_name(name, "installation");
+  ink_status status = issue(&authority, name, INK_KEYS_LEAF_YEARS, &leaf, error);
+  if (status == INK_OK) {
+    status = save_pair(folder, "authority.pem", &authority, passphrase, error);
+    if (status == INK_OK) status = save_pair(folder, "signer.pem", &leaf, passphrase, error);
+    pair_free(&leaf);
+  }
+  pair_free(&authority);
+  return status;
+}
+
+// A folder that only its owner enters.
+static ink_status private_folder(const char *folder, ink_error *error) {
+  INK_TRY(ink_folder_make(folder, error));
+  if (chmod(folder, 0700) != 0) {
+    return ink_fail(error, INK_ERR_IO, "%s: cannot be made private: %s", folder, strerror(errno));
+  }
+  return INK_OK;
+}
+
+ink_status ink_keys_init(const char *folder, const char *passphrase, ink_error *error) {
+  if (holds_keys(folder)) {
+    return ink_fail(error, INK_ERR_CONFLICT,
+                    "%s holds keys already; `inkstone key rotate` makes new ones", folder);
+  }
+  // The keys are made beside the folder and appear at once: two programs that start together keep
+  // the keys of one of them.
+  size_t size = strlen(folder) + sizeof ".XXXXXX";
+  char *beside = malloc(size), *parent = strdup(folder);
+  if (!beside || !parent) {
+    free(beside);
+    free(parent);
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+  }
+  snprintf(beside, size, "%s.XXXXXX", folder);
+  char *slash = strrchr(parent, '/');
+  if (slash && slash != parent) *slash = 0;
+  ink_status status = slash ? ink_folder_make(parent, error) : INK_OK;
+  if (status == INK_OK && !mkdtemp(beside)) {
+    status =
+        ink_fail(error, INK_ERR_IO, "%s: keys cannot be made there: %s", folder, strerror(errno));
+  } else if (status == INK_OK) {
+    status = fill_folder(beside, passphrase, error);
+    if (status == INK_OK && rename(beside, folder) != 0 && !holds_keys(folder)) {
+      status =
+          ink_fail(error, INK_ERR_IO, "%s: keys cannot be put there: %s", folder, strerror(errno));
+    }
+    static const char *const names[] = {"authority.pem", "signer.pem"};
+    for (int i = 0; i < 2; i++) {  // what is left where the rename did not happen
+      char *path = ink_path_join(beside, names[i]);
+      if (path) unlink(path);
+      free(path);
+    }
+    rmdir(beside);
+  }
+  free(beside);
+  free(parent);
+  return status;
+}
+
+// ---- retiring and replacing
+
+// Keep the signer's certificate, not its key.
+static ink_status retire(const char *folder, ink_error *error) {
+  char *pem, *retired = ink_path_join(folder, "retired"), *path = NULL;
+  INK_TRY(read_pem(folder, "signer.pem", &pem, error));
+  X509 *old = first_certificate(pem);
+  json_t *json = old ? ink_certificate_json(old) : NULL;
+  ink_text name = {0};
+  const char *serial = json_string_value(json_object_get(json, "serialNumber"));
+  ink_text_format(&name, "%s.pem", serial ? serial : "unknown");
+  ink_status status = retired ? private_folder(retired, error)
+                              : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+  if (status == INK_OK) path = ink_path_join(retired, ink_text_string(&name));
+  BIO *bio = BIO_new(BIO_s_mem());
+  if (status == INK_OK && old && path && bio && PEM_write_bio_X509(bio, old) == 1) {
+    char *bytes;
+    long size = BIO_get_mem_data(bio, &bytes);
+    status = ink_file_save_private(path, bytes, (size_t)size, error);
+  }
+  BIO_free(bio);
+  X509_free(old);
+  json_decref(json);
+  ink_text_free(&name);
+  free(retired);
+  free(path);
+  OPENSSL_cleanse(pem, strlen(pem));
+  free(pem);
+  return status;
+}
+
+ink_status ink_keys_import(const char *folder, const char *key_path, const char *certificates_path,
+                           const char *passphrase, bool replace, ink_error *error) {
+  ink_signer *signer;
+  char *key = NULL, *certificates = NULL;
+  size_t key_size = 0, size;
+  // Opening it proves that key, chain and passphrase belong together.
+  INK_TRY(ink_signer_open(key_path, certificates_path, passphrase, &signer, error));
+  ink_signer_free(signer);
+  bool held = holds_keys(folder);
+  if (held && !replace) {
+    return ink_fail(error, INK_ERR_CONFLICT, "%s holds keys already; --replace retires them",
+                    folder);
+  }
+  ink_status status = private_folder(folder, error);
+  if (status == INK_OK) status = ink_file_read(key_path, MOST_PEM, &key, &key_size, error);
+  if (status == INK_OK) {
+    status = ink_file_read(certificates_path, MOST_PEM, &certificates, &size, error);
+  }
+  if (status == INK_OK && held) status = retire(folder, error);
+  if (status == INK_OK) {
+    ink_text pem = {0};
+    char *path = ink_path_join(folder, "signer.pem"),
+         *authority = ink_path_join(folder, "authority.pem");
+    ink_text_format(&pem, "%s\n%s", key, certificates);
+    status = path && authority ? ink_text_status(&pem, error)
+                               : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+    if (status == INK_OK) status = ink_file_save_private(path, pem.bytes, pem.size, error);
+    if (status == INK_OK) unlink(authority);  // it did not issue what signs now
+    if (pem.bytes) OPENSSL_cleanse(pem.bytes, pem.size);
+    ink_text_free(&pem);
+    free(path);
+    free(authority);
+  }
+  if (key) OPENSSL_cleanse(key, key_size);
+  free(key);
+  free(certificates);
+  return status;
+}
+
+static ink_status open_authority(const char *folder, const char *passphrase, pair *out,
+                                 ink_error *error) {
+  char *pem;
+  *out = (pair){0};
+  ink_status status = read_pem(folder, "authority.pem", &pem, error);
+  if (status == INK_ERR_NOT_FOUND) {
+    return ink_fail(error, INK_ERR_NOT_FOUND,
+                    holds_keys(folder)
+                        ? "%s: the certificate is an operator's; bring the new one with `inkstone "
+                          "key init --key FILE --certificates FILE --replace`"
+                        : "%s holds no keys; `inkstone key init` makes them",
+                    folder);
+  }
+  if (status != INK_OK) return status;
+  BIO *bio = BIO_new_mem_buf(pem, -1);
+  out->certificate = first_certificate(pem);
+  out->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL,
+                                           (void *)(uintptr_t)(passphrase ? passphrase : ""))
+                 : NULL;
+  BIO_free(bio);
+  OPENSSL_cleanse(pem, strlen(pem));
+  free(pem);
+  ERR_clear_error();
+  if (out->key && out->certificate) return INK_OK;
+  pair_free(out);
+  return ink_fail(error, INK_ERR_USAGE,
+                  passphrase ? "%s: the passphrase does not open the authority's key"
+                             : "%s: the authority's key does not open; does it have a passphrase? "
+                               "give it in a file with --passphrase-file",
+                  folder);
+}
+
+ink_status ink_keys_rotate(const char *folder, const char *passphrase, ink_error *error) {
+  pair authority, leaf;
+  char name[64];
+  int64_t not_before, not_after;
+  INK_TRY(open_authority(folder, passphrase, &authority, error));
+  ink_certificate_validity(authority.certificate, &not_before, &not_after);
+  int64_t years = (not_after - (int64_t)time(NULL)) / YEAR;
+  ink_status status = INK_OK;
+  if (years < 1) {
+    status = ink_fail(error, INK_ERR_CONFLICT,
+                      "%s: the authority has less than a year left; move the folder away and run "
+                      "`inkstone key init`",
+                      folder);
+  }
+  fresh_name(name, "installation");
+  if (status == INK_OK) {
+    int lives = years < INK_KEYS_LEAF_YEARS ? (int)years : INK_KEYS_LEAF_YEARS;
+    status = issue(&authority, name, lives, &leaf, error);
+  }
+  if (status == INK_OK) {
+    status = retire(folder, error);
+    if (status == INK_OK) status = save_pair(folder, "signer.pem", &leaf, passphrase, error);
+    pair_free(&leaf);
+  }
+  pair_free(&authority);
+  return status;
+}
+
+// ---- reading
+
+ink_status ink_keys_signer(const char *folder, const char *passphrase, bool make,
+                           ink_signer **signer, ink_error *error) {
+  *signer = NULL;
+  if (!holds_keys(folder)) {
+    if (!make) {
+      return ink_fail(error, INK_ERR_NOT_FOUND, "%s holds no keys; `inkstone key init` makes them",
+                      folder);
+    }
+    INK_TRY(ink_keys_init(folder, passphrase, error));
+  }
+  char *pem, *path = ink_path_join(folder, "signer.pem");
+  if (!path) return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+  ink_status status = read_pem(folder, "signer.pem", &pem, error);
+  if (status == INK_OK) {
+    status = ink_signer_read(pem, pem, passphrase, path, signer, error);
+    OPENSSL_cleanse(pem, strlen(pem));
+    free(pem);
+  }
+  free(path);
+  return status;
+}
+
+static json_t *certificate_of(const char *folder, const char *name, int64_t *not_after) {
+  char *pem;
+  int64_t not_before;
+  if (read_pem(folder, name, &pem, NULL) != INK_OK) return NULL;
+  X509 *certificate = first_certificate(pem);
+  json_t *json = certificate ? ink_certificate_json(certificate) : NULL;
+  if (certificate && not_after) ink_certificate_validity(certificate, &not_before, not_after);
+  X509_free(certificate);
+  OPENSSL_cleanse(pem, strlen(pem));
+  free(pem);
+  return json;
+}
+
+static json_t *retired_certificates(const char *folder) {
+  json_t *list = json_array();
+  char *path = ink_path_join(folder, "retired");
+  struct dirent **items = NULL;
+  int n = path ? scandir(path, &items, NULL, alphasort) : -1;
+  for (int i = 0; i < n; i++) {
+    json_t *json = items[i]->d_name[0] == '.' ? NULL : certificate_of(path, items[i]->d_name, NULL);
+    if (json) json_array_append_new(list, json);
+    free(items[i]);
+  }
+  free(items);
+  free(path);
+  return list;
+}
+
+ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error) {
+  int64_t not_after = 0;
+  *json = NULL;
+  if (!holds_keys(folder)) {
+    return ink_fail(error, INK_ERR_NOT_FOUND, "%s holds no keys; `inkstone key init` makes them",
+                    folder);
+  }
+  json_t *signer = certificate_of(folder, "signer.pem", &not_after);
+  if (!signer) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s/signer.pem: no certificate can be read", folder);
+  }
+  json_t *authority = certificate_of(folder, "authority.pem", NULL);
+  *json = json_pack("{s:s, s:o, s:o, s:I, s:o}", "folder", folder, "signer", signer, "authority",
+                    authority ? authority : json_null(), "days_left",
+                    (json_int_t)((not_after - (int64_t)time(NULL)) / DAY), "retired",
+                    retired_certificates(folder));
+  return *json ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to show keys");
+}
+
+static bool has_serial(const json_t *certificate, const char *serial) {
+  const char *own = json_string_value(json_object_get(certificate, "serialNumber"));
+  return own && strcmp(own, serial) == 0;
+}
+
+bool ink_keys_know(const char *folder, const char *serial) {
+  json_t *json;
+  if (ink_keys_show(folder, &json, NULL) != INK_OK) return false;
+  bool known = has_serial(json_object_get(json, "signer"), serial);
+  size_t i;
+  json_t *old;
+  json_array_foreach(json_object_get(json, "retired"), i, old) known =
+      known || has_serial(old, serial);
+  json_decref(json);
+  return known;
+}
