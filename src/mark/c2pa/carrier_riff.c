@@ -30,7 +30,7 @@ static bool is_wav(const unsigned char *bytes, size_t size) {
 // Where the RIFF chunk ends, with the byte that makes it even.
 static ink_status end_of(const unsigned char *bytes, size_t size, size_t *end, ink_error *error) {
   uint64_t stated = (uint64_t)u32_at(bytes + 4) + CHUNK;
-  stated += stated & 1;
+  if (stated < size) stated += stated & 1;  // some writers leave the last byte out
   if (stated < RIFF || stated > size) {
     return ink_fail_at(error, INK_ERR_FORMAT, 4, "RIFF: it is longer than its file");
   }
@@ -73,17 +73,18 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
     return ink_fail(error, INK_ERR_FORMAT, "RIFF: it does not begin with its mark");
   }
   INK_TRY(end_of(bytes, size, &end, error));
-  size_t whole = CHUNK + store_size + (store_size & 1);
+  size_t odd = end & 1, whole = odd + CHUNK + store_size + (store_size & 1);
   if (end + whole - CHUNK > UINT32_MAX) {
     return ink_fail(error, INK_ERR_FORMAT, "RIFF: no room for a manifest store below 4 GiB");
   }
   unsigned char head[CHUNK] = {'C', '2', 'P', 'A'};
   u32_into(head + 4, (uint32_t)store_size);
   ink_text_add_bytes(out, bytes, end);
+  ink_text_add_bytes(out, "", odd);
   if (!out->failed) {
-    u32_into((unsigned char *)out->bytes + out->size - end + 4, (uint32_t)(end + whole - CHUNK));
+    u32_into((unsigned char *)out->bytes + out->size - odd - end + 4, (uint32_t)(end + whole - CHUNK));
   }
-  *start = end;
+  *start = end + odd;
   *length = CHUNK + store_size;
   ink_text_add_bytes(out, head, CHUNK);
   ink_text_add_bytes(out, store, store_size);

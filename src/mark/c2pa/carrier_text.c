@@ -15,7 +15,6 @@ static const char uri[] = "data:application/c2pa;base64,";
 static bool is_comment(const ink_carrier *carrier, const unsigned char *before, size_t n_before,
                        const unsigned char *after, size_t n_after) {
   size_t prefix = strlen(carrier->comment), suffix = strlen(carrier->comment_end);
-  if (n_after && after[n_after - 1] == '\r') n_after--;
   if (n_before != prefix + 1 || memcmp(before, carrier->comment, prefix) != 0 ||
       before[prefix] != ' ') {
     return false;
@@ -84,8 +83,10 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
   size_t line = begin, behind = end + sizeof end_mark - 1;
   while (line && bytes[line - 1] != '\n') line--;
   while (behind < size && bytes[behind] != '\n') behind++;
+  // A carriage return ends a line only with the line feed behind it.
+  size_t text_end = behind < size && bytes[behind - 1] == '\r' ? behind - 1 : behind;
   size_t from, to;
-  if (!read_reference(carrier, bytes, line, begin, end, behind, &from, &to)) {
+  if (!read_reference(carrier, bytes, line, begin, end, text_end, &from, &to)) {
     bool empty = end - begin <= sizeof begin_mark + 1;
     return ink_place_fault(place,
                            empty ? "manifest.structuredText.emptyReference"

@@ -382,7 +382,8 @@ static ink_status claim_bytes(writer *w, ink_text *claim) {
   // An absolute address: it puts the manifest's own label under the signature.
   snprintf(signature, sizeof signature, "self#jumbf=/c2pa/%s/c2pa.signature", w->label);
   ink_cbor_put_text(b, generator, "name", "inkstone");
-  ink_cbor_put_text(b, generator, "version", INKSTONE_VERSION);
+  ink_cbor_put_text(b, generator, "version",
+                    w->manifest->version ? w->manifest->version : INKSTONE_VERSION);
   ink_cbor_put_text(b, generator, "specVersion", "2.4.0");
   for (size_t i = 0; i < w->n_reference; i++) {
     ink_cbor_add(b, created, refer(w, &w->references[i]));

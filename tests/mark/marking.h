@@ -1,0 +1,122 @@
+// What the tests of marks share: fixtures in memory, the test signer, a description.
+#ifndef INK_TESTS_MARK_MARKING_H
+#define INK_TESTS_MARK_MARKING_H
+
+#include "base/file.h"
+#include "mark/c2pa/manifest.h"
+#include "mark/c2pa/validate.h"
+#include "testing.h"
+
+static const char test_identity[] = "f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+
+typedef struct blob {
+  unsigned char *bytes;
+  size_t size;
+} blob;
+
+static inline blob load_path(const char *path) {
+  ink_error error = {0};
+  blob b;
+  char *bytes;
+  assert_ok(ink_file_read(path, 1 << 26, &bytes, &b.size, &error));
+  b.bytes = (unsigned char *)bytes;
+  return b;
+}
+
+static inline blob load(const char *name) {
+  char path[256];
+  snprintf(path, sizeof path, "mark/%s", name);
+  return load_path(fixture_path(path));
+}
+
+static inline ink_signer *signer_named(const char *name) {
+  ink_error error = {0};
+  ink_signer *signer;
+  char key[256], certificates[256];
+  snprintf(key, sizeof key, "mark/%s.key", name);
+  snprintf(certificates, sizeof certificates, "mark/%s.pem", name);
+  assert_ok(ink_signer_open(fixture_path(key), fixture_path(certificates), NULL, &signer, &error));
+  return signer;
+}
+
+static const ink_c2pa_action test_action = {.action = "c2pa.created",
+                                            .source_type = INK_SOURCE_TRAINED,
+                                            .agent_name = "poet",
+                                            .agent_version = "1"};
+static const ink_c2pa_ingredient test_ingredients[] = {{.relationship = "inputTo",
+                                                        .title = "prompt",
+                                                        .format = "text/plain",
+                                                        .data = "秋夜",
+                                                        .data_size = 6},
+                                                       {.relationship = "inputTo",
+                                                        .title = "poet",
+                                                        .instance = "sha256:00",
+                                                        .data_type = "c2pa.types.generator"}};
+
+static inline ink_c2pa_manifest test_manifest(void) {
+  return (ink_c2pa_manifest){.identity = test_identity,
+                             .created = "2026-01-02T03:04:05Z",
+                             .title = "秋夜",
+                             .version = "1.0",
+                             .actions = &test_action,
+                             .n_action = 1,
+                             .ingredients = test_ingredients,
+                             .n_ingredient = 2,
+                             .model = "poet",
+                             .oversight = "prompt_guided",
+                             .training = "notAllowed"};
+}
+
+static inline ink_text sign_blob(const blob *b, const ink_carrier *carrier,
+                                 const ink_c2pa_manifest *manifest, const ink_signer *signer) {
+  ink_error error = {0};
+  ink_text out = {0};
+  assert_ok(ink_c2pa_sign(b->bytes, b->size, carrier, manifest, signer, &out, &error));
+  return out;
+}
+
+// State of a file; the report is kept when wanted.
+static inline ink_c2pa_state state_of(const void *bytes, size_t size, const ink_carrier *carrier,
+                                      const ink_c2pa_options *options, ink_c2pa_report *report) {
+  ink_error error = {0};
+  ink_c2pa_report own = {0}, *into = report ? report : &own;
+  assert_ok(ink_c2pa_validate(bytes, size, carrier, NULL, 0, options, into, &error));
+  ink_c2pa_state state = into->state;
+  ink_c2pa_report_free(&own);
+  return state;
+}
+
+// A file for each carrier; those of text stand here.
+typedef struct sample {
+  const char *carrier, *file, *text;
+} sample;
+
+static const sample samples[] = {
+    {"png", "plain.png", NULL},
+    {"jpeg", "plain.jpg", NULL},
+    {"webp", "plain.webp", NULL},
+    {"wav", "plain.wav", NULL},
+    {"svg", "plain.svg", NULL},
+    {"html", NULL,
+     "<!doctype html>\n<html><head><!-- </head> --><script>'</head>'</script>\n<title>x</title>"
+     "</head>\n<body><p>秋夜</p></body></html>\n"},
+    {"markdown", NULL, "---\ntitle: x\n---\n\n# 秋夜\n"},
+    {"markdown", NULL, "# 秋夜\n\nno end of line"},
+    {"shell", NULL, "#!/bin/sh\necho x\r\n"},
+    {"c", NULL, "int x;\n"},
+    {"css", NULL, "a { color: red }\n"},
+    {"sql", NULL, "select 1;\n"},
+    {"tex", NULL, "\\bye"},
+    {"ini", NULL, "a = b\n"},
+    {"text", NULL, "山月随人归，\n秋灯照客衣。\n"},
+};
+enum { N_SAMPLE = sizeof samples / sizeof *samples };
+
+static inline blob sample_blob(const sample *s) {
+  if (s->file) return load(s->file);
+  blob b = {(unsigned char *)strdup(s->text), strlen(s->text)};
+  assert_non_null(b.bytes);
+  return b;
+}
+
+#endif

@@ -1,0 +1,263 @@
+// Carriers: a store goes in, is found where it was put, comes out again and leaves the file as it
+// was.
+#include "marking.h"
+
+static const unsigned char store[] = {0,   0,   0,   44,  'j', 'u', 'm', 'b', 0,    0,    0,
+                                      30,  'j', 'u', 'm', 'd', 'c', '2', 'p', 'a',  0,    17,
+                                      0,   16,  128, 0,   0,   170, 0,   56,  155,  113,  3,
+                                      'c', '2', 'p', 'a', 0,   1,   2,   3,   0xFF, 0xFE, 0x80};
+
+static void what_goes_in_is_found_and_comes_out(void **state) {
+  (void)state;
+  ink_error error = {0};
+  for (size_t i = 0; i < N_SAMPLE; i++) {
+    const ink_carrier *carrier = ink_carrier_named(samples[i].carrier);
+    blob plain = sample_blob(&samples[i]);
+    ink_text file = {0}, bare = {0};
+    ink_place place = {0};
+    size_t start, length;
+    assert_ok(carrier->find(carrier, plain.bytes, plain.size, &place, &error));
+    assert_false(place.present);
+    assert_ok(carrier->embed(carrier, plain.bytes, plain.size, store, sizeof store, &file, &start,
+                             &length, &error));
+    const unsigned char *bytes = (const unsigned char *)file.bytes;
+    assert_ok(carrier->find(carrier, bytes, file.size, &place, &error));
+    assert_true(place.present);
+    assert_null(place.code);
+    assert_int_equal(place.start, start);
+    assert_int_equal(place.length, length);
+    assert_int_equal(place.store.size, sizeof store);
+    assert_memory_equal(place.store.bytes, store, sizeof store);
+    assert_ok(ink_carrier_remove(carrier, bytes, file.size, &bare, &error));
+    assert_int_equal(bare.size, plain.size);
+    assert_memory_equal(bare.bytes, plain.bytes, plain.size);
+    ink_place_free(&place);
+    ink_text_free(&file);
+    ink_text_free(&bare);
+    free(plain.bytes);
+  }
+}
+
+static void carriers_are_known_by_content_before_name(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *name, *carrier;
+  } cases[] = {{"plain.png", "x.jpg", "png"}, {"plain.jpg", NULL, "jpeg"},
+               {"plain.webp", "x", "webp"},   {"plain.wav", "x", "wav"},
+               {"plain.svg", "x.xml", "svg"}, {NULL, "a/b.MD", "markdown"},
+               {NULL, "x.txt", "text"},       {NULL, "x.png", NULL},
+               {NULL, "folder.txt/x", NULL},  {NULL, "x.py", "shell"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    blob b = cases[i].file ? load(cases[i].file) : (blob){(unsigned char *)strdup("text"), 4};
+    const ink_carrier *carrier = ink_carrier_for(cases[i].name, b.bytes, b.size);
+    if (cases[i].carrier) {
+      assert_non_null(carrier);
+      assert_string_equal(carrier->name, cases[i].carrier);
+    } else {
+      assert_null(carrier);
+    }
+    free(b.bytes);
+  }
+}
+
+// A store of many segments, the middle ones repeating its head (ISO 19566-5, annex D).
+static void long_stores_run_through_jpeg_segments(void **state) {
+  (void)state;
+  ink_error error = {0};
+  const ink_carrier *carrier = ink_carrier_named("jpeg");
+  enum { LONG = 150000 };
+  unsigned char *big = malloc(LONG);
+  for (size_t i = 0; i < LONG; i++) big[i] = (unsigned char)(i * 7);
+  memcpy(big, store, sizeof store);
+  big[1] = LONG >> 16;
+  big[2] = LONG >> 8 & 0xFF;
+  big[3] = LONG & 0xFF;
+  blob plain = load("plain.jpg");
+  ink_text file = {0};
+  ink_place place = {0};
+  size_t start, length;
+  assert_ok(
+      carrier->embed(carrier, plain.bytes, plain.size, big, LONG, &file, &start, &length, &error));
+  assert_int_equal(length, LONG + 3 * 12 + 2 * 8);
+  assert_ok(carrier->find(carrier, (unsigned char *)file.bytes, file.size, &place, &error));
+  assert_null(place.code);
+  assert_int_equal(place.store.size, LONG);
+  assert_memory_equal(place.store.bytes, big, LONG);
+  ink_place_free(&place);
+  // The second segment's number is 3 now: what is missing is told.
+  file.bytes[start + 12 + 64000 + 11] = 3;
+  assert_ok(carrier->find(carrier, (unsigned char *)file.bytes, file.size, &place, &error));
+  assert_non_null(place.code);
+  ink_place_free(&place);
+  ink_text_free(&file);
+  free(plain.bytes);
+  free(big);
+}
+
+// The vector of the conformance tests for appendix A.8.
+static void plain_text_wrapper_equals_the_published_vector(void **state) {
+  (void)state;
+  static const unsigned char expected[] =
+      "hello world\xEF\xBB\xBF\xF3\xA0\x84\xB3\xF3\xA0\x84\xA2\xF3\xA0\x85\x80\xF3\xA0\x84\xB1"
+      "\xF3\xA0\x85\x84\xF3\xA0\x85\x88\xF3\xA0\x85\x84\xEF\xB8\x80\xEF\xB8\x81\xEF\xB8\x80"
+      "\xEF\xB8\x80\xEF\xB8\x80\xEF\xB8\x84\xF3\xA0\x87\x8E\xF3\xA0\x86\x9D\xF3\xA0\x86\xAE"
+      "\xF3\xA0\x87\x9F";
+  static const unsigned char beef[] = {0xDE, 0xAD, 0xBE, 0xEF};
+  ink_error error = {0};
+  const ink_carrier *carrier = ink_carrier_named("text");
+  ink_text out = {0};
+  size_t start, length;
+  assert_ok(carrier->embed(carrier, (const unsigned char *)"hello world", 11, beef, 4, &out, &start,
+                           &length, &error));
+  assert_int_equal(out.size, sizeof expected - 1);
+  assert_memory_equal(out.bytes, expected, out.size);
+  assert_int_equal(start, 11);
+  ink_text_free(&out);
+}
+
+static const char block[] = "-----BEGIN C2PA MANIFEST-----";
+
+// What is there but not as it should be has the specification's own code.
+static void faults_of_text_carriers_have_their_codes(void **state) {
+  (void)state;
+  static const struct {
+    const char *carrier, *text, *code;
+  } cases[] = {
+      {"markdown", "<!-- -----BEGIN C2PA MANIFEST-----   -----END C2PA MANIFEST----- -->\n",
+       "manifest.structuredText.malformedReference"},
+      {"markdown", "<!-- -----BEGIN C2PA MANIFEST----- -----END C2PA MANIFEST----- -->\n",
+       "manifest.structuredText.emptyReference"},
+      {"markdown", "<!-- -----BEGIN C2PA MANIFEST----- not a url -----END C2PA MANIFEST----- -->\n",
+       "manifest.structuredText.malformedReference"},
+      {"markdown",
+       "<!-- -----BEGIN C2PA MANIFEST----- https://x/m.c2pa -----END C2PA MANIFEST----- -->\n",
+       "manifest.inaccessible"},
+      {"markdown",
+       "<!-- -----BEGIN C2PA MANIFEST----- data:application/c2pa;base64,AAA -----END C2PA "
+       "MANIFEST----- -->\n",
+       "manifest.structuredText.malformedReference"},
+      {"markdown",
+       "<!-- -----BEGIN C2PA MANIFEST----- data:application/c2pa;base64,AAAB -----END C2PA "
+       "MANIFEST----- -->\n<!-- -----BEGIN C2PA MANIFEST----- x -----END C2PA MANIFEST----- -->\n",
+       "manifest.structuredText.multipleReferences"},
+      {"markdown", "-----END C2PA MANIFEST----- -----BEGIN C2PA MANIFEST-----\n",
+       "manifest.structuredText.noManifest"},
+      // Another language's comment: a byte beside the block would go unseen.
+      {"markdown",
+       "# -----BEGIN C2PA MANIFEST----- data:application/c2pa;base64,AAAB -----END C2PA "
+       "MANIFEST-----\n",
+       "manifest.structuredText.malformedReference"},
+      {"html",
+       "<html><head><script type=\"application/c2pa\">AAAB</script><script "
+       "type=\"application/c2pa\">AAAB</script></head></html>",
+       "manifest.html.multipleManifests"},
+      {"html",
+       "<html><head><script type=\"application/c2pa\">AAAB</script><link rel=\"c2pa-manifest\" "
+       "href=\"/x\"></head></html>",
+       "manifest.html.multipleManifests"},
+      {"html", "<html><head><link rel=\"c2pa-manifest\" href=\"/x\"></head></html>",
+       "manifest.inaccessible"},
+      {"html", "<html><head><SCRIPT type=\"application/c2pa\">AAAB</script></head></html>",
+       "general.error"},
+      {"text",
+       "x\xEF\xBB\xBF\xF3\xA0\x84\xB3\xF3\xA0\x84\xA2\xF3\xA0\x85\x80\xF3\xA0\x84\xB1"
+       "\xF3\xA0\x85\x84\xF3\xA0\x85\x88\xF3\xA0\x85\x84\xEF\xB8\x80",
+       "manifest.text.corruptedWrapper"},
+  };
+  ink_error error = {0};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const ink_carrier *carrier = ink_carrier_named(cases[i].carrier);
+    ink_place place = {0};
+    assert_ok(carrier->find(carrier, (const unsigned char *)cases[i].text, strlen(cases[i].text),
+                            &place, &error));
+    assert_true(place.present);
+    assert_non_null(place.code);
+    assert_string_equal(place.code, cases[i].code);
+    ink_place_free(&place);
+  }
+}
+
+static void text_without_a_manifest_is_no_fault(void **state) {
+  (void)state;
+  static const struct {
+    const char *carrier, *text;
+  } cases[] = {
+      {"markdown", "speaks of -----BEGIN C2PA MANIFEST----- only\n"},
+      {"html", "<html><head></head><body><script type=\"application/c2pa\">AA</script></body>"},
+      {"html", "<html><head><!-- <script type=\"application/c2pa\">AAAB</script> --></head>"},
+      {"text", "\xEF\xBB\xBFwith a mark at its start\n"},
+      {"svg", "<svg><!-- <metadata><c2pa:manifest>AAAB</c2pa:manifest></metadata> --></svg>"},
+  };
+  ink_error error = {0};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const ink_carrier *carrier = ink_carrier_named(cases[i].carrier);
+    ink_place place = {0};
+    assert_ok(carrier->find(carrier, (const unsigned char *)cases[i].text, strlen(cases[i].text),
+                            &place, &error));
+    assert_false(place.present);
+    ink_place_free(&place);
+  }
+}
+
+static void front_matter_blocks_are_read(void **state) {
+  (void)state;
+  static const char text[] =
+      "---\n-----BEGIN C2PA MANIFEST-----\ndata:application/c2pa;base64,AAAB\n-----END C2PA "
+      "MANIFEST-----\ntitle: x\n---\n";
+  ink_error error = {0};
+  const ink_carrier *carrier = ink_carrier_named("markdown");
+  ink_place place = {0};
+  ink_text bare = {0};
+  const unsigned char *bytes = (const unsigned char *)text;
+  assert_ok(carrier->find(carrier, bytes, sizeof text - 1, &place, &error));
+  assert_null(place.code);
+  assert_int_equal(place.store.size, 3);
+  assert_ok(ink_carrier_remove(carrier, bytes, sizeof text - 1, &bare, &error));
+  assert_string_equal(bare.bytes, "---\ntitle: x\n---\n");
+  ink_place_free(&place);
+  ink_text_free(&bare);
+}
+
+static void texts_that_hold_a_delimiter_are_refused(void **state) {
+  (void)state;
+  ink_error error = {0};
+  const ink_carrier *carrier = ink_carrier_named("markdown");
+  ink_text out = {0};
+  size_t start, length;
+  assert_int_equal(carrier->embed(carrier, (const unsigned char *)block, sizeof block - 1, store,
+                                  sizeof store, &out, &start, &length, &error),
+                   INK_ERR_FORMAT);
+  ink_text_free(&out);
+}
+
+static void base64_is_read_strictly(void **state) {
+  (void)state;
+  static const char *const bad[] = {"A",    "AA",   "AAA",   "A===",  "AA=A",    "AAA A",
+                                    "AB==", "AAB=", "A\nAA", "AAAA=", "AA==AAAA"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    ink_text out = {0};
+    assert_false(ink_base64_read(bad[i], strlen(bad[i]), &out));
+    ink_text_free(&out);
+  }
+  ink_text text = {0}, bytes = {0};
+  ink_base64_add(&text, store, sizeof store);
+  assert_true(ink_base64_read(text.bytes, text.size, &bytes));
+  assert_memory_equal(bytes.bytes, store, sizeof store);
+  ink_text_free(&text);
+  ink_text_free(&bytes);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_goes_in_is_found_and_comes_out),
+      cmocka_unit_test(carriers_are_known_by_content_before_name),
+      cmocka_unit_test(long_stores_run_through_jpeg_segments),
+      cmocka_unit_test(plain_text_wrapper_equals_the_published_vector),
+      cmocka_unit_test(faults_of_text_carriers_have_their_codes),
+      cmocka_unit_test(text_without_a_manifest_is_no_fault),
+      cmocka_unit_test(front_matter_blocks_are_read),
+      cmocka_unit_test(texts_that_hold_a_delimiter_are_refused),
+      cmocka_unit_test(base64_is_read_strictly),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
