@@ -34,13 +34,13 @@ static ink_status show(const char *folder, bool json, ink_error *error) {
     free(text);
   } else {
     printf("%s\n", folder);
-    print_certificate("signer", json_object_get(keys, "signer"));
+    print_certificate(ink_tr("signer"), json_object_get(keys, "signer"));
     const json_t *authority = json_object_get(keys, "authority");
-    if (!json_is_null(authority)) print_certificate("authority", authority);
+    if (!json_is_null(authority)) print_certificate(ink_tr("authority"), authority);
     size_t i;
     json_t *retired;
     json_array_foreach(json_object_get(keys, "retired"), i, retired) {
-      print_certificate("retired", retired);
+      print_certificate(ink_tr("retired"), retired);
     }
     json_int_t left = json_integer_value(json_object_get(keys, "days_left"));
     printf(ink_tr("%lld days left\n"), (long long)left);
@@ -107,7 +107,7 @@ static int run(const ink_command *self, int argc, char **argv) {
       INK_PASSPHRASE_OPTION(&r.signing),
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
   };
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,

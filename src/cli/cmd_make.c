@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "cli/cli.h"
+#include "cli/signing.h"
 #include "desk/piece.h"
 #include "desk/playbook.h"
 #include "lang/catalogue.h"
@@ -36,6 +37,7 @@ static ink_status read_brief(const char *path, const ink_string_list *sets, json
 }
 
 typedef struct request {
+  ink_signing_options signing;
   const char *out, *brief_path, *producer;
   ink_string_list sets;
   int64_t seed, threads;
@@ -144,12 +146,16 @@ static ink_status prepare(const request *r, const char *reference, const ink_pro
     }
     status = ink_text_status(&folder, error);
   }
+  ink_signer *signer = NULL;
+  if (status == INK_OK) status = ink_signing_open(&r->signing, &signer, error);
   if (status == INK_OK) {
     ink_clock_utc(created);
+    order.signer = signer;
     order.playbook = playbook;
     order.brief = brief;
     status = make(r, folder.bytes, &order, progress, error);
   }
+  ink_signer_free(signer);
   ink_text_free(&folder);
   json_decref(brief);
   ink_playbook_free(playbook);
@@ -188,6 +194,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .value = &r.producer,
        .argument = "NAME",
        .help = "provider code or name for the metadata label (default: inkstone)"},
+      INK_PASSPHRASE_OPTION(&r.signing),
       {.name = "replace",
        .kind = INK_OPTION_FLAG,
        .value = &r.replace,

@@ -191,7 +191,7 @@ static int run(const ink_command *self, int argc, char **argv) {
       INK_PASSPHRASE_OPTION(&r.signing),
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
   };
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,

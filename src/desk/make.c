@@ -282,6 +282,7 @@ ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_prog
   if (status == INK_OK) status = draft_verse(&w, pool, progress, error);
   if (status == INK_OK) status = check_verse(&w, error);
   if (status == INK_OK) status = finish(&w, piece, error);
+  if (status == INK_OK && order->signer) status = ink_piece_sign(piece, order->signer, error);
   if (status == INK_OK) {
     piece->text = strdup(w.draft.text);
     if (!piece->text) status = no_memory(error);
@@ -360,6 +361,7 @@ ink_status ink_piece_save(const ink_piece *piece, const char *folder, bool repla
   }
   for (size_t i = 0; writers && i <= piece->n_file; i++) ink_file_abandon(&writers[i]);
   if (status != INK_OK && fresh) remove(folder);  // empty, or the system keeps it
+  if (status == INK_OK) status = ink_piece_check_saved(piece, folder, error);
   free(writers);
   free(text);
   ink_text_free(&record);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "desk/playbook.h"
 #include "lang/catalogue.h"
+#include "mark/c2pa/signer.h"
 #include "mark/mark.h"
 
 // All that decides a piece. Strings are borrowed.
@@ -19,16 +20,17 @@ typedef struct ink_order {
   const ink_playbook *playbook;
   const json_t *brief;  // inputs and values, before fallbacks
   uint64_t seed;
-  const char *identity;  // UUID
-  const char *created;   // RFC 3339
-  const char *producer;  // for the metadata label; NULL: inkstone
+  const char *identity;      // UUID
+  const char *created;       // RFC 3339
+  const char *producer;      // for the metadata label; NULL: inkstone
+  const ink_signer *signer;  // signs the files; NULL: they stay unsigned, as replay compares them
 } ink_order;
 
 typedef struct ink_piece_file {
   const char *name;  // "poem.md"
   char *bytes;
   size_t size;
-  char sha256[INK_SHA256_HEX];
+  char sha256[INK_SHA256_HEX];  // of the content: before it was signed
 } ink_piece_file;
 
 typedef struct ink_piece {
@@ -60,6 +62,16 @@ ink_status ink_piece_room(const char *folder, ink_error *error);
 ink_status ink_piece_try(const ink_playbook *playbook, const ink_playbook_test *test,
                          ink_pool *pool, const ink_progress *progress, bool *held, ink_text *found,
                          ink_error *error);
+
+// Sign the files of a piece that is made: each gets a manifest with recipe and checks, and says so
+// in the record.
+ink_status ink_piece_sign(ink_piece *piece, const ink_signer *signer, ink_error *error);
+// A signed file, as read: `bare` gets it without its manifest, `fault` (empty: none) what is wrong
+// with the signature, or with what it says against the record.
+ink_status ink_piece_unsign(const json_t *record, const char *name, const char *bytes, size_t size,
+                            ink_text *bare, ink_text *fault, ink_error *error);
+// Read the signed files of a piece that was saved, and check them. IO names what does not hold.
+ink_status ink_piece_check_saved(const ink_piece *piece, const char *folder, ink_error *error);
 
 // What a replay found. differences: lines for a person in the language of the error, one per thing
 // that is not as recorded; empty when the piece was rebuilt byte for byte, the record says what was

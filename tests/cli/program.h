@@ -27,11 +27,11 @@ static inline program_run run_program(const char *format, ...) {
   va_end(arguments);
   char *folder = scratch_make();
   assert_non_null(folder);
-  snprintf(line, sizeof line,
-           "export HOME='%s' INK='%s' FIXTURES='%s'; unset XDG_STATE_HOME XDG_CACHE_HOME "
-           "HF_HOME HF_HUB_CACHE LANG LC_ALL LC_MESSAGES INKSTONE_LANG; (%s) >'%s/out' 2>'%s/err'",
-           folder, getenv("INKSTONE_PROGRAM"), getenv("INKSTONE_FIXTURES"), command, folder,
-           folder);
+  snprintf(
+      line, sizeof line,
+      "export HOME='%s' INK='%s' FIXTURES='%s'; unset XDG_STATE_HOME XDG_CACHE_HOME XDG_DATA_HOME "
+      "HF_HOME HF_HUB_CACHE LANG LC_ALL LC_MESSAGES INKSTONE_LANG; (%s) >'%s/out' 2>'%s/err'",
+      folder, getenv("INKSTONE_PROGRAM"), getenv("INKSTONE_FIXTURES"), command, folder, folder);
   int status = system(line);
   assert_true(status != -1 && WIFEXITED(status));
   program_run run = {.exit_code = WEXITSTATUS(status)};

@@ -97,6 +97,8 @@ static const sample samples[] = {
     {"webp", "plain.webp", NULL},
     {"wav", "plain.wav", NULL},
     {"svg", "plain.svg", NULL},
+    {"gif", "plain.gif", NULL},
+    {"pdf", "plain.pdf", NULL},
     {"html", NULL,
      "<!doctype html>\n<html><head><!-- </head> --><script>'</head>'</script>\n<title>x</title>"
      "</head>\n<body><p>秋夜</p></body></html>\n"},

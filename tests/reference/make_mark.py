@@ -84,12 +84,27 @@ def keys():
     save("encrypted.key", pem_key(leaf, b"open sesame"))
 
 
+def pdf():
+    """One empty page, with a table of cross-references."""
+    out = b"%PDF-1.4\n"
+    offsets = []
+    for number, content in enumerate((b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+                                      b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>"), 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = len(out)
+    out += b"xref\n0 4\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    return out + b"trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % table
+
+
 def files():
     picture = Image.new("RGB", (24, 16))
     picture.putdata([(x * 10, y * 15, 90) for y in range(16) for x in range(24)])
     picture.save(OUT / "plain.png")
     picture.save(OUT / "plain.jpg", quality=80)
     picture.save(OUT / "plain.webp", quality=60)
+    picture.quantize(16).save(OUT / "plain.gif")
+    (OUT / "plain.pdf").write_bytes(pdf())
     with wave.open(str(OUT / "plain.wav"), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(1)
@@ -109,7 +124,8 @@ def signed_by_others():
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [{
             "action": "c2pa.created",
             "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"}]}}]})
-    for kind, file in (("image/png", "png"), ("image/jpeg", "jpg"), ("image/svg+xml", "svg"), ("audio/wav", "wav")):
+    for kind, file in (("image/png", "png"), ("image/jpeg", "jpg"), ("image/svg+xml", "svg"), ("audio/wav", "wav"),
+                       ("application/pdf", "pdf")):
         out = io.BytesIO()
         c2pa.Builder(definition).sign(c2pa.Signer.from_info(info), kind,
                                       io.BytesIO((OUT / f"plain.{file}").read_bytes()), out)

@@ -54,25 +54,61 @@ static bool contains(const unsigned char *bytes, size_t begin, size_t end, const
   return false;
 }
 
-static ink_status read_script(const unsigned char *bytes, size_t size, size_t at, size_t end,
-                              size_t *next, ink_place *place) {
-  size_t close = find_close(bytes, size, end, "</script");
-  size_t behind = close == size ? size : tag_end(bytes, size, close);
-  *next = behind;
+// One tag of the head. Comments are passed over, and what elements hold as plain text.
+typedef struct tag {
+  size_t start, end;     // end: behind '>'
+  size_t close, behind;  // script: where its closing tag begins, and behind that
+  bool script, link, head_ends;
+} tag;
+
+// The next tag from *at, which moves behind it. The head ends with </head> or with the body.
+static bool next_tag(const unsigned char *bytes, size_t size, size_t *at, tag *out) {
+  static const char *const plain[][2] = {{"<style", "</style"},
+                                         {"<title", "</title"},
+                                         {"<noscript", "</noscript"},
+                                         {"<template", "</template"}};
+  for (;;) {
+    const unsigned char *found = *at < size ? memchr(bytes + *at, '<', size - *at) : NULL;
+    if (!found) return false;
+    size_t i = (size_t)(found - bytes);
+    if (size - i >= 4 && memcmp(found, "<!--", 4) == 0) {
+      size_t end = ink_find_bytes(bytes, size, i + 4, "-->");
+      *at = end == size ? size : end + 3;
+      continue;
+    }
+    *out = (tag){.start = i, .end = tag_end(bytes, size, i)};
+    out->head_ends = is_tag(bytes, size, i, "</head");
+    if (is_tag(bytes, size, i, "<body")) return false;
+    out->link = is_tag(bytes, size, i, "<link");
+    out->script = is_tag(bytes, size, i, "<script");
+    *at = out->end;
+    if (out->script) {
+      out->close = find_close(bytes, size, out->end, "</script");
+      *at = out->behind = out->close == size ? size : tag_end(bytes, size, out->close);
+    }
+    for (size_t j = 0; j < sizeof plain / sizeof *plain; j++) {
+      if (is_tag(bytes, size, i, plain[j][0])) *at = find_close(bytes, size, out->end, plain[j][1]);
+    }
+    return true;
+  }
+}
+
+static ink_status read_script(const unsigned char *bytes, const tag *t, ink_place *place) {
   if (place->present) {
     return ink_place_fault(place, "manifest.html.multipleManifests",
                            "the page has several manifests");
   }
   place->present = true;
-  place->start = at;
-  place->length = behind - at;
+  place->start = t->start;
+  place->length = t->behind - t->start;
   // One way of writing the element: what no hash covers must not vary unseen.
-  if (end - at != sizeof opening - 1 || memcmp(bytes + at, opening, end - at) != 0 ||
-      behind - close != sizeof closing - 1 || memcmp(bytes + close, closing, behind - close) != 0) {
+  size_t opens = t->end - t->start, closes = t->behind - t->close;
+  if (opens != sizeof opening - 1 || memcmp(bytes + t->start, opening, opens) != 0 ||
+      closes != sizeof closing - 1 || memcmp(bytes + t->close, closing, closes) != 0) {
     return ink_place_fault(place, "general.error",
                            "the script element is not written as the specification writes it");
   }
-  if (!ink_base64_read((const char *)bytes + end, close - end, &place->store)) {
+  if (!ink_base64_read((const char *)bytes + t->end, t->close - t->end, &place->store)) {
     return ink_place_fault(place, "general.error", "the script element does not hold base64");
   }
   return INK_OK;
@@ -80,38 +116,17 @@ static ink_status read_script(const unsigned char *bytes, size_t size, size_t at
 
 static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                        ink_place *place, ink_error *error) {
-  static const char *const raw[][2] = {{"<style", "</style"},
-                                       {"<title", "</title"},
-                                       {"<noscript", "</noscript"},
-                                       {"<template", "</template"}};
   (void)carrier;
-  for (size_t at = 0; at < size;) {
-    const unsigned char *found = memchr(bytes + at, '<', size - at);
-    if (!found) break;
-    at = (size_t)(found - bytes);
-    if (size - at >= 4 && memcmp(found, "<!--", 4) == 0) {
-      size_t end = ink_find_bytes(bytes, size, at + 4, "-->");
-      at = end == size ? size : end + 3;
-      continue;
-    }
-    if (is_tag(bytes, size, at, "</head") || is_tag(bytes, size, at, "<body")) break;
-    size_t end = tag_end(bytes, size, at), next = end;
-    if (is_tag(bytes, size, at, "<script")) {
-      if (contains(bytes, at, end, "application/c2pa")) {
-        INK_TRY(read_script(bytes, size, at, end, &next, place));
-        if (place->code) return INK_OK;
-      } else {
-        next = find_close(bytes, size, end, "</script");
-      }
-    } else if (is_tag(bytes, size, at, "<link") && contains(bytes, at, end, "c2pa-manifest")) {
+  tag t;
+  for (size_t at = 0; next_tag(bytes, size, &at, &t) && !t.head_ends;) {
+    if (t.script && contains(bytes, t.start, t.end, "application/c2pa")) {
+      INK_TRY(read_script(bytes, &t, place));
+      if (place->code) return INK_OK;
+    } else if (t.link && contains(bytes, t.start, t.end, "c2pa-manifest")) {
       return ink_place_fault(
           place, place->present ? "manifest.html.multipleManifests" : "manifest.inaccessible",
           "the page refers to a manifest elsewhere, which is not fetched");
     }
-    for (size_t i = 0; i < sizeof raw / sizeof *raw; i++) {
-      if (is_tag(bytes, size, at, raw[i][0])) next = find_close(bytes, size, end, raw[i][1]);
-    }
-    at = next;
   }
   return ink_text_status(&place->store, error);
 }
@@ -121,35 +136,21 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
                         const unsigned char *store, size_t store_size, ink_text *out, size_t *start,
                         size_t *length, ink_error *error) {
   (void)carrier;
-  size_t at = 0;
-  for (; at < size; at++) {
-    const unsigned char *found = memchr(bytes + at, '<', size - at);
-    if (!found) break;
-    at = (size_t)(found - bytes);
-    if (size - at >= 4 && memcmp(found, "<!--", 4) == 0) {
-      at = ink_find_bytes(bytes, size, at + 4, "-->");
-    } else if (is_tag(bytes, size, at, "<script") || is_tag(bytes, size, at, "<style") ||
-               is_tag(bytes, size, at, "<title")) {
-      const char *close = is_tag(bytes, size, at, "<script")  ? "</script"
-                          : is_tag(bytes, size, at, "<style") ? "</style"
-                                                              : "</title";
-      at = find_close(bytes, size, at, close);
-    } else if (is_tag(bytes, size, at, "</head")) {
-      break;
+  tag t = {0};
+  for (size_t at = 0; !t.head_ends;) {
+    if (!next_tag(bytes, size, &at, &t)) {
+      return ink_fail(error, INK_ERR_FORMAT,
+                      "HTML: no </head>, before which a manifest could stand; write one");
     }
   }
-  if (at >= size || !is_tag(bytes, size, at, "</head")) {
-    return ink_fail(error, INK_ERR_FORMAT,
-                    "HTML: no </head>, before which a manifest could stand; write one");
-  }
-  ink_text_add_bytes(out, bytes, at);
-  *start = at;
+  ink_text_add_bytes(out, bytes, t.start);
+  *start = t.start;
   size_t before = out->size;
   ink_text_add(out, opening);
   ink_base64_add(out, store, store_size);
   ink_text_add(out, closing);
   *length = out->size - before;
-  ink_text_add_bytes(out, bytes + at, size - at);
+  ink_text_add_bytes(out, bytes + t.start, size - t.start);
   return ink_text_status(out, error);
 }
 

@@ -29,6 +29,9 @@ static bool is_wav(const unsigned char *bytes, size_t size) {
 
 // Where the RIFF chunk ends, with the byte that makes it even.
 static ink_status end_of(const unsigned char *bytes, size_t size, size_t *end, ink_error *error) {
+  if (size < RIFF || memcmp(bytes, "RIFF", 4) != 0) {
+    return ink_fail(error, INK_ERR_FORMAT, "RIFF: it does not begin with its mark");
+  }
   uint64_t stated = (uint64_t)u32_at(bytes + 4) + CHUNK;
   if (stated < size) stated += stated & 1;  // some writers leave the last byte out
   if (stated < RIFF || stated > size) {
@@ -69,9 +72,6 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
                         size_t *length, ink_error *error) {
   (void)carrier;
   size_t end = 0;
-  if (size < RIFF || memcmp(bytes, "RIFF", 4) != 0) {
-    return ink_fail(error, INK_ERR_FORMAT, "RIFF: it does not begin with its mark");
-  }
   INK_TRY(end_of(bytes, size, &end, error));
   size_t odd = end & 1, whole = odd + CHUNK + store_size + (store_size & 1);
   if (end + whole - CHUNK > UINT32_MAX) {
@@ -82,7 +82,8 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   ink_text_add_bytes(out, bytes, end);
   ink_text_add_bytes(out, "", odd);
   if (!out->failed) {
-    u32_into((unsigned char *)out->bytes + out->size - odd - end + 4, (uint32_t)(end + whole - CHUNK));
+    u32_into((unsigned char *)out->bytes + out->size - odd - end + 4,
+             (uint32_t)(end + whole - CHUNK));
   }
   *start = end + odd;
   *length = CHUNK + store_size;

@@ -171,12 +171,14 @@ static ink_status read_chunks(reader *r, ink_cbor *string, int depth, ink_error 
   return INK_OK;
 }
 
+static bool is_key(const ink_cbor *item) {
+  return item->kind == INK_CBOR_TEXT || item->kind == INK_CBOR_UINT ||
+         item->kind == INK_CBOR_NEGINT;
+}
+
 static bool same_key(const ink_cbor *a, const ink_cbor *b) {
-  if (a->kind != b->kind) return false;
-  if (a->kind == INK_CBOR_TEXT || a->kind == INK_CBOR_BYTES) {
-    return a->size == b->size && (a->size == 0 || memcmp(a->bytes, b->bytes, a->size) == 0);
-  }
-  return a->span_size == b->span_size && memcmp(a->span, b->span, a->span_size) == 0;
+  return a->kind == b->kind && a->n == b->n && a->size == b->size &&
+         (a->size == 0 || memcmp(a->bytes, b->bytes, a->size) == 0);
 }
 
 static ink_status check_map(const reader *r, ink_cbor *map, uint64_t n_item, ink_error *error) {
@@ -184,6 +186,7 @@ static ink_status check_map(const reader *r, ink_cbor *map, uint64_t n_item, ink
   map->n = n_item / 2;
   if (map->n > INK_CBOR_PAIRS) return malformed(r, "a CBOR map has too many members", error);
   for (const ink_cbor *a = map->first; a; a = a->next->next) {
+    if (!is_key(a)) return malformed(r, "a key of a CBOR map is no text and no integer", error);
     for (const ink_cbor *b = a->next->next; b; b = b->next->next) {
       if (same_key(a, b)) return malformed(r, "a CBOR map has a key twice", error);
     }

@@ -41,9 +41,9 @@ typedef struct ink_cbor {
 // What the reader accepts at most: levels of nesting, items, and pairs of one map.
 enum { INK_CBOR_DEPTH = 32, INK_CBOR_ITEMS = 1 << 18, INK_CBOR_PAIRS = 1 << 10 };
 
-// Read the one item that `bytes` are. Indefinite lengths are read; a map with two equal keys, and
-// text that is not UTF-8, are FORMAT. `name` is what errors call the input. The items borrow
-// `bytes`.
+// Read the one item that `bytes` are. Indefinite lengths are read. Keys are text or integers; a map
+// with two equal ones, and text that is not UTF-8, are FORMAT. `name` is what errors call the
+// input. The items borrow `bytes`.
 ink_status ink_cbor_read(ink_arena *arena, const void *bytes, size_t size, const char *name,
                          const ink_cbor **item, ink_error *error);
 

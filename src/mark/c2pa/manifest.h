@@ -50,7 +50,7 @@ typedef struct ink_c2pa_manifest {
   const char *created;             // RFC 3339, UTC
   const char *title;               // dc:title
   const char *format;              // dc:format; NULL: the carrier's media type
-  const char *version;  // of this program, for claim_generator_info; NULL: its own
+  const char *version;             // of this program, for claim_generator_info; NULL: its own
   const ink_c2pa_action *actions;  // the first is c2pa.created or c2pa.opened
   size_t n_action;
   const ink_c2pa_ingredient *ingredients;

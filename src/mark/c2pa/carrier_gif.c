@@ -1,0 +1,103 @@
+// GIF 89a: the store is an application extension "C2PA_GIF" behind the global colour table, in
+// sub-blocks; the extension is left out of the hash (C2PA specification 2.4, appendix A.3.6).
+#include <string.h>
+
+#include "base/checked.h"
+#include "mark/c2pa/carrier.h"
+
+enum { HEADER = 13, VERSION = 4, BLOCK = 255 };
+static const unsigned char head[14] = {0x21, 0xFF, 0x0B, 'C', '2', 'P', 'A',
+                                       '_',  'G',  'I',  'F', 1,   0,   0};
+
+static bool recognise(const unsigned char *bytes, size_t size) {
+  return size >= HEADER && (memcmp(bytes, "GIF87a", 6) == 0 || memcmp(bytes, "GIF89a", 6) == 0);
+}
+
+static size_t table_size(unsigned char packed) {
+  return packed & 0x80 ? (size_t)3 << ((packed & 7) + 1) : 0;
+}
+
+// Behind the sub-blocks from `at`, whose data is appended to `data` (may be NULL); 0 when cut
+// short.
+static size_t skip_blocks(const unsigned char *bytes, size_t size, size_t at, ink_text *data) {
+  while (at < size && bytes[at]) {
+    if (!ink_fits(at + 1, bytes[at], size)) return 0;
+    if (data) ink_text_add_bytes(data, bytes + at + 1, bytes[at]);
+    at += 1 + (size_t)bytes[at];
+  }
+  return at < size ? at + 1 : 0;
+}
+
+// Behind the block at `at`; 0 where there is none, or it is the trailer.
+static size_t skip_block(const unsigned char *bytes, size_t size, size_t at) {
+  if (bytes[at] == 0x21) return ink_fits(at, 2, size) ? skip_blocks(bytes, size, at + 2, NULL) : 0;
+  if (bytes[at] != 0x2C || !ink_fits(at, 10, size)) return 0;
+  size_t data = at + 10 + table_size(bytes[at + 9]) + 1;
+  return data <= size ? skip_blocks(bytes, size, data, NULL) : 0;
+}
+
+static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                       ink_place *place, ink_error *error) {
+  (void)carrier;
+  if (!recognise(bytes, size)) {
+    return ink_fail(error, INK_ERR_FORMAT, "GIF: it does not begin with its mark");
+  }
+  for (size_t at = HEADER + table_size(bytes[10]); at < size;) {
+    bool store = ink_fits(at, sizeof head, size) && memcmp(bytes + at, head, sizeof head) == 0;
+    if (store && place->present) {
+      return ink_place_fault(place, "general.error", "the GIF has several manifests");
+    }
+    size_t next = store ? skip_blocks(bytes, size, at + sizeof head, &place->store)
+                        : skip_block(bytes, size, at);
+    if (store) {
+      place->present = true;
+      place->start = at;
+      place->length = next ? next - at : size - at;
+      if (!next) return ink_place_fault(place, "general.error", "the GIF's manifest is cut short");
+    }
+    if (!next) break;
+    at = next;
+  }
+  return ink_text_status(&place->store, error);
+}
+
+static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                        const unsigned char *store, size_t store_size, ink_text *out, size_t *start,
+                        size_t *length, ink_error *error) {
+  (void)carrier;
+  size_t begin = out->size, at = recognise(bytes, size) ? HEADER + table_size(bytes[10]) : size + 1;
+  if (at > size) return ink_fail(error, INK_ERR_FORMAT, "GIF: its colour table is cut short");
+  ink_text_add_bytes(out, bytes, at);
+  if (!out->failed) out->bytes[begin + VERSION] = '9';  // the first version had no extensions
+  ink_text_add_bytes(out, head, sizeof head);
+  for (size_t done = 0; done < store_size;) {
+    size_t n = store_size - done < BLOCK ? store_size - done : BLOCK;
+    unsigned char count = (unsigned char)n;
+    ink_text_add_bytes(out, &count, 1);
+    ink_text_add_bytes(out, store + done, n);
+    done += n;
+  }
+  ink_text_add_bytes(out, "", 1);
+  *start = at;
+  *length = out->size - begin - at;
+  ink_text_add_bytes(out, bytes + at, size - at);
+  return ink_text_status(out, error);
+}
+
+// A file of the first version stays one of the second.
+static ink_status take_out(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                           const ink_place *place, ink_text *out, ink_error *error) {
+  (void)carrier;
+  size_t end = place->start + place->length;
+  ink_text_add_bytes(out, bytes, place->start);
+  ink_text_add_bytes(out, bytes + end, size - end);
+  return ink_text_status(out, error);
+}
+
+const ink_carrier ink_carrier_gif = {.name = "gif",
+                                     .media_type = "image/gif",
+                                     .endings = {"gif"},
+                                     .recognise = recognise,
+                                     .find = find,
+                                     .embed = embed,
+                                     .remove = take_out};

@@ -1,0 +1,141 @@
+// Keys, signing and verifying as they are run; pieces that are born signed.
+#include "program.h"
+
+static const char *text_at(const json_t *object, const char *key) {
+  return json_string_value(json_object_get(object, key));
+}
+
+static void a_signed_file_is_verified_and_a_changed_one_is_not(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && $INK sign $FIXTURES/mark/plain.png --out s.png >/dev/null && $INK verify s.png "
+      "--json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Valid");
+  assert_true(json_is_true(json_object_get(json, "this_installation")));
+  const json_t *label = json_array_get(json_object_get(json, "labels"), 0);
+  assert_non_null(strstr(text_at(label, "digitalSourceType"), "trainedAlgorithmicMedia"));
+  const json_t *failure = json_array_get(json_object_get(json, "failure"), 0);
+  assert_string_equal(text_at(failure, "code"), "signingCredential.untrusted");
+  assert_int_equal(json_array_size(json_object_get(json, "manifests")), 1);
+  json_decref(json);
+  drop_run(&run);
+  run = run_program(
+      "cd $HOME && $INK sign $FIXTURES/mark/plain.png --out s.png >/dev/null 2>&1 && printf x "
+      ">>s.png "
+      "&& $INK verify s.png --json");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.out, "\"state\": \"Invalid\""));
+  assert_non_null(strstr(run.out, "assertion.dataHash.mismatch"));
+  drop_run(&run);
+  run = run_program("$INK verify $FIXTURES/mark/plain.png --json");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.out, "\"state\": \"none\""));
+  drop_run(&run);
+}
+
+static void a_trust_list_makes_it_trusted(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "$INK verify $FIXTURES/mark/golden.png --trust $FIXTURES/mark/authority.pem --json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Trusted");
+  assert_int_equal(json_array_size(json_object_get(json, "failure")), 0);
+  json_decref(json);
+  drop_run(&run);
+}
+
+static void what_is_signed_again_keeps_its_parent(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && $INK sign $FIXTURES/mark/other.jpg --out s.jpg >/dev/null && $INK verify s.jpg "
+      "--json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Valid");
+  assert_int_equal(json_array_size(json_object_get(json, "manifests")), 2);
+  json_decref(json);
+  drop_run(&run);
+}
+
+static void sidecars_are_found_beside_their_files(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && printf data >x.bin && $INK sign x.bin --sidecar >/dev/null && $INK verify x.bin "
+      "--json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Valid");
+  json_decref(json);
+  drop_run(&run);
+}
+
+static void keys_are_made_shown_and_rotated(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && echo 'open sesame' >p && $INK key init --passphrase-file p >/dev/null && "
+      "INKSTONE_PASSPHRASE_FILE=p $INK key rotate --json");
+  json_t *json = json_of(&run);
+  assert_int_equal(json_array_size(json_object_get(json, "retired")), 1);
+  assert_true(json_integer_value(json_object_get(json, "days_left")) > 3000);
+  json_decref(json);
+  drop_run(&run);
+  run = run_program(
+      "cd $HOME && echo 'open sesame' >p && $INK key init --passphrase-file p >/dev/null && $INK "
+      "sign "
+      "$FIXTURES/mark/plain.png -o s.png");
+  assert_int_equal(run.exit_code, 2);
+  assert_non_null(strstr(run.err, "--passphrase-file"));
+  drop_run(&run);
+  run = run_program("$INK key polish");
+  assert_int_equal(run.exit_code, 2);
+  drop_run(&run);
+}
+
+// Label, metadata, signature: the whole of a piece; and replay tells what was done to it.
+static void pieces_are_born_signed_and_replay_knows_them(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && $INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p >/dev/null "
+      "2>&1 && $INK replay p >&2 && $INK verify p/poem.md >&2 && $INK verify p/poem.html --json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Valid");
+  const json_t *manifest = json_array_get(json_object_get(json, "manifests"), 0);
+  const json_t *assertions = json_object_get(manifest, "assertions");
+  assert_memory_equal(text_at(manifest, "label"), "urn:c2pa:", 9);
+  assert_int_equal(json_integer_value(
+                       json_object_get(json_object_get(assertions, "org.inkstone.recipe"), "seed")),
+                   7);
+  assert_true(json_is_array(json_object_get(assertions, "org.inkstone.checks")));
+  json_decref(json);
+  drop_run(&run);
+  static const struct {
+    const char *change, *found;
+  } changes[] = {
+      {"sed -i 's/AI/ai/' p/poem.md", "poem.md"},
+      {"sed -i '$d' p/poem.md", "not signed any more"},
+      {"sed -i 's/<title>/<title>x/' p/poem.html", "assertion.dataHash.mismatch"},
+      {"sed -i 's/\"seed\": 7/\"seed\": 8/' p/record.json", "replay"},
+  };
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    run = run_program(
+        "cd $HOME && $INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p >/dev/null "
+        "2>&1 && %s && $INK replay p",
+        changes[i].change);
+    assert_int_equal(run.exit_code, 1);
+    if (!strstr(run.out, changes[i].found) && !strstr(run.err, changes[i].found)) {
+      fail_msg("%s: %s%s", changes[i].change, run.out, run.err);
+    }
+    drop_run(&run);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_signed_file_is_verified_and_a_changed_one_is_not),
+      cmocka_unit_test(a_trust_list_makes_it_trusted),
+      cmocka_unit_test(what_is_signed_again_keeps_its_parent),
+      cmocka_unit_test(sidecars_are_found_beside_their_files),
+      cmocka_unit_test(keys_are_made_shown_and_rotated),
+      cmocka_unit_test(pieces_are_born_signed_and_replay_knows_them),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
