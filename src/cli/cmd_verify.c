@@ -45,7 +45,8 @@ static ink_status validate(const request *r, const char *path, const ink_c2pa_op
   ink_status status = sidecar ? ink_map_open(sidecar, &side, error) : INK_OK;
   const ink_carrier *carrier =
       r->carrier ? ink_carrier_named(r->carrier) : ink_carrier_for(path, map.data, map.size);
-  if (status == INK_OK && r->carrier && !carrier) {
+  if (r->sidecar) carrier = NULL;  // it goes before what may be in the file
+  if (status == INK_OK && r->carrier && !carrier && !r->sidecar) {
     status = ink_fail(error, INK_ERR_USAGE, "no carrier is named \"%s\"", r->carrier);
   }
   if (status == INK_OK && (map.size > MOST_FILE || side.size > INK_STORE_MOST)) {

@@ -122,6 +122,7 @@ static int64_t check_stamp(ink_validator *v, ink_manifest_view *m, const ink_jum
   if (ink_cose_stamped(&m->cose, m->claim_box->bytes, m->claim_box->size, &stamped, NULL) !=
       INK_OK) {
     v->failed = true;
+    ink_text_free(&stamped);
     return time;
   }
   ink_timestamp_check(m->cose.stamp->bytes, m->cose.stamp->size, stamped.bytes, stamped.size,
