@@ -1,6 +1,6 @@
 """A small checker of C2PA manifests, written apart from src/mark: from the specification, with cbor2 and cryptography.
 
-check(bytes, ending) -> ("Valid" | "Invalid", [what is wrong]). It knows png, jpg, webp, wav, svg, html, md, py, txt.
+check(bytes, ending) -> ("Valid" | "Invalid", [what is wrong]). It knows png, jpg, webp, wav, svg, gif, pdf, html, md, py, txt.
 """
 
 import base64
@@ -49,6 +49,22 @@ def find_riff(data):
         at += 8 + size + size % 2
 
 
+def find_gif(data):
+    start = data.index(b"!\xff\x0bC2PA_GIF\1\0\0")
+    at, store = start + 14, b""
+    while data[at]:
+        store += data[at + 1:at + 1 + data[at]]
+        at += 1 + data[at]
+    return store, start, at + 1 - start
+
+
+def find_pdf(data):
+    match = re.search(rb"(\d+) 0 obj\s*<<[^>]*/Subtype /application#2Fc2pa /Length (\d+) >>\nstream\n", data)
+    assert re.search(rb"/AFRelationship /C2PA_Manifest[^>]*/EF << /F " + match[1] + rb" 0 R", data)
+    size = int(match[2])
+    return data[match.end():match.end() + size], match.end(), size
+
+
 def find_svg(data):
     match = re.search(rb"<c2pa:manifest[^>]*>([A-Za-z0-9+/=]*)</c2pa:manifest>", data)
     return base64.b64decode(match[1], validate=True), match.start(1), len(match[1])
@@ -86,7 +102,7 @@ def find_selectors(data):
     return wrapper[13:], start, len(text[at:end].encode())
 
 
-FIND = {"png": find_png, "jpg": find_jpeg, "webp": find_riff, "wav": find_riff, "svg": find_svg, "html": find_html,
+FIND = {"png": find_png, "jpg": find_jpeg, "webp": find_riff, "wav": find_riff, "svg": find_svg, "gif": find_gif, "pdf": find_pdf, "html": find_html,
         "md": find_block, "py": find_block, "txt": find_selectors}
 
 

@@ -7,7 +7,6 @@ Every file must be Valid with no failure but signingCredential.untrusted. Exits 
 """
 
 import collections
-import hashlib
 import io
 import json
 import os
@@ -22,6 +21,7 @@ import c2pa
 from PIL import Image
 
 import c2pa_checker
+import make_mark
 
 try:
     import encypher_c2pa
@@ -76,12 +76,27 @@ def source(chance):
     return (chance.choice(["", "#!/usr/bin/env python3\n"]) + "print(1)\n" * chance.randint(0, 9)).encode()
 
 
+def pdf(chance):
+    out = io.BytesIO()
+    out.write(make_mark.pdf(chance.randint(1, 9)))
+    return out.getvalue()
+
+
+def gif(chance):
+    out = io.BytesIO()
+    frames = [Image.frombytes("L", (9, 7), chance.randbytes(63)).convert("P") for _ in range(chance.randint(1, 3))]
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
 KINDS = {
     "png": ("image/png", lambda r: picture(r, "PNG")),
     "jpg": ("image/jpeg", lambda r: picture(r, "JPEG")),
     "webp": ("image/webp", lambda r: picture(r, "WEBP")),
     "wav": ("audio/wav", sound),
     "svg": ("image/svg+xml", svg),
+    "gif": ("image/gif", gif),
+    "pdf": ("application/pdf", pdf),
     "html": (None, html),
     "md": (None, markdown),
     "py": (None, source),

@@ -6,12 +6,16 @@ The keys are for tests and worth nothing. All but the pictures and what c2pa-pyt
 """
 
 import datetime
+import hashlib
 import io
 import json
 import pathlib
+import struct
 import wave
+import zlib
 
 import c2pa
+import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -84,17 +88,19 @@ def keys():
     save("encrypted.key", pem_key(leaf, b"open sesame"))
 
 
-def pdf():
-    """One empty page, with a table of cross-references."""
+def pdf(pages=1):
+    """Empty pages, with a table of cross-references."""
     out = b"%PDF-1.4\n"
     offsets = []
-    for number, content in enumerate((b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-                                      b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>"), 1):
+    kids = b" ".join(b"%d 0 R" % n for n in range(3, 3 + pages))
+    for number, content in enumerate((b"<< /Type /Catalog /Pages 2 0 R >>",
+                                      b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, pages),
+                                      *[b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>"] * pages), 1):
         offsets.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
     table = len(out)
-    out += b"xref\n0 4\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
-    return out + b"trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % table
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (3 + pages) + b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    return out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (3 + pages, table)
 
 
 def files():
@@ -115,7 +121,7 @@ def files():
 
 
 def signed_by_others():
-    """Files that c2pa-rs signs: claim of version 2, a thumbnail, an action."""
+    """Files that c2pa-rs signs: claim of version 2, an action, salted boxes."""
     info = c2pa.C2paSignerInfo(alg=b"ed25519", sign_cert=(OUT / "ed25519.pem").read_bytes(),
                                private_key=(OUT / "ed25519.key").read_bytes(), ta_url=None)
     definition = json.dumps({
@@ -124,12 +130,92 @@ def signed_by_others():
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [{
             "action": "c2pa.created",
             "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"}]}}]})
-    for kind, file in (("image/png", "png"), ("image/jpeg", "jpg"), ("image/svg+xml", "svg"), ("audio/wav", "wav"),
-                       ("application/pdf", "pdf")):
+    plain = c2pa.Context(settings=c2pa.Settings.from_dict({"builder": {"thumbnail": {"enabled": False}}}))
+    for kind, file in KINDS:
         out = io.BytesIO()
-        c2pa.Builder(definition).sign(c2pa.Signer.from_info(info), kind,
-                                      io.BytesIO((OUT / f"plain.{file}").read_bytes()), out)
+        c2pa.Builder(definition, context=plain).sign(c2pa.Signer.from_info(info), kind,
+                                                     io.BytesIO((OUT / f"plain.{file}").read_bytes()), out)
         (OUT / f"other.{file}").write_bytes(out.getvalue())
+
+
+KINDS = (("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("image/gif", "gif"),
+         ("image/svg+xml", "svg"), ("audio/wav", "wav"), ("application/pdf", "pdf"))
+
+
+# ---- files bound by c2pa.hash.boxes, which c2pa-rs reads but is not asked to write here
+
+
+def box(kind, payload):
+    return struct.pack(">I4s", len(payload) + 8, kind) + payload
+
+
+def superbox(kind, label, *contents):
+    uuid = kind + bytes.fromhex("00110010800000aa00389b71")
+    return box(b"jumb", box(b"jumd", uuid + b"\x03" + label.encode() + b"\0") + b"".join(contents))
+
+
+def store_of(parts):
+    """A manifest store that binds named parts: [(name, bytes)], the store's own being b""."""
+    boxes = [{"names": [name], "alg": "sha256", "pad": b"",
+              "hash": hashlib.sha256(part).digest() if part else b"\0"} for name, part in parts]
+    source = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    assertions = {"c2pa.actions.v2": {"actions": [{"action": "c2pa.created", "digitalSourceType": source}]},
+                  "c2pa.hash.boxes": {"boxes": boxes}}
+    written = {label: superbox(b"cbor", label, box(b"cbor", cbor2.dumps(value, canonical=True)))
+               for label, value in assertions.items()}
+    claim = cbor2.dumps({"instanceID": "xmp:iid:1", "claim_generator_info": {"name": "boxes", "version": "1"},
+                         "signature": "self#jumbf=c2pa.signature", "alg": "sha256",
+                         "created_assertions": [{"url": f"self#jumbf=c2pa.assertions/{label}",
+                                                 "hash": hashlib.sha256(payload[8:]).digest()}
+                                                for label, payload in written.items()]}, canonical=True)
+    leaf = x509.load_pem_x509_certificate((OUT / "ed25519.pem").read_bytes())
+    header = cbor2.dumps({1: -8, 33: leaf.public_bytes(serialization.Encoding.DER)}, canonical=True)
+    key = serialization.load_pem_private_key((OUT / "ed25519.key").read_bytes(), None)
+    signature = key.sign(cbor2.dumps(["Signature1", header, b"", claim]))
+    cose = cbor2.dumps(cbor2.CBORTag(18, [header, {}, None, signature]))
+    return superbox(b"c2pa", "c2pa", superbox(
+        b"c2ma", "urn:c2pa:0b0b0b0b-ceb2-4faa-b6bf-329bf39fa1e4",
+        superbox(b"c2as", "c2pa.assertions", *written.values()),
+        superbox(b"c2cl", "c2pa.claim.v2", box(b"cbor", claim)),
+        superbox(b"c2cs", "c2pa.signature", box(b"cbor", cose))))
+
+
+def png_parts(data):
+    parts, at = [("PNGh", data[:8])], 8
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        parts.append((kind.decode(), data[at:at + size + 12]))
+        at += size + 12
+    return parts
+
+
+def jpeg_parts(data):
+    names = {0xDB: "DQT", 0xC4: "DHT", 0xC0: "SOF0", 0xC2: "SOF2", 0xDD: "DRI", 0xFE: "COM", 0xD9: "EOI", 0xDA: "SOS"}
+    parts, at = [("SOI", data[:2])], 2
+    while at < len(data):
+        marker = data[at + 1]
+        end = at + 2 if marker == 0xD9 else at + 2 + struct.unpack(">H", data[at + 2:at + 4])[0]
+        if marker == 0xDA:
+            while data[end] != 0xFF or data[end + 1] in (0, *range(0xD0, 0xD8)):
+                end += 1
+        parts.append((names.get(marker, f"APP{marker - 0xE0}"), data[at:end]))
+        at = end
+    return parts
+
+
+def bound_by_boxes():
+    for kind, file, parts_of in (("image/png", "png", png_parts), ("image/jpeg", "jpg", jpeg_parts)):
+        parts = parts_of((OUT / f"plain.{file}").read_bytes())
+        store = store_of([*parts[:2], ("C2PA", b""), *parts[2:]])
+        if file == "png":
+            wrapped = struct.pack(">I", len(store)) + b"caBX" + store
+            wrapped += struct.pack(">I", zlib.crc32(wrapped[4:]))
+        else:
+            wrapped = b"\xff\xeb" + struct.pack(">H", len(store) + 10) + b"JP\0\1\0\0\0\1" + store
+        data = b"".join(part for _, part in parts[:2]) + wrapped + b"".join(part for _, part in parts[2:])
+        if c2pa.Reader(kind, io.BytesIO(data)).get_validation_state() != "Valid":
+            raise SystemExit(f"boxes.{file}: c2pa-python does not find it Valid")
+        (OUT / f"boxes.{file}").write_bytes(data)
 
 
 if __name__ == "__main__":
@@ -137,3 +223,4 @@ if __name__ == "__main__":
     keys()
     files()
     signed_by_others()
+    bound_by_boxes()

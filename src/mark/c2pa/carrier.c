@@ -126,6 +126,20 @@ bool ink_base64_read(const char *text, size_t size, ink_text *out) {
   return !out->failed;
 }
 
+void ink_range_add(ink_text *ranges, const ink_place *place, const char *name, size_t start,
+                   size_t length) {
+  ink_named_range range = {.start = start, .length = length};
+  size_t end = place->start + place->length;
+  if (place->present && start >= place->start && start < end) {
+    if (start != place->start) return;
+    range.length = place->length;
+    name = "C2PA";
+  }
+  size_t n = strnlen(name, sizeof range.name - 1);
+  memcpy(range.name, name, n);
+  ink_text_add_bytes(ranges, &range, sizeof range);
+}
+
 size_t ink_find_bytes(const unsigned char *bytes, size_t size, size_t from, const char *what) {
   if (from >= size) return size;
   const unsigned char *at = memmem(bytes + from, size - from, what, strlen(what));

@@ -22,6 +22,13 @@ typedef struct ink_place {
   char why[160];
 } ink_place;
 
+// A part of a file as c2pa.hash.boxes names it (section 18.9): a chunk, a segment, "C2PA" for the
+// store.
+typedef struct ink_named_range {
+  char name[16];
+  size_t start, length;
+} ink_named_range;
+
 typedef struct ink_carrier ink_carrier;
 struct ink_carrier {
   const char *name, *media_type;
@@ -46,6 +53,9 @@ struct ink_carrier {
   ink_status (*remove)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                        const ink_place *place, ink_text *out, ink_error *error);
   bool value_sized;
+  // Append an ink_named_range for each part of the file, in order. NULL where parts have no names.
+  ink_status (*divide)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                       const ink_place *place, ink_text *ranges, ink_error *error);
 };
 
 void ink_place_free(ink_place *place);
@@ -70,6 +80,9 @@ ink_status ink_place_fault(ink_place *place, const char *code, const char *why);
 // groups of its alphabet with zero bits where none count.
 void ink_base64_add(ink_text *out, const unsigned char *bytes, size_t size);
 bool ink_base64_read(const char *text, size_t size, ink_text *out);
+// Append a range to those of `divide`; the store's are called "C2PA", and several of them are one.
+void ink_range_add(ink_text *ranges, const ink_place *place, const char *name, size_t start,
+                   size_t length);
 // First place of `what` (n bytes) in bytes[from … size), or size.
 size_t ink_find_bytes(const unsigned char *bytes, size_t size, size_t from, const char *what);
 

@@ -3,6 +3,7 @@
 //
 //   FF EB | u16 length | "JP" | u16 box instance | u32 number of the segment, from 1 | part
 //   From the second segment on the part begins with the store's size and type once more.
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -136,9 +137,64 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   return ink_text_status(out, error);
 }
 
+static void name_of(unsigned char marker, char name[16]) {
+  static const struct {
+    unsigned char first, last;
+    const char *name;
+  } names[] = {{0xC4, 0xC4, "DHT"}, {0xC8, 0xC8, "JPG"}, {0xCC, 0xCC, "DAC"}, {0xC0, 0xCF, "SOF"},
+               {0xD0, 0xD7, "RST"}, {0xD8, 0xD8, "SOI"}, {EOI, EOI, "EOI"},   {SOS, SOS, "SOS"},
+               {0xDB, 0xDB, "DQT"}, {0xDC, 0xDC, "DNL"}, {0xDD, 0xDD, "DRI"}, {0xE0, 0xEF, "APP"},
+               {0xFE, 0xFE, "COM"}};
+  snprintf(name, 16, "%02x", marker);
+  for (size_t i = sizeof names / sizeof *names; i-- > 0;) {
+    if (marker < names[i].first || marker > names[i].last) continue;
+    bool one = names[i].first == names[i].last;
+    snprintf(name, 16, one ? "%s" : "%s%d", names[i].name, marker - names[i].first);
+    if (one) return;
+  }
+}
+
+// Behind the data of a scan: restart markers and stuffed bytes are part of it.
+static size_t skip_scan(const unsigned char *bytes, size_t size, size_t at) {
+  for (; at + 1 < size; at++) {
+    if (bytes[at] != 0xFF || bytes[at + 1] == 0 || bytes[at + 1] == 0xFF) continue;
+    if (bytes[at + 1] < 0xD0 || bytes[at + 1] > 0xD7) return at;
+  }
+  return size;
+}
+
+static ink_status divide(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                         const ink_place *place, ink_text *ranges, ink_error *error) {
+  (void)carrier;
+  ink_range_add(ranges, place, "SOI", 0, 2);
+  for (size_t at = 2; at < size;) {
+    char name[16];
+    if (!ink_fits(at, 2, size) || bytes[at] != 0xFF) {
+      return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "JPEG: no segment begins here");
+    }
+    unsigned char marker = bytes[at + 1];
+    size_t length = 2;
+    if (marker != EOI) {
+      if (!ink_fits(at, 4, size)) {
+        return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "JPEG: a segment is cut short");
+      }
+      length += (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+      if (!ink_fits(at, length, size)) {
+        return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "JPEG: a segment is cut short");
+      }
+      if (marker == SOS) length = skip_scan(bytes, size, at + length) - at;
+    }
+    name_of(marker, name);
+    ink_range_add(ranges, place, name, at, length);
+    at += length;
+  }
+  return ink_text_status(ranges, error);
+}
+
 const ink_carrier ink_carrier_jpeg = {.name = "jpeg",
                                       .media_type = "image/jpeg",
                                       .endings = {"jpg", "jpeg"},
                                       .recognise = recognise,
                                       .find = find,
-                                      .embed = embed};
+                                      .embed = embed,
+                                      .divide = divide};

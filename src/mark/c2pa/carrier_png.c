@@ -82,9 +82,26 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   return ink_text_status(out, error);
 }
 
+static ink_status divide(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                         const ink_place *place, ink_text *ranges, ink_error *error) {
+  (void)carrier;
+  ink_range_add(ranges, place, "PNGh", 0, SIGNATURE);
+  for (size_t at = SIGNATURE; at < size;) {
+    char name[5] = "";
+    if (!ink_fits(at, CHUNK, size) || !ink_fits(at, (uint64_t)u32_at(bytes + at) + CHUNK, size)) {
+      return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "PNG: a chunk is cut short");
+    }
+    memcpy(name, bytes + at + 4, 4);
+    ink_range_add(ranges, place, name, at, u32_at(bytes + at) + CHUNK);
+    at += u32_at(bytes + at) + CHUNK;
+  }
+  return ink_text_status(ranges, error);
+}
+
 const ink_carrier ink_carrier_png = {.name = "png",
                                      .media_type = "image/png",
                                      .endings = {"png"},
                                      .recognise = recognise,
                                      .find = find,
-                                     .embed = embed};
+                                     .embed = embed,
+                                     .divide = divide};

@@ -94,17 +94,88 @@ static ink_status check_data(ink_validator *v, ink_manifest_view *m, const ink_j
   return INK_OK;
 }
 
+// ---- c2pa.hash.boxes
+
+// The parts that an entry names, from *at on: in the order of the file, without gaps.
+static bool match_names(const ink_cbor *entry, const ink_named_range *ranges, size_t n, size_t *at,
+                        ink_digest_range *span) {
+  const ink_cbor *names = ink_cbor_member(entry, "names", INK_CBOR_ARRAY);
+  if (!names || !names->n) return false;
+  *span = (ink_digest_range){*at < n ? ranges[*at].start : 0, 0};
+  for (const ink_cbor *name = names->first; name; name = name->next, ++*at) {
+    if (*at >= n || !ink_cbor_is(name, ranges[*at].name)) return false;
+    span->length = ranges[*at].start + ranges[*at].length - span->start;
+  }
+  return true;
+}
+
+static bool entry_holds(const ink_validator *v, const ink_manifest_view *m, const ink_cbor *entry,
+                        ink_digest_range span) {
+  const ink_cbor *expected = ink_cbor_member(entry, "hash", INK_CBOR_BYTES);
+  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(entry, "alg"));
+  if (!algorithm) algorithm = m->algorithm;
+  unsigned char hash[INK_DIGEST_MOST];
+  size_t size = ink_digest_size(algorithm);
+  return expected && size && expected->size == size &&
+         ink_digest_of(algorithm, v->bytes + span.start, span.length, hash, NULL) == INK_OK &&
+         memcmp(expected->bytes, hash, size) == 0;
+}
+
+static ink_status check_boxes(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion,
+                              const ink_cbor *map) {
+  const ink_cbor *list = ink_cbor_member(map, "boxes", INK_CBOR_ARRAY);
+  if (!v->carrier || !v->carrier->divide || !v->place) {
+    return ink_fail(v->error, INK_ERR_UNSUPPORTED,
+                    "the file is bound by c2pa.hash.boxes, which is known here in PNG and JPEG");
+  }
+  if (!list || !list->n) {
+    ink_find(v, m->results, INK_FAILURE, "assertion.boxesHash.malformed", assertion,
+             "the assertion has no boxes");
+    return INK_OK;
+  }
+  ink_text parts = {0};
+  ink_error fault = {0};
+  ink_status status = v->carrier->divide(v->carrier, v->bytes, v->size, v->place, &parts, &fault);
+  const ink_named_range *ranges = (const ink_named_range *)(const void *)ink_text_string(&parts);
+  size_t n = parts.size / sizeof *ranges, at = 0, end = 0, n_store = 0;
+  bool known = status == INK_OK, holds = known;
+  for (const ink_cbor *entry = list->first; known && entry; entry = entry->next) {
+    ink_digest_range span;
+    bool store = at < n && strcmp(ranges[at].name, "C2PA") == 0;
+    known = match_names(entry, ranges, n, &at, &span) && span.start == end;
+    end = span.start + span.length;
+    // The store is not hashed, and stands alone.
+    if (store) {
+      n_store++;
+      known = known && ink_cbor_get(entry, "names")->n == 1;
+    } else {
+      holds = holds && known && entry_holds(v, m, entry, span);
+    }
+  }
+  ink_text_free(&parts);
+  if (status == INK_ERR_MEMORY) return ink_fail(v->error, status, "%s", fault.text);
+  if (!known || at != n || end != v->size || n_store != 1) {
+    ink_find(v, m->results, INK_FAILURE, "assertion.boxesHash.unknownBox", assertion,
+             "the file's parts are not those that were signed");
+  } else {
+    ink_find(v, m->results, holds ? INK_SUCCESS : INK_FAILURE,
+             holds ? "assertion.boxesHash.match" : "assertion.boxesHash.mismatch", assertion,
+             holds ? "the content is what was signed" : "the content is not what was signed");
+  }
+  return INK_OK;
+}
+
 ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion) {
   const ink_jumbf *content = ink_jumbf_content(assertion, "cbor");
   const ink_cbor *map;
-  if (strncmp(assertion->label, "c2pa.hash.data", 14) != 0) {
+  bool boxes = strncmp(assertion->label, "c2pa.hash.boxes", 15) == 0;
+  if (!boxes && strncmp(assertion->label, "c2pa.hash.data", 14) != 0) {
     return ink_fail(v->error, INK_ERR_UNSUPPORTED,
-                    "the file is bound by %s, which is not known here; c2pa.hash.data is",
-                    assertion->label);
+                    "the file is bound by %s, which is not known here", assertion->label);
   }
   if (!content || ink_cbor_read(v->arena, content->bytes, content->size, assertion->label, &map,
                                 NULL) != INK_OK) {
     return INK_OK;  // reported with the other assertions
   }
-  return check_data(v, m, assertion, map);
+  return boxes ? check_boxes(v, m, assertion, map) : check_data(v, m, assertion, map);
 }
