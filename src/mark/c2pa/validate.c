@@ -666,7 +666,9 @@ static ink_c2pa_state judge(const ink_c2pa_report *report) {
     holds = holds && only_untrusted(json_object_get(delta, "validationDeltas"));
   }
   // What did not say that the signature and the content are good is not valid.
-  holds = holds && ink_c2pa_says(report, "claimSignature.validated");
+  holds = holds && ink_c2pa_says(report, "claimSignature.validated") &&
+          (ink_c2pa_says(report, "assertion.dataHash.match") ||
+           ink_c2pa_says(report, "assertion.boxesHash.match"));
   if (!holds) return INK_C2PA_INVALID;
   return ink_c2pa_says(report, "signingCredential.trusted") ? INK_C2PA_TRUSTED : INK_C2PA_VALID;
 }

@@ -175,7 +175,10 @@ ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_j
   }
   if (!content || ink_cbor_read(v->arena, content->bytes, content->size, assertion->label, &map,
                                 NULL) != INK_OK) {
-    return INK_OK;  // reported with the other assertions
+    ink_find(v, m->results, INK_FAILURE,
+             boxes ? "assertion.boxesHash.malformed" : "assertion.dataHash.malformed", assertion,
+             "it is not one item of CBOR");
+    return INK_OK;
   }
   return boxes ? check_boxes(v, m, assertion, map) : check_data(v, m, assertion, map);
 }
