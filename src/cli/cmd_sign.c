@@ -136,10 +136,11 @@ static ink_status sign(const request *r, const char *path, ink_error *error) {
   ink_status status = map.size > MOST_FILE
                           ? ink_fail(error, INK_ERR_UNSUPPORTED, "%s: more than 1 GiB", path)
                           : sign_bytes(r, path, map.data, map.size, identity, &signed_file, error);
-  if (status == INK_OK)
+  if (status != INK_OK) {
+    ink_context(error, status, "%s", path);
+  } else {
     status = ink_file_save(out, signed_file.bytes, signed_file.size, error);
-  else
-    status = ink_context(error, status, "%s", path);
+  }
   ink_map_close(&map);
   ink_text_free(&signed_file);
   INK_TRY(status);

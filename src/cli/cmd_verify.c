@@ -9,8 +9,15 @@
 #include "lang/catalogue.h"
 #include "mark/c2pa/validate.h"
 #include "mark/keys.h"
+#include "mark/labels.h"
 
 enum { MOST_FILE = 1 << 30 };
+
+// What was found of a file.
+typedef struct findings {
+  ink_c2pa_report report;
+  json_t *aigc;  // its metadata label, or NULL
+} findings;
 
 typedef struct request {
   ink_string_list trust, stamp_trust;
@@ -36,7 +43,7 @@ static ink_status open_anchors(const ink_string_list *paths, ink_anchors **ancho
 }
 
 static ink_status validate(const request *r, const char *path, const ink_c2pa_options *options,
-                           ink_c2pa_report *report, ink_error *error) {
+                           findings *found, ink_error *error) {
   ink_map map = {0}, side = {0};
   char beside[4096];
   const char *sidecar = r->sidecar;
@@ -53,10 +60,11 @@ static ink_status validate(const request *r, const char *path, const ink_c2pa_op
     status = ink_fail(error, INK_ERR_UNSUPPORTED, "%s: too long to be checked", path);
   }
   if (status == INK_OK) {
-    status = ink_c2pa_validate(map.data, map.size, carrier, side.data, side.size, options, report,
-                               error);
+    status = ink_c2pa_validate(map.data, map.size, carrier, side.data, side.size, options,
+                               &found->report, error);
     if (status != INK_OK) ink_context(error, status, "%s", path);
   }
+  if (status == INK_OK) found->aigc = ink_labels_aigc((const char *)map.data, map.size);
   ink_map_close(&map);
   ink_map_close(&side);
   return status;
@@ -67,7 +75,8 @@ static const char *text_at(const json_t *object, const char *key) {
 }
 
 // What the manifest says of how the content came about: the labels that it is.
-static json_t *labels_of(const ink_c2pa_report *report) {
+static json_t *labels_of(const findings *found) {
+  const ink_c2pa_report *report = &found->report;
   json_t *labels = json_array();
   const json_t *actions = ink_c2pa_assertion_of(report, "c2pa.actions.v2");
   if (!actions) actions = ink_c2pa_assertion_of(report, "c2pa.actions");
@@ -80,6 +89,9 @@ static json_t *labels_of(const ink_c2pa_report *report) {
           labels, json_pack("{s:s, s:s, s:s}", "kind", "c2pa", "action", text_at(action, "action"),
                             "digitalSourceType", source));
     }
+  }
+  if (found->aigc) {
+    json_array_append_new(labels, json_pack("{s:s, s:O}", "kind", "GB 45438", "AIGC", found->aigc));
   }
   return labels;
 }
@@ -94,13 +106,14 @@ static bool by_this_installation(const ink_c2pa_report *report) {
 }
 
 // crJSON, with the members that say it in short before it.
-static void print_json(const char *path, const ink_c2pa_report *report) {
+static void print_json(const char *path, const findings *found) {
+  const ink_c2pa_report *report = &found->report;
   json_t *json =
       json_pack("{s:s, s:s, s:O, s:O, s:O, s:o, s:b, s:{s:s, s:s}, s:O, s:O, s:{s:s, s:s}}", "file",
                 path, "state", ink_c2pa_state_name(report->state), "success",
                 json_object_get(report->results, "success"), "failure",
                 json_object_get(report->results, "failure"), "informational",
-                json_object_get(report->results, "informational"), "labels", labels_of(report),
+                json_object_get(report->results, "informational"), "labels", labels_of(found),
                 "this_installation", (int)by_this_installation(report), "@context", "@vocab",
                 "https://c2pa.org/crjson/", "extras", "https://c2pa.org/crjson/extras/",
                 "manifests", report->manifests, "ingredientDeltas", report->deltas, "jsonGenerator",
@@ -119,7 +132,8 @@ static void print_findings(const char *sign, const json_t *list) {
   }
 }
 
-static void print_text(const char *path, const ink_c2pa_report *report) {
+static void print_text(const char *path, const findings *found) {
+  const ink_c2pa_report *report = &found->report;
   static const char *const words[] = {"it has no manifest", "its manifest does not hold",
                                       "its manifest holds; who signed it is not on a list of trust",
                                       "its manifest holds, and its signer is trusted"};
@@ -134,11 +148,18 @@ static void print_text(const char *path, const ink_c2pa_report *report) {
     printf("  %s %s%s\n", ink_tr("signed by"), signer,
            by_this_installation(report) ? ink_tr(" (this installation)") : "");
   }
-  json_t *labels = labels_of(report);
+  json_t *labels = labels_of(found);
   size_t i;
   json_t *label;
   json_array_foreach(labels, i, label) {
-    printf("  %s · %s\n", text_at(label, "action"), text_at(label, "digitalSourceType"));
+    const char *action = text_at(label, "action");
+    if (action) {
+      printf("  %s · %s\n", action, text_at(label, "digitalSourceType"));
+    } else {
+      const json_t *aigc = json_object_get(label, "AIGC");
+      const char *producer = text_at(aigc, "ContentProducer"), *id = text_at(aigc, "ProduceID");
+      printf("  AIGC · %s · %s\n", producer ? producer : "-", id ? id : "-");
+    }
   }
   json_decref(labels);
   print_findings("✗", json_object_get(report->results, "failure"));
@@ -146,10 +167,10 @@ static void print_text(const char *path, const ink_c2pa_report *report) {
   print_findings("✓", json_object_get(report->results, "success"));
   json_t *delta;
   json_array_foreach(report->deltas, i, delta) {
-    const json_t *findings = json_object_get(delta, "validationDeltas");
+    const json_t *added = json_object_get(delta, "validationDeltas");
     printf("  %s\n", text_at(delta, "ingredientAssertionURI"));
-    print_findings("  ✗", json_object_get(findings, "failure"));
-    print_findings("  ·", json_object_get(findings, "informational"));
+    print_findings("  ✗", json_object_get(added, "failure"));
+    print_findings("  ·", json_object_get(added, "informational"));
   }
   printf("%s\n",
          ink_tr("A manifest proves who signed and that nothing changed since; not that it is "
@@ -158,26 +179,27 @@ static void print_text(const char *path, const ink_c2pa_report *report) {
 
 static ink_status verify(const request *r, const char *path, ink_error *error) {
   ink_anchors *trust = NULL, *stamp_trust = NULL;
-  ink_c2pa_report report = {0};
+  findings found = {0};
   ink_status status = open_anchors(&r->trust, &trust, error);
   if (status == INK_OK) status = open_anchors(&r->stamp_trust, &stamp_trust, error);
   if (status == INK_OK) {
     ink_c2pa_options options = {.anchors = trust, .stamp_anchors = stamp_trust};
-    status = validate(r, path, &options, &report, error);
+    status = validate(r, path, &options, &found, error);
   }
   if (status == INK_OK) {
     if (r->json) {
-      print_json(path, &report);
+      print_json(path, &found);
     } else {
-      print_text(path, &report);
+      print_text(path, &found);
     }
-    if (report.state == INK_C2PA_NONE) {
+    if (found.report.state == INK_C2PA_NONE) {
       status = ink_fail(error, INK_ERR_NOT_FOUND, "%s has no manifest", path);
-    } else if (report.state == INK_C2PA_INVALID) {
+    } else if (found.report.state == INK_C2PA_INVALID) {
       status = ink_fail(error, INK_ERR_CONFLICT, "%s: its manifest does not hold", path);
     }
   }
-  ink_c2pa_report_free(&report);
+  ink_c2pa_report_free(&found.report);
+  json_decref(found.aigc);
   ink_anchors_free(trust);
   ink_anchors_free(stamp_trust);
   return status;

@@ -223,8 +223,9 @@ ink_status ink_keys_init(const char *folder, const char *passphrase, ink_error *
 
 // Keep the signer's certificate, not its key.
 static ink_status retire(const char *folder, ink_error *error) {
-  char *pem, *retired = ink_path_join(folder, "retired"), *path = NULL;
+  char *pem, *path = NULL;
   INK_TRY(read_pem(folder, "signer.pem", &pem, error));
+  char *retired = ink_path_join(folder, "retired");
   X509 *old = first_certificate(pem);
   json_t *json = old ? ink_certificate_json(old) : NULL;
   ink_text name = {0};

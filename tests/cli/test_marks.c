@@ -105,6 +105,9 @@ static void pieces_are_born_signed_and_replay_knows_them(void **state) {
                        json_object_get(json_object_get(assertions, "org.inkstone.recipe"), "seed")),
                    7);
   assert_true(json_is_array(json_object_get(assertions, "org.inkstone.checks")));
+  // One identity: the manifest's name and the metadata label's.
+  const json_t *aigc = json_object_get(json_array_get(json_object_get(json, "labels"), 1), "AIGC");
+  assert_string_equal(text_at(aigc, "ProduceID"), text_at(manifest, "label") + 9);
   json_decref(json);
   drop_run(&run);
   static const struct {
