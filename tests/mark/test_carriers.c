@@ -60,6 +60,27 @@ static void carriers_are_known_by_content_before_name(void **state) {
   }
 }
 
+// GIF 87a has no extensions: the file becomes one of the second version, its pictures stay.
+static void old_gif_files_become_new_ones(void **state) {
+  (void)state;
+  ink_error error = {0};
+  const ink_carrier *carrier = ink_carrier_named("gif");
+  blob plain = load("plain.gif");
+  ink_text file = {0}, bare = {0};
+  size_t start, length;
+  plain.bytes[4] = '7';
+  assert_ok(carrier->embed(carrier, plain.bytes, plain.size, store, sizeof store, &file, &start,
+                           &length, &error));
+  assert_memory_equal(file.bytes, "GIF89a", 6);
+  assert_ok(ink_carrier_remove(carrier, (unsigned char *)file.bytes, file.size, &bare, &error));
+  plain.bytes[4] = '9';
+  assert_int_equal(bare.size, plain.size);
+  assert_memory_equal(bare.bytes, plain.bytes, plain.size);
+  ink_text_free(&file);
+  ink_text_free(&bare);
+  free(plain.bytes);
+}
+
 // A store of many segments, the middle ones repeating its head (ISO 19566-5, annex D).
 static void long_stores_run_through_jpeg_segments(void **state) {
   (void)state;
@@ -251,6 +272,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_goes_in_is_found_and_comes_out),
       cmocka_unit_test(carriers_are_known_by_content_before_name),
+      cmocka_unit_test(old_gif_files_become_new_ones),
       cmocka_unit_test(long_stores_run_through_jpeg_segments),
       cmocka_unit_test(plain_text_wrapper_equals_the_published_vector),
       cmocka_unit_test(faults_of_text_carriers_have_their_codes),

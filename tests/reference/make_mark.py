@@ -109,7 +109,7 @@ def files():
     picture.save(OUT / "plain.png")
     picture.save(OUT / "plain.jpg", quality=80)
     picture.save(OUT / "plain.webp", quality=60)
-    picture.quantize(16).save(OUT / "plain.gif")
+    picture.quantize(16).save(OUT / "plain.gif", comment=b"of the second version")
     (OUT / "plain.pdf").write_bytes(pdf())
     with wave.open(str(OUT / "plain.wav"), "wb") as out:
         out.setnchannels(1)

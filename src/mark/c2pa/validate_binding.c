@@ -140,7 +140,7 @@ static ink_status check_boxes(ink_validator *v, ink_manifest_view *m, const ink_
   size_t n = parts.size / sizeof *ranges, at = 0, end = 0, n_store = 0;
   bool known = status == INK_OK, holds = known;
   for (const ink_cbor *entry = list->first; known && entry; entry = entry->next) {
-    ink_digest_range span;
+    ink_digest_range span = {0};
     bool store = at < n && strcmp(ranges[at].name, "C2PA") == 0;
     known = match_names(entry, ranges, n, &at, &span) && span.start == end;
     end = span.start + span.length;
