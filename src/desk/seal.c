@@ -145,7 +145,7 @@ ink_status ink_piece_check_saved(const ink_piece *piece, const char *folder, ink
     const json_t *recorded = json_array_get(json_object_get(piece->record, "files"), i);
     if (!json_object_get(recorded, "signed")) continue;
     char *path = ink_path_join(folder, piece->files[i].name), *bytes = NULL;
-    char hash[INK_SHA256_HEX];
+    char hash[INK_SHA256_HEX] = "";
     size_t size = 0;
     ink_text bare = {0}, fault = {0};
     status = path ? ink_file_read(path, MOST_FILE, &bytes, &size, error)

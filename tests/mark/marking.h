@@ -98,6 +98,8 @@ static const sample samples[] = {
     {"wav", "plain.wav", NULL},
     {"svg", "plain.svg", NULL},
     {"gif", "plain.gif", NULL},
+    {"mp3", "plain.mp3", NULL},
+    {"mp3", "tagged.mp3", NULL},
     {"pdf", "plain.pdf", NULL},
     {"html", NULL,
      "<!doctype html>\n<html><head><!-- </head> --><script>'</head>'</script>\n<title>x</title>"

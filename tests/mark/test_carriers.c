@@ -44,9 +44,10 @@ static void carriers_are_known_by_content_before_name(void **state) {
     const char *file, *name, *carrier;
   } cases[] = {
       {"plain.png", "x.jpg", "png"}, {"plain.jpg", NULL, "jpeg"},   {"plain.webp", "x", "webp"},
-      {"plain.wav", "x", "wav"},     {"plain.svg", "x.xml", "svg"}, {"plain.gif", "x", "gif"},
-      {"plain.pdf", "x", "pdf"},     {NULL, "a/b.MD", "markdown"},  {NULL, "x.txt", "text"},
-      {NULL, "x.png", NULL},         {NULL, "folder.txt/x", NULL},  {NULL, "x.py", "shell"}};
+      {"plain.wav", "x", "wav"},     {"plain.svg", "x.xml", "svg"}, {"tagged.mp3", "x", "mp3"},
+      {"plain.gif", "x", "gif"},     {"plain.pdf", "x", "pdf"},     {NULL, "a/b.MD", "markdown"},
+      {NULL, "x.txt", "text"},       {NULL, "x.png", NULL},         {NULL, "folder.txt/x", NULL},
+      {NULL, "x.py", "shell"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     blob b = cases[i].file ? load(cases[i].file) : (blob){(unsigned char *)strdup("text"), 4};
     const ink_carrier *carrier = ink_carrier_for(cases[i].name, b.bytes, b.size);

@@ -67,8 +67,8 @@ static void every_algorithm_signs_and_verifies(void **state) {
   free(plain.bytes);
 }
 
-// Bytes that c2pa-rs and an independent checker found Valid; tests/reference/check_c2pa.py --golden
-// writes them.
+// Bytes that c2pa-python and an independent checker find Valid (tests/reference/check_c2pa.py).
+// With INKSTONE_WRITE_GOLDEN=FOLDER they are written anew.
 static void the_same_description_gives_the_same_bytes(void **state) {
   (void)state;
   static const struct {

@@ -73,9 +73,9 @@ static void public_files_are_judged_as_the_reference_judges_them(void **state) {
 
 static void files_that_the_reference_signed_are_valid(void **state) {
   (void)state;
-  static const char *const names[] = {"mark/other.png", "mark/other.jpg", "mark/other.webp",
-                                      "mark/other.gif", "mark/other.svg", "mark/other.wav",
-                                      "mark/other.pdf", "mark/boxes.png", "mark/boxes.jpg"};
+  static const char *const names[] = {
+      "mark/other.png", "mark/other.jpg", "mark/other.webp", "mark/other.gif", "mark/other.svg",
+      "mark/other.wav", "mark/other.pdf", "mark/other.mp3",  "mark/boxes.png", "mark/boxes.jpg"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     ink_c2pa_report report = report_of(fixture_path(names[i]));
     assert_int_equal(report.state, INK_C2PA_VALID);

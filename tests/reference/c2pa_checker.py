@@ -1,6 +1,6 @@
 """A small checker of C2PA manifests, written apart from src/mark: from the specification, with cbor2 and cryptography.
 
-check(bytes, ending) -> ("Valid" | "Invalid", [what is wrong]). It knows png, jpg, webp, wav, svg, gif, pdf, html, md, py, txt.
+check(bytes, ending) -> ("Valid" | "Invalid", [what is wrong]). It knows png, jpg, webp, wav, svg, gif, pdf, mp3, html, md, py, txt.
 """
 
 import base64
@@ -65,6 +65,16 @@ def find_pdf(data):
     return data[match.end():match.end() + size], match.end(), size
 
 
+def find_mp3(data):
+    frame = data.index(b"GEOB")
+    size = data[frame + 4:frame + 8]
+    size = struct.unpack(">I", size)[0] if data[3] == 3 else sum(b << 7 * (3 - i) for i, b in enumerate(size))
+    head = b"\0application/c2pa\0c2pa\0c2pa manifest store\0"
+    start = frame + 10 + len(head)
+    assert data[frame + 10:start] == head
+    return data[start:frame + 10 + size], start, size - len(head)
+
+
 def find_svg(data):
     match = re.search(rb"<c2pa:manifest[^>]*>([A-Za-z0-9+/=]*)</c2pa:manifest>", data)
     return base64.b64decode(match[1], validate=True), match.start(1), len(match[1])
@@ -102,7 +112,7 @@ def find_selectors(data):
     return wrapper[13:], start, len(text[at:end].encode())
 
 
-FIND = {"png": find_png, "jpg": find_jpeg, "webp": find_riff, "wav": find_riff, "svg": find_svg, "gif": find_gif, "pdf": find_pdf, "html": find_html,
+FIND = {"png": find_png, "jpg": find_jpeg, "webp": find_riff, "wav": find_riff, "svg": find_svg, "gif": find_gif, "pdf": find_pdf, "mp3": find_mp3, "html": find_html,
         "md": find_block, "py": find_block, "txt": find_selectors}
 
 
@@ -191,8 +201,8 @@ def check(data, ending):
         verify(leaf.public_key(), header[1], signature, message)
     except Exception:
         wrong.append("signature")
-    now = datetime.datetime.utcnow()
-    need(leaf.not_valid_before <= now <= leaf.not_valid_after, "time of the certificate")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    need(leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc, "time of the certificate")
     usages = [u.dotted_string for u in leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value]
     need("1.3.6.1.4.1.62558.2.1" in usages and leaf.issuer != leaf.subject, "profile of the certificate")
     return ("Invalid" if wrong else "Valid"), wrong

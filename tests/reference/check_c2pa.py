@@ -97,6 +97,7 @@ KINDS = {
     "svg": ("image/svg+xml", svg),
     "gif": ("image/gif", gif),
     "pdf": ("application/pdf", pdf),
+    "mp3": ("audio/mpeg", lambda r: make_mark.mp3(r.randint(1, 9), r.choice([None, b"x" * r.randint(1, 99)]))),
     "html": (None, html),
     "md": (None, markdown),
     "py": (None, source),
@@ -125,6 +126,12 @@ def main():
     program, n = os.path.abspath(sys.argv[1]), int(sys.argv[2])
     chance = random.Random(2026)
     counts = collections.Counter()
+    for ending, (kind, _) in KINDS.items():
+        golden = make_mark.OUT / f"golden.{ending}"
+        if golden.exists():
+            assert by_c2pa(kind, golden) == ("Valid", UNTRUSTED), golden
+            assert c2pa_checker.check(golden.read_bytes(), ending) == ("Valid", []), golden
+            counts["both, golden bytes", ending] += 1
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         environment = dict(os.environ, HOME=str(folder), XDG_DATA_HOME=str(folder / "data"))

@@ -103,6 +103,16 @@ def pdf(pages=1):
     return out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (3 + pages, table)
 
 
+def mp3(frames=3, title=None):
+    """Silent frames of MPEG-1 layer III, 128 kbit/s at 44.1 kHz; a title in an ID3v2.3 tag with padding."""
+    tag = b""
+    if title:
+        text = b"\0" + title
+        content = b"TIT2" + struct.pack(">I", len(text)) + b"\0\0" + text + bytes(10)
+        tag = b"ID3\3\0\0" + bytes([0, 0, len(content) >> 7, len(content) & 127]) + content
+    return tag + (b"\xff\xfb\x90\x00" + bytes(413)) * frames
+
+
 def files():
     picture = Image.new("RGB", (24, 16))
     picture.putdata([(x * 10, y * 15, 90) for y in range(16) for x in range(24)])
@@ -111,6 +121,8 @@ def files():
     picture.save(OUT / "plain.webp", quality=60)
     picture.quantize(16).save(OUT / "plain.gif", comment=b"of the second version")
     (OUT / "plain.pdf").write_bytes(pdf())
+    (OUT / "plain.mp3").write_bytes(mp3())
+    (OUT / "tagged.mp3").write_bytes(mp3(title=b"Autumn night"))
     with wave.open(str(OUT / "plain.wav"), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(1)
@@ -139,7 +151,7 @@ def signed_by_others():
 
 
 KINDS = (("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("image/gif", "gif"),
-         ("image/svg+xml", "svg"), ("audio/wav", "wav"), ("application/pdf", "pdf"))
+         ("image/svg+xml", "svg"), ("audio/wav", "wav"), ("audio/mpeg", "mp3"), ("application/pdf", "pdf"))
 
 
 # ---- files bound by c2pa.hash.boxes, which c2pa-rs reads but is not asked to write here

@@ -9,15 +9,16 @@
 // Each is defined in its carrier_<format>.c; those of text that differ in their comments alone in
 // carrier_text.c.
 extern const ink_carrier ink_carrier_png, ink_carrier_jpeg, ink_carrier_webp, ink_carrier_wav,
-    ink_carrier_gif, ink_carrier_pdf, ink_carrier_svg, ink_carrier_html, ink_carrier_markdown,
-    ink_carrier_c, ink_carrier_css, ink_carrier_shell, ink_carrier_sql, ink_carrier_tex,
-    ink_carrier_ini, ink_carrier_plain;
+    ink_carrier_gif, ink_carrier_mp3, ink_carrier_pdf, ink_carrier_svg, ink_carrier_html,
+    ink_carrier_markdown, ink_carrier_c, ink_carrier_css, ink_carrier_shell, ink_carrier_sql,
+    ink_carrier_tex, ink_carrier_ini, ink_carrier_plain;
 
 static const ink_carrier *const carriers[] = {
-    &ink_carrier_png, &ink_carrier_jpeg, &ink_carrier_webp,     &ink_carrier_wav,
-    &ink_carrier_gif, &ink_carrier_pdf,  &ink_carrier_svg,      &ink_carrier_html,
-    &ink_carrier_c,   &ink_carrier_css,  &ink_carrier_markdown, &ink_carrier_sql,
-    &ink_carrier_tex, &ink_carrier_ini,  &ink_carrier_shell,    &ink_carrier_plain};
+    &ink_carrier_png,  &ink_carrier_jpeg, &ink_carrier_webp, &ink_carrier_wav,
+    &ink_carrier_gif,  &ink_carrier_mp3,  &ink_carrier_pdf,  &ink_carrier_svg,
+    &ink_carrier_html, &ink_carrier_c,    &ink_carrier_css,  &ink_carrier_markdown,
+    &ink_carrier_sql,  &ink_carrier_tex,  &ink_carrier_ini,  &ink_carrier_shell,
+    &ink_carrier_plain};
 enum { N_CARRIER = sizeof carriers / sizeof *carriers };
 
 const ink_carrier *const *ink_carriers(size_t *n) {

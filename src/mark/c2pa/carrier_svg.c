@@ -77,7 +77,7 @@ static bool is(const tag *t, const char *name) {
 static bool recognise(const unsigned char *bytes, size_t size) {
   tag first;
   size_t at = 0, most = size < 1 << 16 ? size : 1 << 16;
-  return next_tag(bytes, most, &at, &first) && (is(&first, "svg") || is(&first, "svg:svg"));
+  return next_tag(bytes, most, &at, &first) && !first.closes && (is(&first, "svg") || is(&first, "svg:svg"));
 }
 
 static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
@@ -116,7 +116,7 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   (void)carrier;
   tag root;
   size_t at = 0;
-  if (!next_tag(bytes, size, &at, &root) || !is(&root, "svg") || root.empty) {
+  if (!next_tag(bytes, size, &at, &root) || !is(&root, "svg") || root.empty || root.closes) {
     return ink_fail(error, INK_ERR_FORMAT, "SVG: its root is not an element svg with content");
   }
   ink_text_add_bytes(out, bytes, root.end);

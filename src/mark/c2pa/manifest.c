@@ -356,7 +356,7 @@ static ink_status add_binding(writer *w, const binding *bound) {
 // A UUID (RFC 9562, version 8) that follows from identity, title and format: the files of one piece
 // have instances of their own, and replaying gives the same.
 static ink_status instance_of(const writer *w, char instance[64]) {
-  unsigned char hash[32];
+  unsigned char hash[32] = {0};
   ink_text text = {0};
   ink_text_format(&text, "%s\n%s\n%s", w->manifest->identity, w->manifest->title, w->format);
   ink_status status = ink_text_status(&text, w->error);
