@@ -87,7 +87,7 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
   size_t depth = 0;
   bool metadata = false;
   for (size_t at = 0; next_tag(bytes, size, &at, &t);) {
-    if (depth == 1 && is(&t, "metadata")) metadata = !t.closes && !t.empty;
+    if (depth == 1) metadata = is(&t, "metadata") && !t.closes && !t.empty;
     if (depth == 2 && metadata && is(&t, "c2pa:manifest") && !t.closes && !t.empty) {
       if (place->present) {
         return ink_place_fault(place, "general.error", "the SVG has several c2pa:manifest");
