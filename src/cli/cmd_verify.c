@@ -8,8 +8,8 @@
 #include "cli/cli.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/validate.h"
+#include "mark/detect.h"
 #include "mark/keys.h"
-#include "mark/labels.h"
 
 enum { MOST_FILE = 1 << 30 };
 
@@ -64,7 +64,9 @@ static ink_status validate(const request *r, const char *path, const ink_c2pa_op
                                &found->report, error);
     if (status != INK_OK) ink_context(error, status, "%s", path);
   }
-  if (status == INK_OK) found->aigc = ink_labels_aigc((const char *)map.data, map.size);
+  if (status == INK_OK) {
+    status = ink_detect_aigc(path, (const char *)map.data, map.size, &found->aigc, error);
+  }
   ink_map_close(&map);
   ink_map_close(&side);
   return status;

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/yaml.h"
+#include "mark/c2pa/carrier.h"
 
 const char *ink_verdict_name(ink_verdict verdict) {
   static const char *const names[] = {"generated", "no_mark", "cannot_tell"};
@@ -125,7 +126,7 @@ static void add_plain(const char *bytes, size_t size, ink_text *words) {
   }
 }
 
-ink_status ink_detect_words(const char *name, const char *bytes, size_t size, ink_text *words,
+static ink_status add_words(const char *name, const char *bytes, size_t size, ink_text *words,
                             ink_error *error) {
   size_t yaml_size, body = 0;
   if (is_html(name, bytes, size)) {
@@ -139,6 +140,19 @@ ink_status ink_detect_words(const char *name, const char *bytes, size_t size, in
     ink_text_add_bytes(words, bytes, size);
   }
   return ink_text_status(words, error);
+}
+
+ink_status ink_detect_words(const char *name, const char *bytes, size_t size, ink_text *words,
+                            ink_error *error) {
+  // A signed text holds its manifest among the words, as a comment or invisibly.
+  const unsigned char *file = (const unsigned char *)bytes;
+  const ink_carrier *carrier = ink_carrier_for(name, file, size);
+  ink_text bare = {0};
+  bool is_signed = carrier && ink_carrier_remove(carrier, file, size, &bare, NULL) == INK_OK;
+  ink_status status = is_signed ? add_words(name, ink_text_string(&bare), bare.size, words, error)
+                                : add_words(name, bytes, size, words, error);
+  ink_text_free(&bare);
+  return status;
 }
 
 // ---- labels ------------------------------------------------------------------------------------
@@ -155,22 +169,38 @@ static void judge_metadata(const json_t *aigc, ink_detection *d) {
            producer ? producer : "", id ? ", " : "", id ? id : "");
 }
 
-static void judge_html_metadata(const xmlDoc *document, ink_detection *d) {
+static json_t *html_metadata(const xmlDoc *document) {
   xmlChar *content = find_meta(xmlDocGetRootElement(document));
-  if (!content) return;
-  json_t *aigc = json_loads((const char *)content, 0, NULL);
-  judge_metadata(aigc, d);
-  json_decref(aigc);
+  json_t *aigc = content ? json_loads((const char *)content, 0, NULL) : NULL;
   xmlFree(content);
+  return aigc;
 }
 
 // Front matter that is no YAML says nothing, as the prose of a file that begins with a rule.
-static void judge_front_matter(const char *yaml, size_t size, ink_detection *d) {
+static json_t *front_matter_metadata(const char *yaml, size_t size) {
   json_t *json = NULL;
-  if (ink_yaml_parse(yaml, size, "front matter", &json, NULL) != INK_OK) return;
-  const json_t *aigc = json_object_get(json, "AIGC");
-  if (json_is_object(aigc)) judge_metadata(aigc, d);
+  if (ink_yaml_parse(yaml, size, "front matter", &json, NULL) != INK_OK) return NULL;
+  json_t *aigc = json_incref(json_object_get(json, "AIGC"));
   json_decref(json);
+  return aigc;
+}
+
+ink_status ink_detect_aigc(const char *name, const char *bytes, size_t size, json_t **aigc,
+                           ink_error *error) {
+  size_t yaml_size, body;
+  *aigc = NULL;
+  if (is_html(name, bytes, size)) {
+    xmlDoc *document;
+    INK_TRY(parse_html(name ? name : "text", bytes, size, &document, error));
+    *aigc = html_metadata(document);
+    xmlFreeDoc(document);
+  } else if (front_matter(bytes, size, &yaml_size, &body)) {
+    *aigc = front_matter_metadata(bytes + 4, yaml_size);
+  }
+  if (json_is_object(*aigc)) return INK_OK;
+  json_decref(*aigc);
+  *aigc = NULL;
+  return INK_OK;
 }
 
 static const char *find_words(const char *from, const char *end, const char *words) {
@@ -225,15 +255,10 @@ static void judge_visible(const ink_text *words, ink_detection *d) {
 
 ink_status ink_detect_labels(const char *name, const char *bytes, size_t size, ink_detection *d,
                              ink_error *error) {
-  size_t yaml_size, body;
-  if (is_html(name, bytes, size)) {
-    xmlDoc *document;
-    INK_TRY(parse_html(name ? name : "text", bytes, size, &document, error));
-    judge_html_metadata(document, d);
-    xmlFreeDoc(document);
-  } else if (front_matter(bytes, size, &yaml_size, &body)) {
-    judge_front_matter(bytes + 4, yaml_size, d);
-  }
+  json_t *aigc;
+  INK_TRY(ink_detect_aigc(name, bytes, size, &aigc, error));
+  if (aigc) judge_metadata(aigc, d);
+  json_decref(aigc);
   ink_text words = {0};
   ink_status status = ink_detect_words(name, bytes, size, &words, error);
   if (status == INK_OK) judge_visible(&words, d);

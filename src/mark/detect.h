@@ -3,6 +3,7 @@
 #ifndef INK_MARK_DETECT_H
 #define INK_MARK_DETECT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +53,11 @@ typedef struct ink_detection {
 // beginning.
 ink_status ink_detect_words(const char *name, const char *bytes, size_t size, ink_text *words,
                             ink_error *error);
+
+// The metadata label of GB 45438-2025 in a page (<meta name="AIGC">) or in the front matter of a
+// text; NULL when there is none that can be read. The caller owns it.
+ink_status ink_detect_aigc(const char *name, const char *bytes, size_t size, json_t **aigc,
+                           ink_error *error);
 
 // Look for metadata and visible labels in a text file.
 ink_status ink_detect_labels(const char *name, const char *bytes, size_t size,

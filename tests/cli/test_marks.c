@@ -131,6 +131,25 @@ static void pieces_are_born_signed_and_replay_knows_them(void **state) {
   }
 }
 
+// The manifest at a text's end is not among its words, where the visible label is looked for.
+static void labels_of_signed_pieces_are_detected(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && $INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p >/dev/null "
+      "2>&1 && $INK detect p/poem.md --json");
+  json_t *json = json_of(&run);
+  const json_t *evidence = json_object_get(json, "evidence");
+  size_t i, n_found = 0;
+  json_t *one;
+  json_array_foreach(evidence, i, one) {
+    if (strstr(text_at(one, "name"), "watermark")) continue;
+    n_found += json_is_true(json_object_get(one, "found"));
+  }
+  assert_int_equal(n_found, 2);  // the metadata label and the visible one
+  json_decref(json);
+  drop_run(&run);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_signed_file_is_verified_and_a_changed_one_is_not),
@@ -139,6 +158,7 @@ int main(void) {
       cmocka_unit_test(sidecars_are_found_beside_their_files),
       cmocka_unit_test(keys_are_made_shown_and_rotated),
       cmocka_unit_test(pieces_are_born_signed_and_replay_knows_them),
+      cmocka_unit_test(labels_of_signed_pieces_are_detected),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
