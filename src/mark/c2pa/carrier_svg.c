@@ -77,7 +77,8 @@ static bool is(const tag *t, const char *name) {
 static bool recognise(const unsigned char *bytes, size_t size) {
   tag first;
   size_t at = 0, most = size < 1 << 16 ? size : 1 << 16;
-  return next_tag(bytes, most, &at, &first) && !first.closes && (is(&first, "svg") || is(&first, "svg:svg"));
+  return next_tag(bytes, most, &at, &first) && !first.closes &&
+         (is(&first, "svg") || is(&first, "svg:svg"));
 }
 
 static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
