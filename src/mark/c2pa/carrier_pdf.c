@@ -279,7 +279,7 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   INK_TRY(load(bytes, size, &p, error));
   size_t root = value_of(&p, p.trailer, "/Root"), n = 0, at = value_of(&p, p.trailer, "/Size");
   size_t root_number, root_generation, dictionary = catalog(&p);
-  if (!root || !dictionary || !at || !read_number(&p, &at, &n) ||
+  if (!root || !dictionary || !is_word(&p, dictionary, "<<") || !at || !read_number(&p, &at, &n) ||
       !read_reference(&p, &root, &root_number, &root_generation) ||
       !skip_value(&p, dictionary, 0)) {
     return ink_fail(error, INK_ERR_FORMAT, "PDF: its catalog cannot be read");

@@ -502,6 +502,20 @@ static ink_status hash_around(const placed *at, bool normalised, binding *bound,
                            1, normalised, bound->hash, error);
 }
 
+// What was put in must be found: a file of another shape than its carrier thinks is not signed.
+static ink_status find_again(const ink_carrier *carrier, const placed *at, ink_error *error) {
+  ink_place place = {0};
+  INK_TRY(
+      carrier->find(carrier, (const unsigned char *)at->file.bytes, at->file.size, &place, error));
+  bool same =
+      place.present && !place.code && place.start == at->start && place.length == at->length;
+  ink_place_free(&place);
+  if (same) return INK_OK;
+  return ink_fail(error, INK_ERR_UNSUPPORTED,
+                  "%s: a manifest in this file would not be found; --sidecar puts it beside",
+                  carrier->name);
+}
+
 static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned char *bytes,
                             size_t size, placed *at, ink_error *error) {
   binding bound = {.excluded = true, .start = size, .length = size};
@@ -521,7 +535,7 @@ static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned 
     return ink_fail(error, INK_ERR_INTERNAL, "%s: the manifest store did not keep its place",
                     carrier->name);
   }
-  return INK_OK;
+  return find_again(carrier, at, error);
 }
 
 static ink_status sign_sidecar(pass *p, const unsigned char *bytes, size_t size, ink_error *error) {
