@@ -125,6 +125,19 @@ static size_t value_of(const pdf *p, size_t at, const char *key) {
   }
 }
 
+// True when all of a dictionary is names and values.
+static bool is_dictionary(const pdf *p, size_t at) {
+  if (!is_word(p, at, "<<")) return false;
+  for (at += 2;;) {
+    at = skip_space(p, at);
+    if (is_word(p, at, ">>")) return true;
+    if (at >= p->size || p->bytes[at] != '/') return false;
+    at = skip_value(p, at, 0);
+    if (at) at = skip_value(p, at, 0);
+    if (!at) return false;
+  }
+}
+
 // ---- cross-references
 
 // Sections of a table from `at`; each names its first object and how many. Calls end with the place
@@ -279,7 +292,7 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   INK_TRY(load(bytes, size, &p, error));
   size_t root = value_of(&p, p.trailer, "/Root"), n = 0, at = value_of(&p, p.trailer, "/Size");
   size_t root_number, root_generation, dictionary = catalog(&p);
-  if (!root || !dictionary || !is_word(&p, dictionary, "<<") || !at || !read_number(&p, &at, &n) ||
+  if (!root || !dictionary || !is_dictionary(&p, dictionary) || !at || !read_number(&p, &at, &n) ||
       !read_reference(&p, &root, &root_number, &root_generation) ||
       !skip_value(&p, dictionary, 0)) {
     return ink_fail(error, INK_ERR_FORMAT, "PDF: its catalog cannot be read");
