@@ -129,7 +129,9 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   if (at_end) ink_text_add_bytes(out, bytes, size);
   *start = at_end ? size : 0;
   size_t before = out->size;
-  if (at_end) ink_text_add(out, "\n");
+  // A carriage return at the text's end stays the text's: the line end that is added has its own.
+  bool returns = size && bytes[size - 1] == '\r';
+  if (at_end) ink_text_add(out, returns ? "\r\n" : "\n");
   ink_text_format(out, "%s %s %s", carrier->comment, begin_mark, uri);
   ink_base64_add(out, store, store_size);
   ink_text_format(out, " %s%s%s\n", end_mark, carrier->comment_end[0] ? " " : "",
