@@ -404,11 +404,29 @@ static bool check(ink_compute *c, const char *name, const ink_tensor *q, const i
   return true;
 }
 
+static ink_tensor *attention_bf16(ink_compute *c, const char *name, const ink_tensor *q,
+                                  const ink_tensor *k, const ink_tensor *v, float scale,
+                                  ink_attention_mask mask) {
+  if (!ink_op_expect(c, name, "keys", k, INK_BF16) ||
+      !ink_op_expect(c, name, "values", v, INK_BF16)) {
+    return NULL;
+  }
+  ink_tensor *y = ink_op_result(c, name, INK_BF16, q->rank, q->shape);
+  if (!y) return NULL;
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  ink_tensor *o = ink_attention(c, ink_cast(c, q, INK_F32), k, v, scale, mask);
+  if (o) ink_store(c, o, y);
+  ink_arena_release(c->arena, mark);
+  return o ? y : NULL;
+}
+
 ink_tensor *ink_attention(ink_compute *c, const ink_tensor *q, const ink_tensor *k,
                           const ink_tensor *v, float scale, ink_attention_mask mask) {
   const char *name = "ink_attention";
   const ink_tensor *inputs[] = {q, k, v};
-  if (!ink_op_begin(c, name, 3, inputs) || !check(c, name, q, k, v, mask.first_key)) return NULL;
+  if (!ink_op_begin(c, name, 3, inputs)) return NULL;
+  if (q->dtype == INK_BF16) return attention_bf16(c, name, q, k, v, scale, mask);
+  if (!check(c, name, q, k, v, mask.first_key)) return NULL;
   ink_tensor *y = ink_op_result_like(c, name, q);
   if (!y) return NULL;
   bool record =

@@ -102,6 +102,158 @@ static void twin_sum(const subject *s, double *const *in, double *out) {
   for (int64_t i = 0; i < count(s, 0); i++) *out += in[0][i];
 }
 
+static ink_tensor *run_relu(ink_compute *c, ink_tensor *const *in) {
+  return ink_relu(c, in[0]);
+}
+static void twin_relu(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = in[0][i] > 0.0 ? in[0][i] : 0.0;
+}
+
+static ink_tensor *run_tanh(ink_compute *c, ink_tensor *const *in) {
+  return ink_tanh(c, in[0]);
+}
+static void twin_tanh(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = tanh(in[0][i]);
+}
+
+static ink_tensor *run_gelu_quick(ink_compute *c, ink_tensor *const *in) {
+  return ink_gelu_quick(c, in[0]);
+}
+static void twin_gelu_quick(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = in[0][i] * sigmoid(1.702 * in[0][i]);
+}
+
+static ink_tensor *run_geglu(ink_compute *c, ink_tensor *const *in) {
+  return ink_geglu(c, in[0]);
+}
+static void twin_geglu(const subject *s, double *const *in, double *out) {
+  int64_t w = width(s, 0) / 2;
+  for (int64_t i = 0; i < count(s, 0) / 2; i++) {
+    double up = in[0][i / w * 2 * w + i % w], gate = in[0][i / w * 2 * w + w + i % w];
+    out[i] = up * 0.5 * gate * (1.0 + erf(gate / sqrt(2.0)));
+  }
+}
+
+// (B, H, W, C) and (B, 1, 1, C).
+static double of_picture(const subject *s, double *const *in, int64_t i) {
+  int64_t w = width(s, 0), picture = count(s, 0) / s->input[0].shape[0];
+  return in[1][i / picture * w + i % w];
+}
+static void twin_add_picture(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = in[0][i] + of_picture(s, in, i);
+}
+static void twin_mul_picture(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = in[0][i] * of_picture(s, in, i);
+}
+
+// ---- pictures ----------------------------------------------------------------------------------
+
+static void twin_convolution(const subject *s, double *const *in, double *out, int64_t stride,
+                             ink_padding padding) {
+  const int64_t *x = s->input[0].shape, *w = s->input[1].shape;
+  int64_t height = (x[1] + padding.top + padding.bottom - w[2]) / stride + 1;
+  int64_t columns = (x[2] + padding.left + padding.right - w[3]) / stride + 1;
+  for (int64_t i = 0; i < x[0] * height * columns * w[0]; i++) {
+    int64_t o = i % w[0], column = i / w[0] % columns, row = i / w[0] / columns % height;
+    int64_t b = i / w[0] / columns / height;
+    double sum = s->n_inputs > 2 ? in[2][o] : 0.0;
+    for (int64_t t = 0; t < w[2] * w[3]; t++) {
+      int64_t yy = row * stride - padding.top + t / w[3];
+      int64_t xx = column * stride - padding.left + t % w[3];
+      if (yy < 0 || yy >= x[1] || xx < 0 || xx >= x[2]) continue;
+      for (int64_t c = 0; c < w[1]; c++) {
+        sum += in[0][((b * x[1] + yy) * x[2] + xx) * w[1] + c] *
+               in[1][(o * w[1] + c) * w[2] * w[3] + t];
+      }
+    }
+    out[i] = sum;
+  }
+}
+
+#define CONVOLUTION(name, stride, ...)                                           \
+  static ink_tensor *run_##name(ink_compute *c, ink_tensor *const *in) {         \
+    return ink_conv2d(c, in[0], in[1], in[2], stride, (ink_padding)__VA_ARGS__); \
+  }                                                                              \
+  static void twin_##name(const subject *s, double *const *in, double *out) {    \
+    twin_convolution(s, in, out, stride, (ink_padding)__VA_ARGS__);              \
+  }
+CONVOLUTION(conv_same, 1, {1, 1, 1, 1})
+CONVOLUTION(conv_point, 1, {0, 0, 0, 0})
+CONVOLUTION(conv_down, 2, {0, 0, 1, 1})
+CONVOLUTION(conv_down_even, 2, {1, 1, 1, 1})
+CONVOLUTION(conv_odd, 3, {2, 0, 1, 4})
+
+static ink_tensor *run_conv_bare(ink_compute *c, ink_tensor *const *in) {
+  return ink_conv2d(c, in[0], in[1], NULL, 1, (ink_padding){1, 1, 1, 1});
+}
+static void twin_conv_bare(const subject *s, double *const *in, double *out) {
+  twin_convolution(s, in, out, 1, (ink_padding){1, 1, 1, 1});
+}
+
+enum { GROUPS = 4 };
+
+static void twin_groups(const subject *s, double *const *in, double *out, bool silu) {
+  int64_t c = width(s, 0), batch = s->input[0].shape[0], pixels = count(s, 0) / batch / c;
+  int64_t w = c / GROUPS;
+  for (int64_t i = 0; i < batch * GROUPS; i++) {
+    int64_t first = i / GROUPS * pixels * c + i % GROUPS * w;
+    double mean = 0.0, variance = 0.0, n = (double)(pixels * w);
+    for (int64_t e = 0; e < pixels * w; e++) mean += in[0][first + e / w * c + e % w] / n;
+    for (int64_t e = 0; e < pixels * w; e++) {
+      variance += pow(in[0][first + e / w * c + e % w] - mean, 2.0) / n;
+    }
+    for (int64_t e = 0; e < pixels * w; e++) {
+      int64_t at = first + e / w * c + e % w, channel = i % GROUPS * w + e % w;
+      double y = (in[0][at] - mean) / sqrt(variance + (double)1e-3f) * in[1][channel];
+      y += in[2][channel];
+      out[at] = silu ? y * sigmoid(y) : y;
+    }
+  }
+}
+static ink_tensor *run_group_norm(ink_compute *c, ink_tensor *const *in) {
+  return ink_group_norm(c, in[0], GROUPS, in[1], in[2], 1e-3f);
+}
+static void twin_group_norm(const subject *s, double *const *in, double *out) {
+  twin_groups(s, in, out, false);
+}
+static ink_tensor *run_group_norm_silu(ink_compute *c, ink_tensor *const *in) {
+  return ink_group_norm_silu(c, in[0], GROUPS, in[1], in[2], 1e-3f);
+}
+static void twin_group_norm_silu(const subject *s, double *const *in, double *out) {
+  twin_groups(s, in, out, true);
+}
+
+enum { FACTOR = 2 };
+
+static ink_tensor *run_upsample(ink_compute *c, ink_tensor *const *in) {
+  return ink_upsample_nearest(c, in[0], FACTOR);
+}
+static void twin_upsample(const subject *s, double *const *in, double *out) {
+  const int64_t *x = s->input[0].shape;
+  int64_t w = FACTOR * x[2], h = FACTOR * x[1];
+  for (int64_t i = 0; i < FACTOR * FACTOR * count(s, 0); i++) {
+    int64_t pixel = i / x[3], b = pixel / w / h;
+    int64_t row = pixel / w % h / FACTOR, column = pixel % w / FACTOR;
+    out[i] = in[0][((b * x[1] + row) * x[2] + column) * x[3] + i % x[3]];
+  }
+}
+static ink_tensor *run_average_pool(ink_compute *c, ink_tensor *const *in) {
+  return ink_average_pool(c, in[0], FACTOR);
+}
+static void twin_average_pool(const subject *s, double *const *in, double *out) {
+  const int64_t *x = s->input[0].shape;
+  int64_t w = x[2] / FACTOR, h = x[1] / FACTOR;
+  for (int64_t i = 0; i < count(s, 0) / (FACTOR * FACTOR); i++) {
+    int64_t pixel = i / x[3], b = pixel / w / h;
+    int64_t row = pixel / w % h * FACTOR, column = pixel % w * FACTOR;
+    out[i] = 0.0;
+    for (int64_t t = 0; t < FACTOR * FACTOR; t++) {
+      int64_t at = (b * x[1] + row + t / FACTOR) * x[2] + column + t % FACTOR;
+      out[i] += in[0][at * x[3] + i % x[3]] / (FACTOR * FACTOR);
+    }
+  }
+}
+
 // ---- movement ----------------------------------------------------------------------------------
 
 static ink_tensor *run_cast(ink_compute *c, ink_tensor *const *in) {
@@ -498,6 +650,79 @@ const subject subjects[] = {
      run_attention_cached,
      twin_attention_cached,
      0},
+    {"relu", 1, {{2, {270, 101}, false}}, run_relu, twin_relu, 0},
+    {"tanh", 1, {{2, {270, 101}, false}}, run_tanh, twin_tanh, 0},
+    {"gelu_quick", 1, {{2, {270, 101}, false}}, run_gelu_quick, twin_gelu_quick, 0},
+    {"geglu", 1, {{3, {3, 90, 202}, false}}, run_geglu, twin_geglu, 0},
+    {"add_picture",
+     2,
+     {{4, {3, 9, 10, 101}, false}, {4, {3, 1, 1, 101}, false}},
+     run_add,
+     twin_add_picture,
+     0},
+    {"mul_picture",
+     2,
+     {{4, {3, 9, 10, 101}, false}, {4, {3, 1, 1, 101}, false}},
+     run_mul,
+     twin_mul_picture,
+     0},
+    {"conv2d_same",
+     3,
+     {{4, {2, 9, 17, 5}, false}, {4, {37, 5, 3, 3}, false}, {1, {37}, false}},
+     run_conv_same,
+     twin_conv_same,
+     1e-5},
+    {"conv2d_point",
+     3,
+     {{4, {2, 9, 17, 21}, false}, {4, {37, 21, 1, 1}, false}, {1, {37}, false}},
+     run_conv_point,
+     twin_conv_point,
+     1e-5},
+    {"conv2d_down",
+     3,
+     {{4, {2, 8, 18, 5}, false}, {4, {37, 5, 3, 3}, false}, {1, {37}, false}},
+     run_conv_down,
+     twin_conv_down,
+     1e-5},
+    {"conv2d_down_even",
+     3,
+     {{4, {2, 9, 16, 6}, false}, {4, {3, 6, 3, 3}, false}, {1, {3}, false}},
+     run_conv_down_even,
+     twin_conv_down_even,
+     1e-5},
+    {"conv2d_odd",
+     3,
+     {{4, {3, 11, 13, 3}, false}, {4, {35, 3, 4, 2}, false}, {1, {35}, false}},
+     run_conv_odd,
+     twin_conv_odd,
+     1e-5},
+    // Several blocks of channels, and of pixels.
+    {"conv2d_deep",
+     2,
+     {{4, {1, 3, 70, 300}, false}, {4, {7, 300, 3, 3}, false}},
+     run_conv_bare,
+     twin_conv_bare,
+     1e-4},
+    {"group_norm",
+     3,
+     {{4, {3, 9, 13, 20}, false}, {1, {20}, false}, {1, {20}, false}},
+     run_group_norm,
+     twin_group_norm,
+     0},
+    {"group_norm_wide",
+     3,
+     {{3, {2, 130, 132}, false}, {1, {132}, false}, {1, {132}, false}},
+     run_group_norm,
+     twin_group_norm,
+     0},
+    {"group_norm_silu",
+     3,
+     {{4, {3, 9, 13, 20}, false}, {1, {20}, false}, {1, {20}, false}},
+     run_group_norm_silu,
+     twin_group_norm_silu,
+     0},
+    {"upsample_nearest", 1, {{4, {2, 9, 13, 11}, false}}, run_upsample, twin_upsample, 0},
+    {"average_pool", 1, {{4, {2, 18, 26, 11}, false}}, run_average_pool, twin_average_pool, 0},
     {"linear_cross_entropy",
      2,
      {{2, {301, 19}, false}, {2, {97, 19}, false}},
