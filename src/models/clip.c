@@ -183,7 +183,7 @@ static void bind(ink_network_builder *b, ink_clip *clip) {
   }
   ink_network_scope(b, "text_model.");
   clip->final_norm = ink_network_norm(b, "final_layer_norm", hidden);
-  ink_network_scope(b, "");
+  ink_network_scope(b, "%s", "");
   if (g->projection) {
     clip->projection = ink_network_linear(b, "text_projection", g->projection, hidden, false);
   }

@@ -354,8 +354,8 @@ ink_convolution ink_network_convolution(ink_network_builder *b, const char *name
 
 // ---- layers ------------------------------------------------------------------------------------
 
-ink_tensor *ink_convolve(ink_compute *c, const ink_tensor *x, const ink_convolution *w,
-                         int64_t stride) {
+ink_tensor *ink_run_convolution(ink_compute *c, const ink_tensor *x, const ink_convolution *w,
+                                int64_t stride) {
   if (!w->weight) return NULL;
   int64_t around = w->weight->shape[2] / 2;
   return ink_conv2d(c, x, w->weight, w->bias, stride,
@@ -387,13 +387,14 @@ ink_tensor *ink_run_resnet(ink_compute *c, const ink_resnet *w, ink_groups group
   if (!x) return NULL;
   int64_t channels = w->conv1.weight->shape[0];
   ink_scope scope = ink_scope_like(c, x, channels);
-  ink_tensor *y = ink_convolve(c, ink_activate_groups(c, x, &w->norm1, groups), &w->conv1, 1);
+  ink_tensor *y =
+      ink_run_convolution(c, ink_activate_groups(c, x, &w->norm1, groups), &w->conv1, 1);
   if (w->time.weight) {
     ink_tensor *shift = ink_project(c, time, &w->time);
     y = ink_add(c, y, ink_reshape(c, shift, 4, (const int64_t[]){x->shape[0], 1, 1, channels}));
   }
-  y = ink_convolve(c, ink_activate_groups(c, y, &w->norm2, groups), &w->conv2, 1);
-  const ink_tensor *straight = w->shortcut.weight ? ink_convolve(c, x, &w->shortcut, 1) : x;
+  y = ink_run_convolution(c, ink_activate_groups(c, y, &w->norm2, groups), &w->conv2, 1);
+  const ink_tensor *straight = w->shortcut.weight ? ink_run_convolution(c, x, &w->shortcut, 1) : x;
   return ink_scope_close(c, &scope, ink_add(c, straight, y));
 }
 

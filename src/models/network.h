@@ -78,8 +78,8 @@ ink_convolution ink_network_convolution(ink_network_builder *b, const char *name
 // ---- layers ------------------------------------------------------------------------------------
 
 // Padded so that the size stays (stride 1), or halves (stride 2).
-ink_tensor *ink_convolve(ink_compute *c, const ink_tensor *x, const ink_convolution *w,
-                         int64_t stride);
+ink_tensor *ink_run_convolution(ink_compute *c, const ink_tensor *x, const ink_convolution *w,
+                                int64_t stride);
 
 // What normalisation is over: groups of channels, with this epsilon.
 typedef struct ink_groups {
