@@ -28,97 +28,53 @@ typedef struct shape {
 } shape;
 
 static const shape unet[] = {
-    {CONVOLUTION, 1, 64, 4, 320, 3, 1},
-    {CONVOLUTION, 7, 64, 320, 320, 3, 1},
-    {CONVOLUTION, 1, 64, 320, 320, 3, 2},
-    {CONVOLUTION, 1, 64, 960, 320, 3, 1},
-    {CONVOLUTION, 2, 64, 640, 320, 3, 1},
-    {CONVOLUTION, 1, 64, 640, 640, 3, 1},
-    {CONVOLUTION, 1, 64, 320, 4, 3, 1},
-    {CONVOLUTION, 1, 32, 320, 640, 3, 1},
-    {CONVOLUTION, 6, 32, 640, 640, 3, 1},
-    {CONVOLUTION, 1, 32, 640, 640, 3, 2},
-    {CONVOLUTION, 1, 32, 1920, 640, 3, 1},
-    {CONVOLUTION, 1, 32, 1280, 640, 3, 1},
-    {CONVOLUTION, 1, 32, 960, 640, 3, 1},
-    {CONVOLUTION, 1, 32, 1280, 1280, 3, 1},
-    {CONVOLUTION, 1, 16, 640, 1280, 3, 1},
-    {CONVOLUTION, 6, 16, 1280, 1280, 3, 1},
-    {CONVOLUTION, 1, 16, 1280, 1280, 3, 2},
-    {CONVOLUTION, 2, 16, 2560, 1280, 3, 1},
-    {CONVOLUTION, 1, 16, 1920, 1280, 3, 1},
-    {CONVOLUTION, 11, 8, 1280, 1280, 3, 1},
-    {CONVOLUTION, 3, 8, 2560, 1280, 3, 1},
-    {CONVOLUTION, 1, 32, 320, 640, 1, 1},
-    {CONVOLUTION, 1, 16, 640, 1280, 1, 1},
-    {CONVOLUTION, 3, 8, 2560, 1280, 1, 1},
-    {CONVOLUTION, 2, 16, 2560, 1280, 1, 1},
-    {CONVOLUTION, 1, 16, 1920, 1280, 1, 1},
-    {CONVOLUTION, 1, 32, 1920, 640, 1, 1},
-    {CONVOLUTION, 1, 32, 1280, 640, 1, 1},
-    {CONVOLUTION, 1, 32, 960, 640, 1, 1},
-    {CONVOLUTION, 1, 64, 960, 320, 1, 1},
-    {CONVOLUTION, 2, 64, 640, 320, 1, 1},
-    {LINEAR, 40, 8192, 320, 320, 0, 0},
-    {LINEAR, 5, 8192, 320, 2560, 0, 0},
-    {LINEAR, 5, 8192, 1280, 320, 0, 0},
-    {LINEAR, 40, 2048, 640, 640, 0, 0},
-    {LINEAR, 5, 2048, 640, 5120, 0, 0},
-    {LINEAR, 5, 2048, 2560, 640, 0, 0},
-    {LINEAR, 40, 512, 1280, 1280, 0, 0},
-    {LINEAR, 5, 512, 1280, 10240, 0, 0},
-    {LINEAR, 5, 512, 5120, 1280, 0, 0},
-    {LINEAR, 8, 128, 1280, 1280, 0, 0},
-    {LINEAR, 1, 128, 1280, 10240, 0, 0},
-    {LINEAR, 1, 128, 5120, 1280, 0, 0},
-    {ATTENTION, 5, 4096, 4096, 8, 40, 0},
-    {ATTENTION, 5, 1024, 1024, 8, 80, 0},
-    {ATTENTION, 5, 256, 256, 8, 160, 0},
-    {ATTENTION, 1, 64, 64, 8, 160, 0},
-    {ATTENTION, 5, 4096, 77, 8, 40, 0},
-    {ATTENTION, 5, 1024, 77, 8, 80, 0},
-    {ATTENTION, 5, 256, 77, 8, 160, 0},
-    {ATTENTION, 1, 64, 77, 8, 160, 0},
-    {GROUP_NORM, 13, 8192, 320, 0, 0, 0},
-    {GROUP_NORM, 3, 8192, 640, 0, 0, 0},
-    {GROUP_NORM, 1, 8192, 960, 0, 0, 0},
-    {GROUP_NORM, 12, 2048, 640, 0, 0, 0},
-    {GROUP_NORM, 3, 2048, 1280, 0, 0, 0},
-    {GROUP_NORM, 12, 512, 1280, 0, 0, 0},
-    {LAYER_NORM, 15, 8192, 320, 0, 0, 0},
-    {LAYER_NORM, 15, 2048, 640, 0, 0, 0},
-    {LAYER_NORM, 15, 512, 1280, 0, 0, 0},
-    {GEGLU, 5, 8192, 1280, 0, 0, 0},
-    {GEGLU, 5, 2048, 2560, 0, 0, 0},
-    {GEGLU, 5, 512, 5120, 0, 0, 0},
-    {ADD, 25, 8192, 320, 0, 0, 0},
-    {ADD, 25, 2048, 640, 0, 0, 0},
-    {ADD, 25, 512, 1280, 0, 0, 0},
+    {CONVOLUTION, 1, 64, 4, 320, 3, 1},     {CONVOLUTION, 7, 64, 320, 320, 3, 1},
+    {CONVOLUTION, 1, 64, 320, 320, 3, 2},   {CONVOLUTION, 1, 64, 960, 320, 3, 1},
+    {CONVOLUTION, 2, 64, 640, 320, 3, 1},   {CONVOLUTION, 1, 64, 640, 640, 3, 1},
+    {CONVOLUTION, 1, 64, 320, 4, 3, 1},     {CONVOLUTION, 1, 32, 320, 640, 3, 1},
+    {CONVOLUTION, 6, 32, 640, 640, 3, 1},   {CONVOLUTION, 1, 32, 640, 640, 3, 2},
+    {CONVOLUTION, 1, 32, 1920, 640, 3, 1},  {CONVOLUTION, 1, 32, 1280, 640, 3, 1},
+    {CONVOLUTION, 1, 32, 960, 640, 3, 1},   {CONVOLUTION, 1, 32, 1280, 1280, 3, 1},
+    {CONVOLUTION, 1, 16, 640, 1280, 3, 1},  {CONVOLUTION, 6, 16, 1280, 1280, 3, 1},
+    {CONVOLUTION, 1, 16, 1280, 1280, 3, 2}, {CONVOLUTION, 2, 16, 2560, 1280, 3, 1},
+    {CONVOLUTION, 1, 16, 1920, 1280, 3, 1}, {CONVOLUTION, 11, 8, 1280, 1280, 3, 1},
+    {CONVOLUTION, 3, 8, 2560, 1280, 3, 1},  {CONVOLUTION, 1, 32, 320, 640, 1, 1},
+    {CONVOLUTION, 1, 16, 640, 1280, 1, 1},  {CONVOLUTION, 3, 8, 2560, 1280, 1, 1},
+    {CONVOLUTION, 2, 16, 2560, 1280, 1, 1}, {CONVOLUTION, 1, 16, 1920, 1280, 1, 1},
+    {CONVOLUTION, 1, 32, 1920, 640, 1, 1},  {CONVOLUTION, 1, 32, 1280, 640, 1, 1},
+    {CONVOLUTION, 1, 32, 960, 640, 1, 1},   {CONVOLUTION, 1, 64, 960, 320, 1, 1},
+    {CONVOLUTION, 2, 64, 640, 320, 1, 1},   {LINEAR, 40, 8192, 320, 320, 0, 0},
+    {LINEAR, 5, 8192, 320, 2560, 0, 0},     {LINEAR, 5, 8192, 1280, 320, 0, 0},
+    {LINEAR, 40, 2048, 640, 640, 0, 0},     {LINEAR, 5, 2048, 640, 5120, 0, 0},
+    {LINEAR, 5, 2048, 2560, 640, 0, 0},     {LINEAR, 40, 512, 1280, 1280, 0, 0},
+    {LINEAR, 5, 512, 1280, 10240, 0, 0},    {LINEAR, 5, 512, 5120, 1280, 0, 0},
+    {LINEAR, 8, 128, 1280, 1280, 0, 0},     {LINEAR, 1, 128, 1280, 10240, 0, 0},
+    {LINEAR, 1, 128, 5120, 1280, 0, 0},     {ATTENTION, 5, 4096, 4096, 8, 40, 0},
+    {ATTENTION, 5, 1024, 1024, 8, 80, 0},   {ATTENTION, 5, 256, 256, 8, 160, 0},
+    {ATTENTION, 1, 64, 64, 8, 160, 0},      {ATTENTION, 5, 4096, 77, 8, 40, 0},
+    {ATTENTION, 5, 1024, 77, 8, 80, 0},     {ATTENTION, 5, 256, 77, 8, 160, 0},
+    {ATTENTION, 1, 64, 77, 8, 160, 0},      {GROUP_NORM, 13, 8192, 320, 0, 0, 0},
+    {GROUP_NORM, 3, 8192, 640, 0, 0, 0},    {GROUP_NORM, 1, 8192, 960, 0, 0, 0},
+    {GROUP_NORM, 12, 2048, 640, 0, 0, 0},   {GROUP_NORM, 3, 2048, 1280, 0, 0, 0},
+    {GROUP_NORM, 12, 512, 1280, 0, 0, 0},   {LAYER_NORM, 15, 8192, 320, 0, 0, 0},
+    {LAYER_NORM, 15, 2048, 640, 0, 0, 0},   {LAYER_NORM, 15, 512, 1280, 0, 0, 0},
+    {GEGLU, 5, 8192, 1280, 0, 0, 0},        {GEGLU, 5, 2048, 2560, 0, 0, 0},
+    {GEGLU, 5, 512, 5120, 0, 0, 0},         {ADD, 25, 8192, 320, 0, 0, 0},
+    {ADD, 25, 2048, 640, 0, 0, 0},          {ADD, 25, 512, 1280, 0, 0, 0},
 };
 
 static const shape decoder[] = {
-    {CONVOLUTION, 1, 64, 4, 512, 3, 1},
-    {CONVOLUTION, 10, 64, 512, 512, 3, 1},
-    {CONVOLUTION, 7, 128, 512, 512, 3, 1},
-    {CONVOLUTION, 1, 256, 512, 512, 3, 1},
-    {CONVOLUTION, 1, 256, 512, 256, 3, 1},
-    {CONVOLUTION, 5, 256, 256, 256, 3, 1},
-    {CONVOLUTION, 1, 512, 256, 256, 3, 1},
-    {CONVOLUTION, 1, 512, 256, 128, 3, 1},
-    {CONVOLUTION, 5, 512, 128, 128, 3, 1},
-    {CONVOLUTION, 1, 512, 128, 3, 3, 1},
-    {CONVOLUTION, 1, 256, 512, 256, 1, 1},
-    {CONVOLUTION, 1, 512, 256, 128, 1, 1},
-    {LINEAR, 4, 4096, 512, 512, 0, 0},
-    {ATTENTION, 1, 4096, 4096, 1, 512, 0},
-    {GROUP_NORM, 11, 4096, 512, 0, 0, 0},
-    {GROUP_NORM, 6, 16384, 512, 0, 0, 0},
-    {GROUP_NORM, 1, 65536, 512, 0, 0, 0},
-    {GROUP_NORM, 5, 65536, 256, 0, 0, 0},
-    {GROUP_NORM, 1, 262144, 256, 0, 0, 0},
-    {GROUP_NORM, 6, 262144, 128, 0, 0, 0},
-    {ADD, 3, 65536, 256, 0, 0, 0},
-    {ADD, 3, 262144, 128, 0, 0, 0},
+    {CONVOLUTION, 1, 64, 4, 512, 3, 1},    {CONVOLUTION, 10, 64, 512, 512, 3, 1},
+    {CONVOLUTION, 7, 128, 512, 512, 3, 1}, {CONVOLUTION, 1, 256, 512, 512, 3, 1},
+    {CONVOLUTION, 1, 256, 512, 256, 3, 1}, {CONVOLUTION, 5, 256, 256, 256, 3, 1},
+    {CONVOLUTION, 1, 512, 256, 256, 3, 1}, {CONVOLUTION, 1, 512, 256, 128, 3, 1},
+    {CONVOLUTION, 5, 512, 128, 128, 3, 1}, {CONVOLUTION, 1, 512, 128, 3, 3, 1},
+    {CONVOLUTION, 1, 256, 512, 256, 1, 1}, {CONVOLUTION, 1, 512, 256, 128, 1, 1},
+    {LINEAR, 4, 4096, 512, 512, 0, 0},     {ATTENTION, 1, 4096, 4096, 1, 512, 0},
+    {GROUP_NORM, 11, 4096, 512, 0, 0, 0},  {GROUP_NORM, 6, 16384, 512, 0, 0, 0},
+    {GROUP_NORM, 1, 65536, 512, 0, 0, 0},  {GROUP_NORM, 5, 65536, 256, 0, 0, 0},
+    {GROUP_NORM, 1, 262144, 256, 0, 0, 0}, {GROUP_NORM, 6, 262144, 128, 0, 0, 0},
+    {ADD, 3, 65536, 256, 0, 0, 0},         {ADD, 3, 262144, 128, 0, 0, 0},
 };
 
 static double now(void) {
@@ -136,7 +92,8 @@ static ink_tensor *noise(ink_arena *arena, ink_dtype dtype, int rank, const int6
   for (int64_t i = 0; i < length; i++) values[i] = 0.05f * (float)ink_random_normal(&random);
   size_t size = ink_dtype_about(dtype)->block_bytes;
   for (int64_t i = 0; i < n; i += length) {
-    ink_from_f32(dtype, values, (char *)x->data + (size_t)i * size, n - i < length ? n - i : length);
+    ink_from_f32(dtype, values, (char *)x->data + (size_t)i * size,
+                 n - i < length ? n - i : length);
   }
   return x;
 }
@@ -257,7 +214,7 @@ static double work_of(const shape *s, int64_t batch) {
   }
 }
 
-static void name_of(const shape *s, char out[64]) {
+static void name_of(const shape *s, char out[80]) {
   static const char *const names[] = {"convolution", "linear", "attention", "group norm + silu",
                                       "layer norm",  "geglu",  "add"};
   char text[48];
@@ -268,12 +225,12 @@ static void name_of(const shape *s, char out[64]) {
     snprintf(text, sizeof text, "%lld %lld>%lld", (long long)s->a, (long long)s->b,
              (long long)s->c);
   } else if (s->kind == ATTENTION) {
-    snprintf(text, sizeof text, "%lld x %lld, %lld heads of %lld", (long long)s->a,
-             (long long)s->b, (long long)s->c, (long long)s->d);
+    snprintf(text, sizeof text, "%lld x %lld, %lld heads of %lld", (long long)s->a, (long long)s->b,
+             (long long)s->c, (long long)s->d);
   } else {
     snprintf(text, sizeof text, "%lld x %lld", (long long)s->a, (long long)s->b);
   }
-  snprintf(out, 64, "%-18s %s", names[s->kind], text);
+  snprintf(out, 80, "%-18s %s", names[s->kind], text);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -309,7 +266,7 @@ static void bench(ink_pool *pool, const char *title, const shape *shapes, size_t
     }
     qsort(took, (size_t)runs, sizeof *took, by_value);
     double median = took[runs / 2], flops = work_of(&shapes[i], batch);
-    char name[64];
+    char name[80];
     name_of(&shapes[i], name);
     printf("%-52s %5d %9.3f", name, shapes[i].count, 1e3 * median);
     if (flops > 0.0) {
@@ -353,8 +310,7 @@ int main(int argc, char **argv) {
   if (dtype == INK_BF16 && cpu->bf16) kernels = &ink_convolve_avx512_bf16;
 #endif
   double most = peak(pool, kernels);
-  printf("%d threads, register tile in cache: %.0f GFLOP/s\n", ink_pool_threads(pool),
-         1e-9 * most);
+  printf("%d threads, register tile in cache: %.0f GFLOP/s\n", ink_pool_threads(pool), 1e-9 * most);
   if (strcmp(what, "decoder") != 0) {
     bench(pool, "Stable Diffusion 1.5, 512 x 512, one guided step", unet,
           sizeof unet / sizeof *unet, 2, dtype, most);

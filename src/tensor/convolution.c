@@ -203,7 +203,7 @@ static bool check(ink_compute *c, const char *name, const ink_tensor *x, const i
   for (int i = 0; i < 4; i++) fine = fine && sides[i] >= 0 && sides[i] <= most;
   fine = fine && x->shape[1] + padding.top + padding.bottom >= weight->shape[2] &&
          x->shape[2] + padding.left + padding.right >= weight->shape[3] && weight->shape[2] > 0 &&
-         weight->shape[3] > 0;
+         weight->shape[3] > 0 && weight->shape[2] <= 1024 && weight->shape[3] <= 1024;
   if (fine) return true;
   char picture[96], kernel[96];
   ink_compute_fail(c, INK_ERR_USAGE,

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/checked.h"
 #include "tensor/prepared_entry.h"
@@ -72,6 +73,20 @@ static bool grow(ink_prepared *prepared) {
   return true;
 }
 
+// Large weights are walked from end to end: large pages save address look-ups.
+static void prefer_huge_pages(void *data, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  const uintptr_t page = 4096;
+  uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t)data + bytes) / page * page;
+  if (end > begin && end - begin >= (uintptr_t)4 << 20) {
+    madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+  }
+#else
+  (void)data, (void)bytes;
+#endif
+}
+
 const void *ink_prepared_get(ink_prepared *prepared, ink_prepared_key key, size_t source_bytes,
                              size_t bytes, ink_prepare prepare, void *context) {
   pthread_mutex_lock(&prepared->mutex);
@@ -83,6 +98,7 @@ const void *ink_prepared_get(ink_prepared *prepared, ink_prepared_key key, size_
       data = at->data;
     } else if (ink_add_size(bytes, 63, &rounded) &&
                (data = aligned_alloc(64, rounded / 64 * 64)) != NULL) {
+      prefer_huge_pages(data, bytes);
       prepare(context, data);
       *at = (entry){key, data};
       prepared->count++;

@@ -45,7 +45,7 @@ typedef struct ink_convolve_kernels {
   // n channels of a pixel as staged: elements, zero up to a whole step.
   void (*stage)(ink_dtype dtype, const void *from, int64_t n, void *to);
   // One tap of one block of a panel: column j's channel i stands at from[j * out + i * in]. `to`
-  // holds step after step; columns from `columns` on are zero.
+  // holds step after step; columns from `columns` on are zero. in is at most 2^20.
   void (*pack)(const float *from, int64_t out, int64_t in, int64_t columns, int64_t channels,
                void *to);
   void (*multiply)(const ink_convolve_tile *tile);

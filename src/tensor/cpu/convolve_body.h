@@ -157,24 +157,52 @@ static void stage(ink_dtype dtype, const void *from, int64_t n, void *to) {
 #endif
 }
 
+// LANES steps of one column as words: elements i, i + 1, … of a line whose neighbours stand `in`
+// apart; n of them are there.
+static inline vec column_words(const float *from, int64_t in, int64_t n) {
+  vec part[ELEMENTS];
+  for (int e = 0; e < ELEMENTS; e++) {
+    int64_t left = n - e * LANES;
+    if (in == 1) {
+      part[e] = get(from + e * LANES, left < 0 ? 0 : left);
+      continue;
+    }
+    part[e] = (vec){0};
+#if defined(__AVX512F__)
+    if (left <= 0) continue;
+    __m512i at =
+        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                           _mm512_set1_epi32((int)in));
+    part[e] = (vec)_mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes_below(left), at,
+                                            from + e * LANES * in, sizeof(float));
+#else
+    for (int64_t i = 0; i < LANES && i < left; i++) part[e][i] = from[(e * LANES + i) * in];
+#endif
+  }
+#if defined(INK_PAIRS)
+  return (vec)_mm512_cvtne2ps_pbh((__m512)part[1], (__m512)part[0]);
+#else
+  return part[0];
+#endif
+}
+
 static void pack(const float *from, int64_t out, int64_t in, int64_t columns, int64_t channels,
                  void *to) {
-#if defined(INK_PAIRS)
-  uint16_t *half = to;
-#else
-  float *x = to;
-#endif
+  float *words = to;
   int64_t steps = (channels + ELEMENTS - 1) / ELEMENTS;
-  for (int64_t s = 0; s < steps; s++) {
-    for (int64_t j = 0; j < COLUMNS; j++) {
-      for (int64_t e = 0; e < ELEMENTS; e++) {
-        int64_t i = s * ELEMENTS + e;
-        float value = j < columns && i < channels ? from[j * out + i * in] : 0.0f;
-#if defined(INK_PAIRS)
-        *half++ = ink_bf16_from_f32(value);
-#else
-        *x++ = value;
-#endif
+  for (int64_t s = 0; s < steps; s += LANES) {
+    for (int64_t j = 0; j < COLUMNS; j += LANES) {
+      vec square[LANES];
+      for (int64_t i = 0; i < LANES; i++) {
+        square[i] = (vec){0};
+        if (j + i < columns) {
+          square[i] =
+              column_words(from + (j + i) * out + s * ELEMENTS * in, in, channels - s * ELEMENTS);
+        }
+      }
+      transpose(square);
+      for (int64_t i = 0; i < LANES && s + i < steps; i++) {
+        store(words + (s + i) * COLUMNS + j, square[i]);
       }
     }
   }
