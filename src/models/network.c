@@ -271,15 +271,28 @@ static uint64_t name_key(const char *name) {
   return key;
 }
 
+// Uniform numbers as BF16, the upper half of each F32.
+static void fill_rough(uint16_t *values, int64_t n, double std, ink_random random) {
+  float width = (float)(std * sqrt(12.0));
+  for (int64_t i = 0; i < n; i++) {
+    float value = width * (ink_random_float(&random) - 0.5f);
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    values[i] = (uint16_t)(bits >> 16);
+  }
+}
+
 static ink_tensor *take_fresh(ink_network_builder *b, const request *r) {
-  ink_tensor *tensor = ink_tensor_new(b->network->arena, INK_F32, r->rank, r->shape);
+  bool vector = r->role == INK_PARAMETER_VECTOR, rough = b->source->rough && !vector;
+  ink_tensor *tensor =
+      ink_tensor_new(b->network->arena, rough ? INK_BF16 : INK_F32, r->rank, r->shape);
   if (!tensor) {
     out_of_memory(b, r);
     return NULL;
   }
   float *values = tensor->data;
   int64_t n = ink_tensor_elements(tensor);
-  if (r->role == INK_PARAMETER_VECTOR) {
+  if (vector) {
     bool weight = strcmp(r->name + strlen(r->name) - 7, ".weight") == 0;
     for (int64_t i = 0; i < n; i++) values[i] = weight ? 1.0f : 0.0f;
     return tensor;
@@ -287,6 +300,10 @@ static ink_tensor *take_fresh(ink_network_builder *b, const request *r) {
   double std = 0.02;
   if (r->role == INK_PARAMETER_MATRIX) std = sqrt((double)r->shape[0] / (3.0 * (double)n));
   ink_random random = ink_random_at(b->source->seed, name_key(r->name), 0);
+  if (rough) {
+    fill_rough(tensor->data, n, std, random);
+    return tensor;
+  }
   for (int64_t i = 0; i < n; i++) values[i] = (float)(std * ink_random_normal(&random));
   return tensor;
 }

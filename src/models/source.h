@@ -20,6 +20,9 @@ typedef struct ink_source {
   // one, biases zero; each tensor keyed by (seed, its name).
   const struct ink_weights *weights;
   uint64_t seed;
+  // Fresh matrices in BF16, uniform with the same variance: quick to make and half the size, to
+  // measure speed with the shapes of a published model.
+  bool rough;
   const char *prefix;  // stands before every name ("first_stage_model."); NULL for nothing
   ink_naming naming;
   // Take F32 copies, to train on; `weights` may be closed afterwards. Otherwise tensors stay where

@@ -13,6 +13,8 @@ small; outputs are computed in float32 from the rounded weights), with
                        before 0.18
   taesd                `picture`, `encoded`; `latents`, `decoded`
   controlnet           inputs of unet-sd1 with `hint`; `skip.<i>`, `middle`, and `output` of unet-sd1 with both added
+  esrgan               model-x4.pth as Real-ESRGAN saves it, model-x2.pth under the older names with pixels shuffled into
+                       channels; `picture`, `x4`, `x2` by RRDBNet as its paper has it (arXiv 1809.00219), written out here
   clip-l, clip-h       `ids`, `hidden.<i>` (after i layers), `normed.<i>`, `pooled`, `projected`
   single               sd1.txt, sd2.txt, xl.txt: what the same parts are called in single files, a line for each tensor:
                        its name, the folder, its name there (q, k and v of one tensor joined by "+"), and "T" for a transposed
@@ -266,6 +268,74 @@ def make_taesd(out):
         "decoded": last(model.decode(first(latents)).sample),
     }
     save(model, out / "taesd", expected)
+
+
+# --- an upscaler -------------------------------------------------------------------------------------------------
+
+
+class Dense(torch.nn.Module):
+    def __init__(self, width, growth):
+        super().__init__()
+        for i in range(5):
+            setattr(self, f"conv{i + 1}", torch.nn.Conv2d(width + i * growth, growth if i < 4 else width, 3, padding=1))
+
+    def forward(self, x):
+        seen = [x]
+        for i in range(5):
+            y = getattr(self, f"conv{i + 1}")(torch.cat(seen, 1))
+            seen.append(torch.nn.functional.leaky_relu(y, 0.2))
+        return x + 0.2 * y
+
+
+class DenseInDense(torch.nn.Module):
+    def __init__(self, width, growth):
+        super().__init__()
+        self.rdb1, self.rdb2, self.rdb3 = (Dense(width, growth) for _ in range(3))
+
+    def forward(self, x):
+        return x + 0.2 * self.rdb3(self.rdb2(self.rdb1(x)))
+
+
+class RRDBNet(torch.nn.Module):
+    def __init__(self, scale, width=8, growth=4, blocks=2):
+        super().__init__()
+        self.shuffle = 4 // scale
+        conv = lambda i, o: torch.nn.Conv2d(i, o, 3, padding=1)
+        self.conv_first = conv(3 * self.shuffle**2, width)
+        self.body = torch.nn.Sequential(*(DenseInDense(width, growth) for _ in range(blocks)))
+        self.conv_body, self.conv_up1, self.conv_up2, self.conv_hr = (conv(width, width) for _ in range(4))
+        self.conv_last = conv(width, 3)
+
+    def forward(self, x):
+        leaky = lambda y: torch.nn.functional.leaky_relu(y, 0.2)
+        twice = lambda y: torch.nn.functional.interpolate(y, scale_factor=2, mode="nearest")
+        x = self.conv_first(torch.nn.functional.pixel_unshuffle(x, self.shuffle))
+        x = x + self.conv_body(self.body(x))
+        x = leaky(self.conv_up2(twice(leaky(self.conv_up1(twice(x))))))
+        return self.conv_last(leaky(self.conv_hr(x)))
+
+
+def older_name(name):
+    for new, old in (("conv_first.", "model.0."), ("conv_body.", "model.1.sub.2."), ("conv_up1.", "model.3."), ("conv_up2.", "model.6."),
+                     ("conv_hr.", "model.8."), ("conv_last.", "model.10.")):
+        name = name.replace(new, old)
+    if name.startswith("body."):
+        _, i, rdb, conv, tail = name.split(".")
+        name = f"model.1.sub.{i}.{rdb.upper()}.{conv}.0.{tail}"
+    return name
+
+
+def make_esrgan(out):
+    folder = out / "esrgan"
+    folder.mkdir(exist_ok=True)
+    expected = {"picture": torch.rand(1, 6, 8, 3, generator=torch.Generator().manual_seed(80))}
+    for scale in (4, 2):
+        model = randomise(RRDBNet(scale), 350 + scale)
+        expected[f"x{scale}"] = last(model(first(expected["picture"])))
+        state = {k: v.half() for k, v in model.state_dict().items()}
+        state = {"params_ema": state} if scale == 4 else {older_name(k): v for k, v in state.items()}
+        torch.save(state, folder / f"model-x{scale}.pth")
+    save_file(expected, folder / "expected.safetensors")
 
 
 # --- text encoders -----------------------------------------------------------------------------------------------
@@ -550,6 +620,7 @@ def main():
     make_controlnet(out, unets["unet-sd1"])
     vaes = make_vaes(out)
     make_taesd(out)
+    make_esrgan(out)
     clips = make_clips(out)
     make_single(out, unets, vaes, clips)
     make_real_names(out)
