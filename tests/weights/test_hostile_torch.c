@@ -300,6 +300,21 @@ static void every_lie_in_the_archive_is_an_error(void **state) {
   }
 }
 
+// The pickle's entry grown by so much that it holds the next entry's header too.
+static void an_entry_that_lies_over_another_one_is_refused(void **state) {
+  (void)state;
+  ink_text bytes = {0};
+  ink_error error = {0};
+  put_file(&bytes, valid, sizeof valid - 1);
+  size_t first = bytes.size - (size_t)-FIRST;
+  bytes.bytes[first + 20] = (char)(bytes.bytes[first + 20] + 4);
+  bytes.bytes[first + 24] = (char)(bytes.bytes[first + 24] + 4);
+  assert_int_equal(try_parse(&bytes, &error), INK_ERR_FORMAT);
+  assert_non_null(strstr(error.text, "lies over"));
+  save_seed("zip_overlap", "pt", &bytes);
+  ink_text_free(&bytes);
+}
+
 static void archives_of_other_content_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -433,6 +448,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(the_file_that_the_lies_are_made_from_is_accepted),
       cmocka_unit_test(every_lie_in_the_pickle_is_an_error_that_names_file_and_byte),
       cmocka_unit_test(every_lie_in_the_archive_is_an_error),
+      cmocka_unit_test(an_entry_that_lies_over_another_one_is_refused),
       cmocka_unit_test(archives_of_other_content_are_refused),
       cmocka_unit_test(a_file_cut_short_at_any_byte_is_an_error),
       cmocka_unit_test(shared_dicts_are_not_walked_twice),
