@@ -445,6 +445,11 @@ void ink_weights_close(ink_weights *weights) {
 
 // -- Access ---------------------------------------------------------------------------------------
 
+void ink_weights_let_go(void *context, const void *data, size_t bytes) {
+  (void)context;
+  ink_map_let_go(data, bytes);
+}
+
 ink_weights_format ink_weights_format_of(const ink_weights *weights) {
   return weights->format;
 }

@@ -89,6 +89,11 @@ const ink_gguf *ink_weights_gguf(const ink_weights *weights);
 // other formats.
 const char *ink_weights_metadata(const ink_weights *weights, const char *key);
 
+// Let go of the mapped pages that hold `bytes` at `data`, for ink_prepared_new (tensor/prepared.h):
+// a weight that has been prepared is not read again, and its file's pages need not stay in memory.
+// `context` is not used.
+void ink_weights_let_go(void *context, const void *data, size_t bytes);
+
 // SHA-256 of the model. With one weight file it is the hash of that file; with more, the hash of
 // the text that `sha256sum` prints for the files' names in order ("HEX  NAME\n" each), so that
 //   cd FOLDER && sha256sum model-*.safetensors | sha256sum

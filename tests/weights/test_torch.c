@@ -64,6 +64,23 @@ static void contiguous_tensors_stay_in_the_mapped_file(void **state) {
   ink_weights_close(weights);
 }
 
+static void pages_let_go_are_read_again(void **state) {
+  (void)state;
+  ink_weights *weights = open_fixture("plain-2.pt");
+  enum { SIZE = 1 << 16 };
+  char *heap = malloc(SIZE);
+  memset(heap, 7, SIZE);
+  for (size_t i = 0; i < ink_weights_count(weights); i++) {
+    const ink_weights_entry *entry = ink_weights_at(weights, i);
+    if (entry->usable) ink_weights_let_go(NULL, entry->tensor.data, entry->bytes);
+  }
+  ink_weights_let_go(NULL, heap, SIZE);
+  check_same(weights, "plain-2.pt");
+  for (size_t i = 0; i < SIZE; i++) assert_int_equal(heap[i], 7);
+  free(heap);
+  ink_weights_close(weights);
+}
+
 static void types_that_are_not_computed_with_are_listed(void **state) {
   (void)state;
   ink_weights *weights = open_fixture("plain-2.pt");
@@ -132,6 +149,7 @@ int main(void) {
       cmocka_unit_test(tensors_equal_torch_in_every_pickle_protocol),
       cmocka_unit_test(a_training_checkpoint_gives_its_state_dict),
       cmocka_unit_test(contiguous_tensors_stay_in_the_mapped_file),
+      cmocka_unit_test(pages_let_go_are_read_again),
       cmocka_unit_test(types_that_are_not_computed_with_are_listed),
       cmocka_unit_test(the_old_form_is_refused_with_the_way_out),
       cmocka_unit_test(a_foreign_global_is_refused_by_name),
