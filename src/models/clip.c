@@ -314,6 +314,9 @@ static const ink_weights_entry *entry_of(const ink_weights *weights, const char 
     return NULL;
   }
   snprintf(full, sizeof full, "%s%s", prefix ? prefix : "", stored.name);
+  const ink_weights_entry *entry = ink_weights_entry_of(weights, full);
+  if (entry || strncmp(stored.name, "text_model.", 11) != 0) return entry;
+  snprintf(full, sizeof full, "%s%s", prefix ? prefix : "", stored.name + 11);
   return ink_weights_entry_of(weights, full);
 }
 

@@ -245,7 +245,7 @@ ink_status ink_controlnet_config_from_json(const json_t *json, const char *name,
   INK_TRY(ink_unet_read_levels(json, name, &g.unet, error));
   INK_TRY(ink_unet_read_added(json, name, &g.unet, error));
   g.unet.out_channels = g.unet.in_channels;
-  g.unet.mid = g.unet.mid_cross = true;
+  g.unet.mid = g.unet.mid_cross = g.unet.mid_pair = true;
   INK_TRY(
       ink_config_optional_size(json, name, "conditioning_channels", 3, &g.hint_channels, error));
   const char *key = "conditioning_embedding_out_channels";

@@ -222,7 +222,7 @@ static ink_tensor *take_stored(ink_network_builder *b, const request *r) {
 
 // Buffers that are no parameters, and leftovers of training.
 static bool is_ignored(const char *name) {
-  static const char *const endings[] = {"position_ids", "logit_scale", "num_batches_tracked"};
+  static const char *const endings[] = {"position_ids", "logit_scale", "attn_mask"};
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
     size_t n = strlen(name), m = strlen(endings[i]);
     if (n >= m && strcmp(name + n - m, endings[i]) == 0) return true;

@@ -30,7 +30,7 @@ typedef struct ink_network {
 } ink_network;
 
 // Asks a source for one parameter after the other. The first failure is kept, what follows it is
-// skipped; ink_building_network_finish reports it.
+// skipped; ink_network_finish reports it.
 typedef struct ink_network_builder {
   ink_network *network;
   const ink_source *source;
@@ -59,7 +59,7 @@ void ink_network_scope(ink_network_builder *b, const char *format, ...) INK_PRIN
 // Memory of the network, cleared; NULL after a failure.
 void *ink_network_take(ink_network_builder *b, size_t count, size_t size);
 
-// A table (rows, columns), under its full name.
+// A table (rows, columns) below the scope, by the whole of its name.
 ink_tensor *ink_network_table(ink_network_builder *b, const char *name, int64_t rows,
                               int64_t columns);
 // name.weight and name.bias below the scope.

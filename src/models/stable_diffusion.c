@@ -135,7 +135,7 @@ static void set_use(const ink_stable_diffusion *sd, ink_sd_text *text, bool all_
   // XL takes the penultimate layer as it is; 2.x too, but normed, and folders of it lack the last.
   text->skip = xl || (sd->family == INK_SD_2 && all_layers) ? 1 : 0;
   text->final_norm = !xl;
-  text->pooled = xl && ink_clip_about(text->clip)->projection > 0;
+  text->pooled = xl && open && ink_clip_about(text->clip)->projection > 0;
   text->pad = open ? 0 : -1;
 }
 
@@ -160,6 +160,13 @@ static ink_status open_single_vae(ink_stable_diffusion *sd, const char *prefix, 
   return ink_vae_new(&config, &source, &sd->vae, error);
 }
 
+// Parts of CLIP that no text encoder here needs, as other programs save them beside it.
+static bool is_beside_text(const char *name) {
+  const char *last = strrchr(name, '.');
+  return (strncmp(name, "cond_stage_model.", 17) == 0 || strncmp(name, "conditioner.", 12) == 0) &&
+         last && (strcmp(last, ".logit_scale") == 0 || strcmp(last, ".text_projection") == 0);
+}
+
 // What training leaves in a file beside the networks: the noise schedule, averages, marks.
 static bool is_leftover(const char *name) {
   static const char *const beginnings[] = {
@@ -178,7 +185,7 @@ static bool belongs(const ink_sd_layout *layout, const char *name) {
   for (size_t i = 0; i < 2 + INK_SD_TEXTS; i++) {
     if (prefixes[i] && strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
   }
-  return is_leftover(name);
+  return is_leftover(name) || is_beside_text(name);
 }
 
 static ink_status check_foreign(const ink_weights *weights, const ink_sd_layout *layout,

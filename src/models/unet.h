@@ -11,16 +11,16 @@
 #include "models/source.h"
 #include "tensor/ops.h"
 
-enum { INK_UNET_LEVELS = 8 };
+enum { INK_UNET_LEVELS = 8, INK_UNET_LAYERS = 8 };
 
 // One resolution of the network, the finest first.
 typedef struct ink_unet_level {
   int32_t channels;
-  int32_t n_layer;   // residual blocks on the way down; one more on the way up
-  bool cross_down;   // with transformers, on the way down
-  bool cross_up;     // and up
-  int32_t depth;     // blocks of each transformer on the way down
-  int32_t depth_up;  // and up
+  int32_t n_layer;  // residual blocks on the way down; one more on the way up
+  bool cross_down;  // with transformers, on the way down
+  bool cross_up;    // and up
+  // Blocks of the transformer behind each residual block, on the way down and up.
+  int32_t depth[INK_UNET_LAYERS], depth_up[INK_UNET_LAYERS];
   int32_t n_head;
 } ink_unet_level;
 
@@ -30,8 +30,9 @@ typedef struct ink_unet_config {
   int32_t sample_size;   // latent height and width it was trained for
   int32_t n_level;
   ink_unet_level levels[INK_UNET_LEVELS];
-  bool mid;        // a middle part: residual block, transformer, residual block
-  bool mid_cross;  // with its transformer
+  bool mid;        // a middle part: a residual block,
+  bool mid_cross;  // a transformer,
+  bool mid_pair;   // and a second residual block
   int32_t mid_depth;
   int32_t n_group;  // of group norms
   float norm_epsilon;

@@ -19,6 +19,7 @@ ink_unet_config ink_unet_config_sd15(void) {
                        .n_level = 4,
                        .mid = true,
                        .mid_cross = true,
+                       .mid_pair = true,
                        .mid_depth = 1,
                        .n_group = 32,
                        .norm_epsilon = 1e-5f,
@@ -30,8 +31,8 @@ ink_unet_config ink_unet_config_sd15(void) {
                                    .n_layer = 2,
                                    .cross_down = i < 3,
                                    .cross_up = i < 3,
-                                   .depth = 1,
-                                   .depth_up = 1,
+                                   .depth = {1, 1},
+                                   .depth_up = {1, 1, 1},
                                    .n_head = 8};
   }
   return g;
@@ -55,11 +56,14 @@ static ink_status check_level(const ink_unet_config *g, int32_t i, ink_error *er
                     "a UNet's level %d of %d channels does not divide into %d heads", i,
                     level->channels, level->n_head);
   }
-  if ((level->cross_down && (level->depth < 1 || level->depth > MOST_DEPTH)) ||
-      (level->cross_up && (level->depth_up < 1 || level->depth_up > MOST_DEPTH))) {
+  for (int32_t j = 0; j <= level->n_layer; j++) {
+    int32_t down = level->cross_down && j < level->n_layer ? level->depth[j] : 1;
+    int32_t up = level->cross_up ? level->depth_up[j] : 1;
+    if (down >= 1 && down <= MOST_DEPTH && up >= 1 && up <= MOST_DEPTH) continue;
     return ink_fail(error, INK_ERR_UNSUPPORTED,
-                    "a UNet's level %d with transformers of %d blocks; 1 to %d are supported", i,
-                    level->depth, MOST_DEPTH);
+                    "a UNet's level %d with transformers of %d and %d blocks; 1 to %d are "
+                    "supported",
+                    i, down, up, MOST_DEPTH);
   }
   return INK_OK;
 }
@@ -132,6 +136,62 @@ static ink_status read_block(const json_t *json, const char *name, const char *k
                   plain, cross);
 }
 
+// The depths of a level's n transformers: one number for all, or a list.
+static ink_status read_depths(const json_t *value, const char *name, const char *key, int n,
+                              int32_t *out, ink_error *error) {
+  bool list = json_is_array(value);
+  if (list && json_array_size(value) != (size_t)n) {
+    return ink_fail(error, INK_ERR_CONFLICT, "%s: /%s: %zu depths for %d layers", name, key,
+                    json_array_size(value), n);
+  }
+  for (int i = 0; i < n; i++) {
+    const json_t *depth = list ? json_array_get(value, (size_t)i) : value;
+    if (!json_is_integer(depth) || json_integer_value(depth) < 1 ||
+        json_integer_value(depth) > MOST_DEPTH) {
+      return ink_fail(error, INK_ERR_FORMAT, "%s: /%s: must hold whole numbers from 1 to %d", name,
+                      key, MOST_DEPTH);
+    }
+    out[i] = (int32_t)json_integer_value(depth);
+  }
+  return INK_OK;
+}
+
+// transformer_layers_per_block: a number, or for each level a number or a list. Of lists the way up
+// cannot be told; it is given in its own order, the coarsest level first.
+static ink_status read_all_depths(const json_t *json, const char *name, ink_unet_config *g,
+                                  ink_error *error) {
+  static const char down_key[] = "transformer_layers_per_block",
+                    up_key[] = "reverse_transformer_layers_per_block";
+  const json_t *down = json_object_get(json, down_key), *up = json_object_get(json, up_key);
+  json_t *one = json_integer(1);
+  ink_status status = INK_OK;
+  bool lists = json_is_array(down), up_lists = json_is_array(up);
+  if (!down || json_is_null(down)) down = one;
+  if (json_is_null(up)) up = NULL;
+  if ((lists && json_array_size(down) != (size_t)g->n_level) ||
+      (up_lists && json_array_size(up) != (size_t)g->n_level)) {
+    status = ink_fail(error, INK_ERR_CONFLICT, "%s: /%s must be a list of %d", name, down_key,
+                      g->n_level);
+  }
+  for (int i = 0; status == INK_OK && i < g->n_level; i++) {
+    ink_unet_level *level = &g->levels[i];
+    int from_end = g->n_level - 1 - i, n = level->n_layer;
+    const json_t *value = lists ? json_array_get(down, (size_t)i) : down;
+    status = read_depths(value, name, down_key, n, level->depth, error);
+    if (status != INK_OK) break;
+    if (json_is_array(value) && !up) {
+      status = ink_fail(error, INK_ERR_CONFLICT, "%s: /%s has lists, and /%s is missing", name,
+                        down_key, up_key);
+      break;
+    }
+    const json_t *way_up = up_lists ? json_array_get(up, (size_t)from_end) : up ? up : value;
+    status = read_depths(way_up, name, up ? up_key : down_key, n + 1, level->depth_up, error);
+    if (i + 1 == g->n_level) g->mid_depth = level->depth[0];
+  }
+  json_decref(one);
+  return status;
+}
+
 static ink_status same_length(const json_t *json, const char *name, const char *key, int n,
                               ink_error *error) {
   const json_t *list = json_object_get(json, key);
@@ -143,28 +203,28 @@ static ink_status same_length(const json_t *json, const char *name, const char *
 ink_status ink_unet_read_levels(const json_t *json, const char *name, ink_unet_config *g,
                                 ink_error *error) {
   int32_t channels[INK_UNET_LEVELS], layers[INK_UNET_LEVELS], heads[INK_UNET_LEVELS];
-  int32_t depths[INK_UNET_LEVELS], n_group = 32;
+  int32_t n_group = 32;
   int n;
   INK_TRY(ink_config_only(json, name, fixed, sizeof fixed / sizeof *fixed, error));
   INK_TRY(ink_config_levels(json, name, "block_out_channels", &n, error));
   INK_TRY(same_length(json, name, "down_block_types", n, error));
   INK_TRY(ink_config_sizes(json, name, "block_out_channels", n, 0, channels, error));
   INK_TRY(ink_config_sizes(json, name, "layers_per_block", n, 2, layers, error));
-  INK_TRY(ink_config_sizes(json, name, "transformer_layers_per_block", n, 1, depths, error));
   // Misnamed in diffusers: it is the number of heads.
   INK_TRY(ink_config_sizes(json, name, "attention_head_dim", n, 8, heads, error));
   g->n_level = n;
   for (int i = 0; i < n; i++) {
     ink_unet_level *level = &g->levels[i];
-    *level = (ink_unet_level){.channels = channels[i],
-                              .n_layer = layers[i],
-                              .depth = depths[i],
-                              .depth_up = depths[i],
-                              .n_head = heads[i]};
+    *level = (ink_unet_level){.channels = channels[i], .n_layer = layers[i], .n_head = heads[i]};
     INK_TRY(read_block(json, name, "down_block_types", i, "DownBlock2D", "CrossAttnDownBlock2D",
                        &level->cross_down, error));
+    if (level->n_layer > MOST_LAYERS) {
+      return ink_fail(error, INK_ERR_UNSUPPORTED,
+                      "%s: /layers_per_block: %d layers; 1 to %d are supported", name,
+                      level->n_layer, MOST_LAYERS);
+    }
   }
-  g->mid_depth = depths[n - 1];
+  INK_TRY(read_all_depths(json, name, g, error));
   INK_TRY(ink_config_optional_size(json, name, "norm_num_groups", 32, &n_group, error));
   g->n_group = n_group;
   INK_TRY(ink_config_epsilon(json, name, "norm_eps", 1e-5, &g->norm_epsilon, error));
@@ -184,10 +244,12 @@ static ink_status read_middle(const json_t *json, const char *name, ink_unet_con
   const json_t *value = json_object_get(json, "mid_block_type");
   const char *type = value ? json_string_value(value) : "UNetMidBlock2DCrossAttn";
   g->mid = type != NULL;
-  g->mid_cross = g->mid && strcmp(type, "UNetMidBlock2DCrossAttn") == 0;
+  g->mid_cross = g->mid_pair = g->mid && strcmp(type, "UNetMidBlock2DCrossAttn") == 0;
   if (!value || json_is_null(value) || g->mid_cross) return INK_OK;
+  if (type && strcmp(type, "UNetMidBlock2D") == 0) return INK_OK;  // one residual block alone
   return ink_fail(error, INK_ERR_UNSUPPORTED,
-                  "%s: /mid_block_type is %.64s; UNetMidBlock2DCrossAttn and null are supported",
+                  "%s: /mid_block_type is %.64s; UNetMidBlock2DCrossAttn, UNetMidBlock2D and null "
+                  "are supported",
                   name, type ? type : "no string");
 }
 
@@ -206,8 +268,9 @@ ink_status ink_unet_read_added(const json_t *json, const char *name, ink_unet_co
   // The file tells the sum alone. The refiner's is 1280 + 5 * 256: it has the score of beauty in
   // place of the target's two sizes.
   g->n_time_id = width == 2560 && g->time_id_width == 256 ? 5 : 6;
-  g->pooled = width - g->n_time_id * g->time_id_width;
-  if (g->pooled > 0) return INK_OK;
+  int64_t pooled = (int64_t)width - (int64_t)g->n_time_id * g->time_id_width;
+  g->pooled = (int32_t)(pooled > 0 ? pooled : 0);
+  if (pooled > 0) return INK_OK;
   return ink_fail(
       error, INK_ERR_CONFLICT,
       "%s: /projection_class_embeddings_input_dim %d leaves no room for the pooled text", name,
@@ -223,13 +286,6 @@ ink_status ink_unet_config_from_json(const json_t *json, const char *name, ink_u
   for (int i = 0; i < g.n_level; i++) {
     INK_TRY(read_block(json, name, "up_block_types", i, "UpBlock2D", "CrossAttnUpBlock2D",
                        &g.levels[g.n_level - 1 - i].cross_up, error));
-  }
-  const json_t *reversed = json_object_get(json, "reverse_transformer_layers_per_block");
-  if (reversed && !json_is_null(reversed)) {
-    int32_t depths[INK_UNET_LEVELS];
-    INK_TRY(ink_config_sizes(json, name, "reverse_transformer_layers_per_block", g.n_level, 1,
-                             depths, error));
-    for (int i = 0; i < g.n_level; i++) g.levels[g.n_level - 1 - i].depth_up = depths[i];
   }
   INK_TRY(ink_config_optional_size(json, name, "out_channels", 4, &g.out_channels, error));
   INK_TRY(ink_config_optional_size(json, name, "sample_size", 64, &g.sample_size, error));
@@ -283,10 +339,12 @@ static ink_status read_blocks(const file *f, ink_unet_config *g) {
   for (int block = 1;; block++) {
     const ink_weights_entry *resnet = find(f, "input_blocks.%d.0.in_layers.2.weight", block);
     if (resnet) {
-      if (level->n_layer++ == 0) g->n_level++;
+      if (level->n_layer == MOST_LAYERS) return INK_ERR_UNSUPPORTED;
+      if (level->n_layer == 0) g->n_level++;
       level->channels = extent(resnet, 0);
-      level->depth = depth_of(f, "input_blocks", block);
-      level->cross_down = level->depth > 0;
+      int32_t depth = depth_of(f, "input_blocks", block);
+      level->depth[level->n_layer++] = depth;
+      level->cross_down = depth > 0;
       continue;
     }
     if (!find(f, "input_blocks.%d.0.op.weight", block)) return INK_OK;
@@ -299,9 +357,10 @@ static void read_up_blocks(const file *f, ink_unet_config *g) {
   int block = 0;
   for (int i = g->n_level; i-- > 0;) {
     ink_unet_level *level = &g->levels[i];
-    level->depth_up = depth_of(f, "output_blocks", block);
-    level->cross_up = level->depth_up > 0;
-    block += level->n_layer + 1;
+    for (int32_t j = 0; j <= level->n_layer; j++) {
+      level->depth_up[j] = depth_of(f, "output_blocks", block++);
+      level->cross_up = level->depth_up[j] > 0;
+    }
   }
 }
 
@@ -332,12 +391,14 @@ ink_status ink_unet_config_from_weights(const ink_weights *weights, const char *
                        .norm_epsilon = 1e-5f,
                        .flip_sin_to_cos = true};
   if (read_blocks(&f, &g) != INK_OK) {
-    return ink_fail(error, INK_ERR_UNSUPPORTED, "%s: a UNet of more than %d levels",
-                    ink_weights_path(weights), INK_UNET_LEVELS);
+    return ink_fail(error, INK_ERR_UNSUPPORTED,
+                    "%s: a UNet of more than %d levels, or %d layers in one",
+                    ink_weights_path(weights), INK_UNET_LEVELS, MOST_LAYERS);
   }
   read_up_blocks(&f, &g);
   g.context = text_width(&f);
   g.mid = find(&f, "middle_block.0.in_layers.2.weight") != NULL;
+  g.mid_pair = find(&f, "middle_block.2.in_layers.2.weight") != NULL;
   while (g.mid_depth <= MOST_DEPTH &&
          find(&f, "middle_block.1.transformer_blocks.%d.norm1.weight", g.mid_depth)) {
     g.mid_depth++;

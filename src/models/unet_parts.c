@@ -140,7 +140,7 @@ ink_tensor *ink_unet_run_down(ink_compute *c, const ink_unet_pass *pass, const i
 ink_tensor *ink_unet_run_middle(ink_compute *c, const ink_unet_pass *pass,
                                 const ink_unet_step steps[2], ink_tensor *x) {
   x = ink_unet_run_step(c, pass, &steps[0], x);
-  return ink_unet_run_step(c, pass, &steps[1], x);
+  return pass->config->mid_pair ? ink_unet_run_step(c, pass, &steps[1], x) : x;
 }
 
 // ---- parameters
@@ -215,8 +215,9 @@ ink_unet_way *ink_unet_bind_down(ink_network_builder *b, const ink_unet_config *
     ways[i].n = level->n_layer;
     ways[i].steps = ink_network_take(b, (size_t)level->n_layer, sizeof *ways[i].steps);
     for (int32_t j = 0; ways[i].steps && j < level->n_layer; j++) {
-      ink_unet_bind_step(b, g, block, j, in, level->channels, level->cross_down ? level->depth : 0,
-                         level->n_head, n_cross, &ways[i].steps[j]);
+      ink_unet_bind_step(b, g, block, j, in, level->channels,
+                         level->cross_down ? level->depth[j] : 0, level->n_head, n_cross,
+                         &ways[i].steps[j]);
       in = level->channels;
     }
     if (i + 1 == g->n_level) continue;
@@ -231,6 +232,7 @@ void ink_unet_bind_middle(ink_network_builder *b, const ink_unet_config *g, int3
   const ink_unet_level *level = &g->levels[g->n_level - 1];
   ink_unet_bind_step(b, g, "mid_block", 0, level->channels, level->channels,
                      g->mid_cross ? g->mid_depth : 0, level->n_head, n_cross, &steps[0]);
+  if (!g->mid_pair) return;
   ink_unet_bind_step(b, g, "mid_block", 1, level->channels, level->channels, 0, 0, n_cross,
                      &steps[1]);
 }

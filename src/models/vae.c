@@ -206,7 +206,7 @@ static void bind_middle(ink_network_builder *b, const ink_vae_config *g, const c
   ink_network_resnet(b, channels, channels, 0, &w->second);
 }
 
-// The levels of one half, with `extra` residual blocks in each.
+// The levels of one half; each has a residual block more on the way up.
 static vae_level *bind_levels(ink_network_builder *b, const ink_vae_config *g, const char *half,
                               const char *way, int64_t in, bool up) {
   vae_level *levels = ink_network_take(b, (size_t)g->n_level, sizeof *levels);

@@ -358,15 +358,17 @@ static void check_same_config(const char *name, const ink_unet_config *found,
   assert_int_equal(found->n_time_id, wanted->n_time_id);
   assert_int_equal(found->time_id_width, wanted->time_id_width);
   assert_int_equal(found->mid_depth, wanted->mid_depth);
-  assert_true(found->mid && found->mid_cross);
+  assert_true(found->mid && found->mid_cross && found->mid_pair);
   for (int i = 0; i < wanted->n_level; i++) {
     const ink_unet_level *a = &found->levels[i], *b = &wanted->levels[i];
     assert_int_equal(a->channels, b->channels);
     assert_int_equal(a->n_layer, b->n_layer);
     assert_int_equal(a->n_head, b->n_head);
     assert_true(a->cross_down == b->cross_down && a->cross_up == b->cross_up);
-    if (b->cross_down) assert_int_equal(a->depth, b->depth);
-    if (b->cross_up) assert_int_equal(a->depth_up, b->depth_up);
+    for (int j = 0; j <= b->n_layer; j++) {
+      if (b->cross_down && j < b->n_layer) assert_int_equal(a->depth[j], b->depth[j]);
+      if (b->cross_up) assert_int_equal(a->depth_up[j], b->depth_up[j]);
+    }
   }
 }
 
@@ -512,6 +514,10 @@ static void unknown_block_types_and_options_are_refused_by_name(void **state) {
       {"{\"block_out_channels\":[8,12,0]}", "block_out_channels", INK_ERR_FORMAT},
       {"{\"block_out_channels\":8}", "block_out_channels", INK_ERR_FORMAT},
       {"{\"norm_num_groups\":5}", "groups", INK_ERR_CONFLICT},
+      {"{\"transformer_layers_per_block\":[1,[1,1],1]}", "reverse_transformer", INK_ERR_CONFLICT},
+      {"{\"transformer_layers_per_block\":[1,[1],1]}", "depths", INK_ERR_CONFLICT},
+      {"{\"transformer_layers_per_block\":[1,1]}", "list of 3", INK_ERR_CONFLICT},
+      {"{\"transformer_layers_per_block\":0}", "transformer_layers", INK_ERR_FORMAT},
       {"{\"attention_head_dim\":5}", "heads", INK_ERR_CONFLICT},
       {"{\"attention_head_dim\":[2,2]}", "attention_head_dim", INK_ERR_CONFLICT},
       {"{\"layers_per_block\":100}", "layers", INK_ERR_UNSUPPORTED},

@@ -7,7 +7,7 @@ small; outputs are computed in float32 from the rounded weights), with
 
   expected.safetensors   inputs and outputs; pictures and latents as (B, H, W, C)
 
-  unet-sd1, unet-sd2, unet-xl, unet-few   `sample.<k>`, `timesteps.<k>`, `context.<k>` and what else goes in; `skip.<k>.<i>`
+  unet-sd1, unet-sd2, unet-xl, unet-few, unet-small   `sample.<k>`, `timesteps.<k>`, `context.<k>` and what else goes in; `skip.<k>.<i>`
       (what each step down leaves), `middle.<k>`, `output.<k>` for inputs k = 0, 1, the second of an odd size
   vae, vae-old         `picture`, `mean`, `log_variance`; `latents`, `decoded`. vae-old has the tensor names of diffusers
                        before 0.18
@@ -133,6 +133,22 @@ UNETS = {
         time_cond_proj_dim=10,
         flip_sin_to_cos=False,
         freq_shift=1,
+    ),
+    # As SSD-1B and Vega: XL with blocks taken out.
+    "unet-small": dict(
+        TINY,
+        block_out_channels=(8, 8),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        mid_block_type="UNetMidBlock2D",
+        layers_per_block=2,
+        attention_head_dim=(1, 2),
+        transformer_layers_per_block=(1, (2, 1)),
+        reverse_transformer_layers_per_block=((1, 3, 2), 1),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=6,
+        projection_class_embeddings_input_dim=10 + 6 * 6,
     ),
 }
 
