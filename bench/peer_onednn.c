@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/pool.h"
@@ -99,7 +100,10 @@ int main(int argc, char **argv) {
   ink_pool *pool = ink_pool_new(0);
   char threads[16];
   snprintf(threads, sizeof threads, "%d", ink_pool_threads(pool));
-  setenv("OMP_NUM_THREADS", threads, 0);
+  if (!getenv("OMP_NUM_THREADS")) {  // read when the library is loaded: begin anew with it
+    setenv("OMP_NUM_THREADS", threads, 0);
+    execv("/proc/self/exe", argv);
+  }
   const dnnl_version_t *version = dnnl_version();
   printf("%s threads, %s; GFLOP/s, best of the turns\n%-34s %10s %10s\n", threads,
          ink_dtype_about(dtype)->name, "", "inkstone", "oneDNN");
