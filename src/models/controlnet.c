@@ -10,6 +10,7 @@
 #include "models/config.h"
 #include "models/naming.h"
 #include "models/unet_parts.h"
+#include "weights/weights.h"
 
 typedef struct hint_network {
   ink_convolution in, out;
@@ -190,9 +191,22 @@ static ink_status check_config(const ink_controlnet_config *g, ink_error *error)
                   g->n_hint);
 }
 
+// The hint network is numbered through, its activations too; how far depends on its levels.
+static int hint_end(const ink_controlnet_config *g) {
+  return 4 * (g->n_hint - 1) + 2;
+}
+
 static bool stored_name(const void *config, ink_naming naming, const char *name,
                         ink_stored_name *out) {
-  return ink_unet_stored_name(&((const ink_controlnet_config *)config)->unet, naming, name, out);
+  static const char last[] = "controlnet_cond_embedding.conv_out.";
+  const ink_controlnet_config *g = config;
+  if (naming == INK_NAMING_LDM && strncmp(name, last, sizeof last - 1) == 0) {
+    *out = (ink_stored_name){.parts = 1};
+    snprintf(out->name, sizeof out->name, "input_hint_block.%d.%s", hint_end(g),
+             name + sizeof last - 1);
+    return true;
+  }
+  return ink_unet_stored_name(&g->unet, naming, name, out);
 }
 
 ink_status ink_controlnet_new(const ink_controlnet_config *config, const ink_source *source,
@@ -266,4 +280,32 @@ ink_status ink_controlnet_config_from_json(const json_t *json, const char *name,
   *config = g;
   ink_status status = check_config(config, error);
   return status == INK_OK ? INK_OK : ink_context(error, status, "%s", name);
+}
+
+// ---- single files
+// --------------------------------------------------------------------------------
+
+static const ink_weights_entry *hint_layer(const ink_weights *weights, const char *prefix, int i) {
+  char name[2 * INK_NAME];
+  snprintf(name, sizeof name, "%sinput_hint_block.%d.weight", prefix ? prefix : "", i);
+  const ink_weights_entry *entry = ink_weights_entry_of(weights, name);
+  return entry && entry->rank == 4 && entry->shape[0] <= 1 << 16 && entry->shape[1] <= 1 << 16
+             ? entry
+             : NULL;
+}
+
+ink_status ink_controlnet_config_from_weights(const ink_weights *weights, const char *prefix,
+                                              ink_controlnet_config *config, ink_error *error) {
+  ink_controlnet_config g = {0};
+  INK_TRY(ink_unet_levels_from_weights(weights, prefix, &g.unet, error));
+  const ink_weights_entry *layer = hint_layer(weights, prefix, 0);
+  if (layer) g.hint_channels = (int32_t)layer->shape[1];
+  for (; layer && g.n_hint < INK_CONTROLNET_LEVELS; g.n_hint++) {
+    g.hint_widths[g.n_hint] = (int32_t)layer->shape[0];
+    // Two convolutions between levels; what follows the last stands alone.
+    layer = hint_layer(weights, prefix, 4 * g.n_hint + 4);
+  }
+  *config = g;
+  ink_status status = check_config(config, error);
+  return status == INK_OK ? INK_OK : ink_context(error, status, "%s", ink_weights_path(weights));
 }

@@ -20,6 +20,11 @@ typedef struct ink_controlnet_config {
 ink_status ink_controlnet_config_from_json(const json_t *json, const char *name,
                                            ink_controlnet_config *config, ink_error *error);
 
+// The config of a file in the original's names, from its shapes below `prefix` ("control_model." or
+// ""); as ink_unet_config_from_weights.
+ink_status ink_controlnet_config_from_weights(const struct ink_weights *weights, const char *prefix,
+                                              ink_controlnet_config *config, ink_error *error);
+
 typedef struct ink_controlnet ink_controlnet;
 
 // As ink_unet_new. In the naming LDM the tensors are called as in the original's files

@@ -152,9 +152,6 @@ bool ink_unet_stored_name(const void *config, ink_naming naming, const char *nam
   if (skip(&rest, "controlnet_cond_embedding.blocks.")) {
     return skip_number(&rest, &j) && put(out, "input_hint_block.%d.%s", 2 * j + 2, rest);
   }
-  if (skip(&rest, "controlnet_cond_embedding.conv_out.")) {
-    return put(out, "input_hint_block.14.%s", rest);
-  }
   return false;
 }
 

@@ -373,19 +373,19 @@ static int32_t text_width(const file *f) {
   return extent(find(f, "middle_block.1.transformer_blocks.0.attn2.to_k.weight"), 1);
 }
 
-ink_status ink_unet_config_from_weights(const ink_weights *weights, const char *prefix,
+// What the way down, the middle and the conditions tell, which a ControlNet has too.
+ink_status ink_unet_levels_from_weights(const ink_weights *weights, const char *prefix,
                                         ink_unet_config *config, ink_error *error) {
   file f = {weights, prefix};
   const ink_weights_entry *in = find(&f, "input_blocks.0.0.weight");
-  const ink_weights_entry *out = find(&f, "out.2.weight");
-  if (!in || !out || in->rank != 4 || out->rank != 4) {
+  if (!in || in->rank != 4) {
     return ink_fail(error, INK_ERR_NOT_FOUND,
-                    "%s: no UNet of Stable Diffusion 1, 2 or XL below %s (%s%s)",
+                    "%s: no network of Stable Diffusion 1, 2 or XL below %s (%s%s)",
                     ink_weights_path(weights), prefix ? prefix : "its names", prefix ? prefix : "",
                     "input_blocks.0.0.weight");
   }
   ink_unet_config g = {.in_channels = extent(in, 1),
-                       .out_channels = extent(out, 0),
+                       .out_channels = extent(in, 1),
                        .sample_size = 64,
                        .n_group = 32,
                        .norm_epsilon = 1e-5f,
@@ -395,7 +395,6 @@ ink_status ink_unet_config_from_weights(const ink_weights *weights, const char *
                     "%s: a UNet of more than %d levels, or %d layers in one",
                     ink_weights_path(weights), INK_UNET_LEVELS, MOST_LAYERS);
   }
-  read_up_blocks(&f, &g);
   g.context = text_width(&f);
   g.mid = find(&f, "middle_block.0.in_layers.2.weight") != NULL;
   g.mid_pair = find(&f, "middle_block.2.in_layers.2.weight") != NULL;
@@ -417,6 +416,22 @@ ink_status ink_unet_config_from_weights(const ink_weights *weights, const char *
     int32_t channels = g.levels[i].channels;
     g.levels[i].n_head = first_generation || channels % 64 != 0 ? 8 : channels / 64;
   }
+  *config = g;
+  return INK_OK;
+}
+
+ink_status ink_unet_config_from_weights(const ink_weights *weights, const char *prefix,
+                                        ink_unet_config *config, ink_error *error) {
+  file f = {weights, prefix};
+  ink_unet_config g;
+  INK_TRY(ink_unet_levels_from_weights(weights, prefix, &g, error));
+  const ink_weights_entry *out = find(&f, "out.2.weight");
+  if (!out || out->rank != 4) {
+    return ink_fail(error, INK_ERR_NOT_FOUND, "%s: a UNet without its last layer (%sout.2.weight)",
+                    ink_weights_path(weights), prefix ? prefix : "");
+  }
+  g.out_channels = extent(out, 0);
+  read_up_blocks(&f, &g);
   *config = g;
   ink_status status = ink_unet_check_config(config, error);
   return status == INK_OK ? INK_OK : ink_context(error, status, "%s", ink_weights_path(weights));

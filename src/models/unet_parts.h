@@ -98,6 +98,9 @@ ink_status ink_unet_read_levels(const json_t *json, const char *name, ink_unet_c
 // Of these, the conditions of XL.
 ink_status ink_unet_read_added(const json_t *json, const char *name, ink_unet_config *config,
                                ink_error *error);
+// The config of a single file but for its way up, unchecked: ink_unet_config_from_weights.
+ink_status ink_unet_levels_from_weights(const struct ink_weights *weights, const char *prefix,
+                                        ink_unet_config *config, ink_error *error);
 // How many tensors the way down leaves.
 size_t ink_unet_n_skips(const ink_unet_config *config);
 

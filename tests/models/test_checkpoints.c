@@ -207,6 +207,41 @@ static void check_clip(const ink_weights *single, const char *prefix, ink_naming
   ink_weights_close(weights);
 }
 
+static void check_controlnet(const ink_weights *single) {
+  ink_controlnet_config config, found;
+  ink_controlnet *from_file, *from_folder;
+  ink_error error = {0};
+  ink_weights *weights = open_network_file("controlnet", "");
+  size_t n, m;
+  assert_ok(
+      ink_controlnet_config_from_json(ink_weights_config(weights), "controlnet", &config, &error));
+  assert_ok(ink_controlnet_new(&config, &(ink_source){.weights = weights}, &from_folder, &error));
+  ink_source source = {.weights = single, .prefix = "control_model.", .naming = INK_NAMING_LDM};
+  assert_ok(ink_controlnet_new(&config, &source, &from_file, &error));
+  ink_parameter *a = ink_controlnet_parameters(from_file, &n);
+  ink_parameter *b = ink_controlnet_parameters(from_folder, &m);
+  check_same("controlnet", a, n, b, m);
+  // The tiny one has other groups than published ones, which is all that its shapes do not say.
+  assert_int_equal(ink_controlnet_config_from_weights(single, source.prefix, &found, &error),
+                   INK_ERR_CONFLICT);
+  assert_non_null(strstr(error.text, "32 groups"));
+  assert_int_equal(found.n_hint, config.n_hint);
+  assert_int_equal(found.hint_channels, config.hint_channels);
+  assert_memory_equal(found.hint_widths, config.hint_widths, 4 * sizeof *config.hint_widths);
+  ink_controlnet_free(from_file);
+  ink_controlnet_free(from_folder);
+  ink_weights_close(weights);
+}
+
+static void a_controlnet_in_the_originals_names_gives_the_tensors_of_the_folder(void **state) {
+  (void)state;
+  ink_weights *single;
+  ink_error error = {0};
+  assert_ok(ink_weights_open(make_single("control", NULL, NULL), &single, &error));
+  check_controlnet(single);
+  ink_weights_close(single);
+}
+
 static void a_single_file_gives_the_tensors_of_the_folders(void **state) {
   (void)state;
   static const struct {
@@ -607,6 +642,7 @@ static int take_down(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_single_file_gives_the_tensors_of_the_folders),
+      cmocka_unit_test(a_controlnet_in_the_originals_names_gives_the_tensors_of_the_folder),
       cmocka_unit_test(a_missing_tensor_is_named_as_the_file_would_have_it),
       cmocka_unit_test(a_foreign_tensor_is_named),
       cmocka_unit_test(a_config_of_another_model_is_a_conflict_of_shapes),

@@ -12,11 +12,11 @@ small; outputs are computed in float32 from the rounded weights), with
   vae, vae-old         `picture`, `mean`, `log_variance`; `latents`, `decoded`. vae-old has the tensor names of diffusers
                        before 0.18
   taesd                `picture`, `encoded`; `latents`, `decoded`
-  controlnet           inputs of unet-sd1 with `hint`; `skip.<i>`, `middle`, and `output` of unet-sd1 with both added
+  controlnet           inputs of unet-sd1 (its hint is (1 + sin(0.37 i)) / 2); `skip.<i>`, `middle`, and `output` of unet-sd1 with both added
   esrgan               model-x4.pth as Real-ESRGAN saves it, model-x2.pth under the older names with pixels shuffled into
                        channels; `picture`, `x4`, `x2` by RRDBNet as its paper has it (arXiv 1809.00219), written out here
   clip-l, clip-h       `ids`, `hidden.<i>` (after i layers), `normed.<i>`, `pooled`, `projected`
-  single               sd1.txt, sd2.txt, xl.txt: what the same parts are called in single files, a line for each tensor:
+  single               sd1.txt, sd2.txt, xl.txt, control.txt: what the same parts are called in single files, a line for each tensor:
                        its name, the folder, its name there (q, k and v of one tensor joined by "+"), and "T" for a transposed
                        one, "4" for one with two dimensions of 1 more. Files made so were given to diffusers' own converter,
                        which gave the folders' tensors back
@@ -212,10 +212,11 @@ def make_unets(out):
 
 
 def make_controlnet(out, unet):
-    model = diffusers.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 6), load_weights_from_unet=False)
+    model = diffusers.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 4, 4, 6), load_weights_from_unet=False)
     randomise(model, 150)
     inputs = unet_inputs(unet.config, 0)
-    hint = normal(2, 16, 16, 3, seed=40)
+    # Easily made anew, so that it need not be kept.
+    hint = (0.5 + 0.5 * torch.sin(0.37 * torch.arange(2 * 64 * 64 * 3, dtype=torch.float64))).float().reshape(2, 64, 64, 3)
     down, middle = model(first(inputs["sample"]), inputs["timesteps"], inputs["context"], first(hint), return_dict=False)
     output = unet(
         first(inputs["sample"]),
@@ -224,9 +225,10 @@ def make_controlnet(out, unet):
         down_block_additional_residuals=[0.5 * d for d in down],
         mid_block_additional_residual=0.5 * middle,
     ).sample
-    expected = {**inputs, "hint": hint, "middle": last(middle), "output": last(output)}
+    expected = {**inputs, "middle": last(middle), "output": last(output)}
     expected.update({f"skip.{i}": last(d) for i, d in enumerate(down)})
     save(model, out / "controlnet", expected)
+    return model
 
 
 # --- autoencoders ------------------------------------------------------------------------------------------------
@@ -404,6 +406,17 @@ def make_clips(out):
 
 
 def ldm_unet(model):
+    out = ldm_down(model, model.state_dict())
+    layers = model.config.layers_per_block
+    back = single_file_utils.convert_ldm_unet_checkpoint(
+        {"model.diffusion_model." + k: v for k, v in out.items()},
+        dict(model.config, layers_per_block=layers if isinstance(layers, int) else layers[0]),
+    )
+    check_same(back, model.state_dict())
+    return out
+
+
+def ldm_down(model, state):
     config, out = model.config, {}
     layers = config.layers_per_block
     n = len(config.block_out_channels)
@@ -435,7 +448,7 @@ def ldm_unet(model):
         for j in range(layers[n - 1 - i] + 1):
             up[i, j] = number
             number += 1
-    for name, value in model.state_dict().items():
+    for name, value in state.items():
         parts = name.split(".")
         stem, tail = ".".join(parts[:-1]), parts[-1]
         if stem in top:
@@ -458,10 +471,6 @@ def ldm_unet(model):
             else:
                 key = f"{side}.{numbers[i, int(parts[3])]}.1." + ".".join(parts[4:])
         out[key] = value
-    back = single_file_utils.convert_ldm_unet_checkpoint(
-        {"model.diffusion_model." + k: v for k, v in out.items()}, dict(config, layers_per_block=layers[0])
-    )
-    check_same(back, model.state_dict())
     return out
 
 
@@ -514,6 +523,25 @@ def openclip(model):
     return out
 
 
+def ldm_controlnet(model):
+    """The way down and the middle as in a UNet; what is new has names of its own."""
+    out, state = {}, model.state_dict()
+    for name, value in state.items():
+        parts = name.split(".")
+        if parts[0] == "controlnet_down_blocks":
+            out[f"zero_convs.{parts[1]}.0.{parts[2]}"] = value
+        elif parts[0] == "controlnet_mid_block":
+            out[f"middle_block_out.0.{parts[1]}"] = value
+        elif parts[0] == "controlnet_cond_embedding":
+            number = {"conv_in": 0, "conv_out": 14}[parts[1]] if parts[1] != "blocks" else 2 * int(parts[2]) + 2
+            out[f"input_hint_block.{number}.{parts[-1]}"] = value
+    down = ldm_down(model, {k: v for k, v in state.items() if not k.startswith("controlnet_")})
+    out.update(down)
+    back = single_file_utils.convert_controlnet_checkpoint({"control_model." + k: v for k, v in out.items()}, dict(model.config))
+    check_same(back, state)
+    return out
+
+
 def check_same(a, b):
     assert set(a) == set(b), sorted(set(a) ^ set(b))[:5]
     for k in b:
@@ -547,7 +575,7 @@ def origin(value, sources):
     raise KeyError(value.shape)
 
 
-def make_single(out, unets, vaes, clips):
+def make_single(out, unets, vaes, clips, controlnet):
     folder = out / "single"
     folder.mkdir(exist_ok=True)
     h = openclip(clips["clip-h"])
@@ -562,7 +590,10 @@ def make_single(out, unets, vaes, clips):
             ("conditioner.embedders.1.model.", "clip-h", h),
         ],
     }
-    states = {n: m.state_dict() for n, m in {**unets, **vaes, **clips}.items()}
+    states = {n: m.state_dict() for n, m in {**unets, **vaes, **clips, "controlnet": controlnet}.items()}
+    control = (("control_model." + k, v) for k, v in ldm_controlnet(controlnet).items())
+    lines = ("\t".join((key, *origin(value, {"controlnet": states["controlnet"]}))) for key, value in control)
+    (folder / "control.txt").write_text("\n".join(lines) + "\n")
     for name, (unet, *parts) in files.items():
         lines = []
         for prefix, source, tensors in [("model.diffusion_model.", unet, ldm_unet(unets[unet])), *parts]:
@@ -633,12 +664,12 @@ def main():
     out = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parent / "fixtures" / "networks")
     out.mkdir(parents=True, exist_ok=True)
     unets = make_unets(out)
-    make_controlnet(out, unets["unet-sd1"])
+    controlnet = make_controlnet(out, unets["unet-sd1"])
     vaes = make_vaes(out)
     make_taesd(out)
     make_esrgan(out)
     clips = make_clips(out)
-    make_single(out, unets, vaes, clips)
+    make_single(out, unets, vaes, clips, controlnet)
     make_real_names(out)
     for path in out.rglob("*"):
         if path.is_file():
