@@ -375,7 +375,7 @@ static void shared_dicts_are_not_walked_twice(void **state) {
   ink_text pickle = {0}, bytes = {0};
   ink_error error = {0};
   ink_text_add(&pickle, "\x80\2}");
-  for (int level = 0; level < 60; level++) {
+  for (int level = 0; level < 12; level++) {
     ink_text_add_bytes(&pickle, "q\0", 2);
     ink_text_add(&pickle, "0}(");
     for (char key = 'a'; key <= 'b'; key++) {
