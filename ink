@@ -1,18 +1,29 @@
 #!/bin/sh
 # The front door: installs what is missing, builds what is out of date, runs.
-#   ./ink demo        three briefs become finished, checked and labelled poems
-#   ./ink test        run every test
-#   ./ink build       install what is missing and build
-#   ./ink COMMAND …   the program itself: ./ink write, ./ink make, ./ink help
+# shellcheck disable=SC3044 # `complete` is a function of ours
 set -eu
 
-root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+usage() {
+  cat >&2 <<'TEXT'
+./ink demo        three briefs become finished, checked and labelled poems
+./ink test        run every test
+./ink build       install what is missing and build
+./ink lint        look over the sources: gcc, clang, clang-tidy, cppcheck, shellcheck
+./ink COMMAND …   the program itself: ./ink write, ./ink make, ./ink help
+
+The first of them asks to install Debian packages that are missing, and builds into build/.
+TEXT
+}
+
+self=$0
+[ ! -h "$self" ] || self=$(readlink -f -- "$self")
+root=$(CDPATH='' cd -- "$(dirname -- "$self")" && pwd)
 build=$root/build
 program=$build/inkstone
 stamp=$build/.up-to-date
 
 packages='gcc libc6-dev meson ninja-build pkg-config libcmocka-dev libcurl4-openssl-dev
-  libedit-dev libfyaml-dev libjansson-dev libpcre2-dev libssl-dev libutf8proc-dev'
+  libedit-dev libfyaml-dev libjansson-dev libpcre2-dev libssl-dev libutf8proc-dev libxml2-dev'
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -21,7 +32,7 @@ complete() {
   for tool in cc meson ninja pkg-config; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
-  pkg-config --exists cmocka libcurl libedit libfyaml jansson libpcre2-8 libcrypto libutf8proc
+  pkg-config --exists cmocka libcurl libedit libfyaml jansson libpcre2-8 libcrypto libutf8proc libxml-2.0
 }
 
 install_packages() {
@@ -56,17 +67,24 @@ install_packages() {
   rm -f "$log"
 }
 
-# Configure and compile into a folder; quiet unless something goes wrong.
+# Configure and compile into a folder; quiet unless something goes wrong. ninja sees for itself what
+# changed, but for rooms that are new.
 compile() {
   folder=$1
   shift
   log=$folder.log
   if [ ! -f "$folder/build.ninja" ]; then
-    if ! meson setup "$@" "$folder" "$root" >"$log" 2>&1; then
-      tail -n 20 "$log" >&2
-      say "ink: the build could not be configured; the whole log is $log"
-      exit 1
-    fi
+    set -- setup "$@"
+  elif [ -n "$(find "$root/src" "$root/tests" "$root/fuzz" -name meson.build \
+    -newer "$folder/build.ninja" 2>/dev/null)" ]; then
+    set -- setup --reconfigure "$@"
+  else
+    set --
+  fi
+  if [ $# -gt 0 ] && ! meson "$@" "$folder" "$root" >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    say "ink: the build could not be configured; the whole log is $log"
+    exit 1
   fi
   if [ -t 2 ]; then
     ninja -C "$folder" >&2 || exit 1
@@ -78,37 +96,48 @@ compile() {
   rm -f "$log"
 }
 
+# Nothing that the program is built from is newer than the last look. Playbooks and models are read
+# as they lie there.
 up_to_date() {
-  [ -x "$program" ] && [ -f "$stamp" ] && [ -z "$(find "$root/meson.build" "$root/meson_options.txt" \
-    "$root/src" "$root/tests/meson.build" -newer "$stamp" -type f -print -quit 2>/dev/null)" ]
+  [ -x "$program" ] && [ -f "$stamp" ] && [ -z "$(find "$root/meson.build" \
+    "$root/meson_options.txt" "$root/src" "$root/tests/meson.build" "$root/fuzz/meson.build" \
+    -newer "$stamp" -print -quit 2>/dev/null)" ]
+}
+
+# The stamp is as old as the beginning of the build, so that a file that is saved while it runs counts
+# as newer.
+build() {
+  complete || install_packages
+  if [ ! -x "$program" ]; then say "ink: building (a minute or two, this once)…"; fi
+  mkdir -p "$build"
+  : >"$stamp.new"
+  compile "$build"
+  mv "$stamp.new" "$stamp"
 }
 
 ready() {
-  up_to_date && return
-  complete || install_packages
-  [ -x "$program" ] || say "ink: building (a minute or two, this once)…"
-  compile "$build"
-  touch "$stamp"
-}
-
-run_tests() {
-  complete || install_packages
-  compile "$build"
-  touch "$stamp"
-  exec sh "$root/tests/run.sh" "$root" "$build"
+  up_to_date || build
 }
 
 case ${1-} in
-build) ready ;;
+build) build ;;
 test)
+  build
+  exec sh "$root/tests/run.sh" "$root" "$build"
+  ;;
+lint)
   shift
-  run_tests "$@"
+  exec sh "$root/tools/lint.sh" "$root" "$@"
   ;;
 demo)
   ready
   exec sh "$root/examples/demo.sh" "$program" "$root"
   ;;
 *)
+  # A first look must not cost a build.
+  if [ ! -x "$program" ]; then
+    case ${1-} in '' | help | -h | --help) usage; exit 2 ;; esac
+  fi
   ready
   exec "$program" "$@"
   ;;

@@ -16,6 +16,11 @@
 
 #include "base/status.h"
 
+// cmocka 1.1.5 says "not ok … # SKIP" in TAP, which meson counts as a failure. Say what is missing
+// with print_message, then skip(): it leaves the test, in the test's own function.
+#undef skip
+#define skip() return
+
 // Fail the test with the error's own words when `expression` is not INK_OK. Uses a variable
 // `error`.
 #define assert_ok(expression)                                                \

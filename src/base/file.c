@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,7 +18,8 @@ enum { WRITE_BUFFER = 1 << 18 };
 static ink_status system_fault(ink_error *error, const char *path, const char *act) {
   int fault = errno;
   ink_status status = fault == ENOENT ? INK_ERR_NOT_FOUND : INK_ERR_IO;
-  return ink_fail(error, status, "%s: cannot %s: %s", path, act, strerror(fault));
+  return ink_fail(error, status, "%s: cannot %s: %s", path, ink_error_say(error, act),
+                  ink_error_say(error, strerror(fault)));
 }
 
 ink_status ink_map_open(const char *path, ink_map *map, ink_error *error) {
@@ -44,7 +46,7 @@ ink_status ink_map_open(const char *path, ink_map *map, ink_error *error) {
 }
 
 void ink_map_close(ink_map *map) {
-  if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
+  if (map->data) munmap((void *)map->data, map->size);
   *map = (ink_map){0};
 }
 
@@ -161,11 +163,14 @@ ink_status ink_file_write(ink_file_writer *writer, const void *bytes, size_t siz
   return INK_OK;
 }
 
+ink_status ink_file_sync(ink_file_writer *writer, ink_error *error) {
+  INK_TRY(flush(writer, writer->buffer, writer->used, error));
+  writer->used = 0;
+  return fsync(writer->descriptor) == 0 ? INK_OK : system_fault(error, writer->path, "sync");
+}
+
 ink_status ink_file_commit(ink_file_writer *writer, ink_error *error) {
-  ink_status status = flush(writer, writer->buffer, writer->used, error);
-  if (status == INK_OK && fsync(writer->descriptor) != 0) {
-    status = system_fault(error, writer->path, "sync");
-  }
+  ink_status status = ink_file_sync(writer, error);
   int descriptor = writer->descriptor;
   writer->descriptor = -1;
   if (close(descriptor) != 0 && status == INK_OK) {
@@ -221,6 +226,7 @@ ink_status ink_folder_make(const char *path, ink_error *error) {
     char kept = *at;
     *at = 0;
     if (mkdir(copy, 0777) != 0 && (errno != EEXIST || !ink_file_is_folder(copy))) {
+      if (errno == EEXIST) errno = ENOTDIR;  // the reason a person can act on
       status = system_fault(error, copy, "make the folder");
     }
     *at = kept;
@@ -228,6 +234,43 @@ ink_status ink_folder_make(const char *path, ink_error *error) {
   }
   free(copy);
   return status;
+}
+
+// Remove what is below an open folder, never following a link. Takes the descriptor over.
+static bool remove_below(int descriptor, uint64_t *bytes) {
+  DIR *listing = fdopendir(descriptor);
+  if (!listing) {
+    close(descriptor);
+    return false;
+  }
+  bool all = true;
+  for (struct dirent *item; (item = readdir(listing));) {
+    const char *name = item->d_name;
+    struct stat info;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+    if (fstatat(descriptor, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      all = false;
+    } else if (S_ISDIR(info.st_mode)) {
+      int inner = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      all = inner >= 0 && remove_below(inner, bytes) && all;
+      all = unlinkat(descriptor, name, AT_REMOVEDIR) == 0 && all;
+    } else {
+      if (S_ISREG(info.st_mode)) *bytes += (uint64_t)info.st_size;
+      all = unlinkat(descriptor, name, 0) == 0 && all;
+    }
+  }
+  closedir(listing);
+  return all;
+}
+
+ink_status ink_folder_remove(const char *path, uint64_t *bytes, ink_error *error) {
+  uint64_t freed = 0;
+  int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return INK_OK;
+  if (descriptor < 0 || !remove_below(descriptor, bytes ? bytes : &freed) || rmdir(path) != 0) {
+    return ink_fail(error, INK_ERR_IO, "%s: could not be removed whole: %s", path, strerror(errno));
+  }
+  return INK_OK;
 }
 
 char *ink_path_join(const char *folder, const char *name) {

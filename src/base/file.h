@@ -40,6 +40,9 @@ typedef struct ink_file_writer {
 ink_status ink_file_create(const char *path, ink_file_writer *writer, ink_error *error);
 ink_status ink_file_write(ink_file_writer *writer, const void *bytes, size_t size,
                           ink_error *error);
+// Bring all that was written to the disk, still under the temporary name: after this the commit of
+// several files that belong together cannot fail for want of room.
+ink_status ink_file_sync(ink_file_writer *writer, ink_error *error);
 // Sync, rename into place, release. On failure the temporary file is removed.
 ink_status ink_file_commit(ink_file_writer *writer, ink_error *error);
 // Give up: remove the temporary file, release. Safe on a zeroed or finished writer.
@@ -52,6 +55,10 @@ bool ink_file_exists(const char *path);
 bool ink_file_is_folder(const char *path);
 // Make a folder and those above it; one that is there already is no fault.
 ink_status ink_folder_make(const char *path, ink_error *error);
+
+// Remove a folder with all that is in it, following no link; *bytes (may be NULL) grows by what was
+// freed. A folder that is not there is no fault.
+ink_status ink_folder_remove(const char *path, uint64_t *bytes, ink_error *error);
 
 // "folder/name" in malloc'ed memory; NULL without memory.
 char *ink_path_join(const char *folder, const char *name);

@@ -47,3 +47,23 @@ ink_status ink_sha256_file(const char *path, char hex[INK_SHA256_HEX], ink_error
   ink_map_close(&map);
   return status;
 }
+
+ink_status ink_git_blob_file(const char *path, char hex[INK_GIT_BLOB_HEX], ink_error *error) {
+  ink_map map;
+  char start[40];
+  unsigned char digest[20];
+  INK_TRY(ink_map_open(path, &map, error));
+  int size = snprintf(start, sizeof start, "blob %zu", map.size) + 1;
+  EVP_MD_CTX *state = EVP_MD_CTX_new();
+  bool fine = state && EVP_DigestInit_ex(state, EVP_sha1(), NULL) == 1 &&
+              EVP_DigestUpdate(state, start, (size_t)size) == 1 &&
+              (map.size == 0 || EVP_DigestUpdate(state, map.data, map.size) == 1) &&
+              EVP_DigestFinal_ex(state, digest, NULL) == 1;
+  EVP_MD_CTX_free(state);
+  ink_map_close(&map);
+  if (!fine) {
+    return ink_fail(error, INK_ERR_MEMORY, "SHA-1 is not available from the crypto library");
+  }
+  for (int i = 0; i < 20; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+  return INK_OK;
+}

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4), through OpenSSL.
+// SHA-256 (FIPS 180-4), through OpenSSL; and the ids that git gives files.
 #ifndef INK_BASE_HASH_H
 #define INK_BASE_HASH_H
 
@@ -21,5 +21,11 @@ void ink_sha256_finish(ink_sha256 *hash, char hex[INK_SHA256_HEX]);
 ink_status ink_sha256_of(const void *bytes, size_t size, char hex[INK_SHA256_HEX],
                          ink_error *error);
 ink_status ink_sha256_file(const char *path, char hex[INK_SHA256_HEX], ink_error *error);
+
+enum { INK_GIT_BLOB_HEX = 41 };  // 40 lower-case hexadecimal digits and a NUL
+
+// The id of a file as a git blob: SHA-1 over "blob SIZE", a NUL and the content. It tells broken
+// copies from whole ones; against an adversary SHA-1 no longer does.
+ink_status ink_git_blob_file(const char *path, char hex[INK_GIT_BLOB_HEX], ink_error *error);
 
 #endif

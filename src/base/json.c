@@ -27,7 +27,8 @@ ink_status ink_json_load(const char *path, size_t most, json_t **value, ink_erro
 }
 
 char *ink_json_text(const json_t *value) {
-  return json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+  // 15 digits bring every decimal of up to 15 back as it was written: 0.9, not 0.90000000000000002.
+  return json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY);
 }
 
 ink_status ink_json_save(const char *path, const json_t *value, ink_error *error) {

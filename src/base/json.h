@@ -17,7 +17,7 @@ ink_status ink_json_parse(const char *bytes, size_t size, const char *name, json
 ink_status ink_json_load(const char *path, size_t most, json_t **value, ink_error *error);
 // Write pretty-printed with sorted or insertion-ordered keys and a final newline, atomically.
 ink_status ink_json_save(const char *path, const json_t *value, ink_error *error);
-// Serialise with two spaces of indentation; malloc'ed, NULL without memory.
+// Serialise with two spaces of indentation and 15 digits a number; malloc'ed, NULL without memory.
 char *ink_json_text(const json_t *value);
 
 // Typed members of an object. A member that is absent or null leaves *out as it was and is no

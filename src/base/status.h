@@ -28,6 +28,9 @@ typedef struct ink_error {
   ink_status status;
   int64_t offset;             // byte offset in the input, or -1 where there is none
   char text[INK_ERROR_TEXT];  // names the input and the way out; UTF-8, one line
+  // The reader's language: gives a format with the same arguments, itself where there is none.
+  // NULL: English. Whoever makes the error sets it; it goes with the error to all floors below.
+  const char *(*translate)(const char *english);
 } ink_error;
 
 #if defined(__GNUC__)
@@ -47,6 +50,16 @@ ink_status ink_fail_at(ink_error *error, ink_status status, int64_t offset, cons
 // Put "context: " before the text of a failure that comes from below and return its status.
 ink_status ink_context(ink_error *error, ink_status status, const char *format, ...)
     INK_PRINTF(3, 4);
+
+// The analyzer looks at one file at a time: here it learns that the status comes back.
+#if defined(__clang_analyzer__) && !defined(INK_STATUS_ITSELF)
+#define ink_fail(error, status, ...) (ink_fail(error, status, __VA_ARGS__), (status))
+#define ink_fail_at(error, status, ...) (ink_fail_at(error, status, __VA_ARGS__), (status))
+#define ink_context(error, status, ...) (ink_context(error, status, __VA_ARGS__), (status))
+#endif
+
+// A text for a person in the language that goes with the error; `english` itself without one.
+const char *ink_error_say(const ink_error *error, const char *english);
 
 // Short English name of a status, for logs and JSON ("format", "not_found", …). Never NULL.
 const char *ink_status_name(ink_status status);

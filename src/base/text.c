@@ -190,3 +190,58 @@ size_t ink_utf8_length(const char *bytes, size_t size) {
   for (size_t at = 0; at < size; n++) at += ink_utf8_decode(bytes + at, size - at, &rune);
   return n;
 }
+
+// ---- nearest names
+
+enum { NAME_RUNES = 48 };
+
+// Code points of a name, at most NAME_RUNES + 1 of them.
+static size_t runes_of(const char *name, int32_t runes[NAME_RUNES + 1]) {
+  size_t n = 0, size = strlen(name);
+  for (size_t at = 0; at < size && n <= NAME_RUNES;) {
+    at += ink_utf8_decode(name + at, size - at, &runes[n++]);
+  }
+  return n;
+}
+
+static size_t least_of(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+// Optimal string alignment: the edits named in the header, no part of a name edited twice.
+static size_t distance(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b) {
+  size_t rows[3][NAME_RUNES + 1];
+  size_t *before = rows[0], *above = rows[1], *row = rows[2];
+  for (size_t j = 0; j <= n_b; j++) above[j] = before[j] = j;
+  for (size_t i = 1; i <= n_a; i++) {
+    row[0] = i;
+    for (size_t j = 1; j <= n_b; j++) {
+      row[j] = least_of(above[j - 1] + (a[i - 1] != b[j - 1]), 1 + least_of(above[j], row[j - 1]));
+      bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = least_of(row[j], before[j - 2] + 1);
+    }
+    size_t *spare = before;
+    before = above;
+    above = row;
+    row = spare;
+  }
+  return above[n_b];
+}
+
+int ink_text_nearest(const char *given, const char *const *names, size_t n) {
+  int32_t wanted[NAME_RUNES + 1], known[NAME_RUNES + 1];
+  size_t n_wanted = runes_of(given, wanted);
+  if (n_wanted > NAME_RUNES) return -1;
+  size_t least = 2 + n_wanted / 4;
+  int nearest = -1;
+  for (size_t i = 0; i < n; i++) {
+    size_t n_known = runes_of(names[i], known);
+    if (n_known > NAME_RUNES) continue;
+    size_t d = distance(wanted, n_wanted, known, n_known);
+    if (d < least && d < n_known) {
+      least = d;
+      nearest = (int)i;
+    }
+  }
+  return nearest;
+}

@@ -49,4 +49,9 @@ void ink_text_add_lossy(ink_text *text, const char *bytes, size_t size);
 // Code points in well-formed text (ill-formed bytes count one each).
 size_t ink_utf8_length(const char *bytes, size_t size);
 
+// The name that a person most likely meant: the index of the nearest of n names, counting inserted,
+// lost, changed and swapped characters, or -1 when none is near (more than one character in four,
+// and one more, is wrong).
+int ink_text_nearest(const char *given, const char *const *names, size_t n);
+
 #endif

@@ -103,6 +103,14 @@ static ink_status convert(struct fy_node *node, const char *name, int depth, jso
   return status;
 }
 
+// Collected diagnostics go into our error; what the library would print besides goes nowhere.
+static void print_nothing(struct fy_diag *diagnostics, void *user, const char *text, size_t size) {
+  (void)diagnostics;
+  (void)user;
+  (void)text;
+  (void)size;
+}
+
 ink_status ink_yaml_parse(const char *bytes, size_t size, const char *name, json_t **value,
                           ink_error *error) {
   *value = NULL;
@@ -112,6 +120,8 @@ ink_status ink_yaml_parse(const char *bytes, size_t size, const char *name, json
   }
   struct fy_diag_cfg quiet;
   fy_diag_cfg_default(&quiet);
+  quiet.fp = NULL;
+  quiet.output_fn = print_nothing;
   struct fy_diag *diagnostics = fy_diag_create(&quiet);
   if (!diagnostics) return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to read it", name);
   fy_diag_set_collect_errors(diagnostics, true);

@@ -150,7 +150,7 @@ static void judge_repetition(ink_verse_report *report) {
     if (clause->echo) {
       const uint32_t *before =
           report->clauses[k - 1].runes + pattern->clauses[k - 1].length - clause->length;
-      if (memcmp(runes, before, clause->length * sizeof *runes)) {
+      if (memcmp(runes, before, clause->length * sizeof *runes) != 0) {
         report->echo_ok = false;
         add_fault(report, INK_VERSE_FAULT_ECHO, k, 0, runes[0]);
       }
@@ -294,37 +294,47 @@ const char *ink_verse_fault_name(ink_verse_fault_kind kind) {
 }
 
 void ink_verse_fault_text(const ink_verse_report *report, const ink_verse_fault *fault,
-                          ink_text *out) {
+                          ink_language language, ink_text *out) {
   char rune[5] = {0};
   if (fault->rune) ink_utf8_encode(fault->rune, rune);
   int clause = fault->clause + 1, place = fault->place + 1;
   bool level = report->clauses[fault->clause].demanded[fault->place] == INK_TONE_PING;
   switch (fault->kind) {
     case INK_VERSE_FAULT_LENGTH:
-      ink_text_format(out, "clause %d has %d characters, the form asks for %d", clause,
-                      report->clauses[fault->clause].length,
-                      report->clauses[fault->clause].expected);
+      ink_text_format(
+          out, ink_translate("clause %d has %d characters, the form asks for %d", language), clause,
+          report->clauses[fault->clause].length, report->clauses[fault->clause].expected);
       break;
     case INK_VERSE_FAULT_TONE:
-      ink_text_format(out, "clause %d, character %d: %s is %s, the place asks for %s", clause,
-                      place, rune, level ? "仄" : "平", level ? "平" : "仄");
+      ink_text_format(
+          out, ink_translate("clause %d, character %d: %s is %s, the place asks for %s", language),
+          clause, place, rune, level ? "仄" : "平", level ? "平" : "仄");
       break;
     case INK_VERSE_FAULT_UNKNOWN:
-      ink_text_format(out, "clause %d, character %d: the rhyme book does not know %s", clause,
-                      place, rune);
+      ink_text_format(
+          out, ink_translate("clause %d, character %d: the rhyme book does not know %s", language),
+          clause, place, rune);
       break;
     case INK_VERSE_FAULT_RHYME:
-      ink_text_format(out, "clause %d: %s does not rhyme with the others", clause, rune);
+      ink_text_format(out, ink_translate("clause %d: %s does not rhyme with the others", language),
+                      clause, rune);
       break;
     case INK_VERSE_FAULT_REPEATED:
-      ink_text_format(out, "clause %d: the rhyme word %s stood there before", clause, rune);
+      ink_text_format(out,
+                      ink_translate("clause %d: the rhyme word %s stood there before", language),
+                      clause, rune);
       break;
     case INK_VERSE_FAULT_ECHO:
-      ink_text_format(out, "clause %d should repeat the end of the clause before it", clause);
+      ink_text_format(
+          out, ink_translate("clause %d should repeat the end of the clause before it", language),
+          clause);
       break;
     case INK_VERSE_FAULT_ACROSTIC:
-      ink_text_format(out, "clause %d begins with %s, not with its character of the acrostic",
-                      clause, rune);
+      ink_text_format(
+          out,
+          ink_translate("clause %d begins with %s, not with its character of the acrostic",
+                        language),
+          clause, rune);
       break;
   }
 }
@@ -376,7 +386,7 @@ json_t *ink_verse_report_json(const ink_verse_report *report) {
     const ink_verse_fault *fault = &report->faults[i];
     if (fault->rune) ink_text_add_rune(&scratch, fault->rune);
     json_t *character = text_json(&scratch);
-    ink_verse_fault_text(report, fault, &scratch);
+    ink_verse_fault_text(report, fault, INK_LANGUAGE_EN, &scratch);
     json_array_append_new(
         faults, json_pack("{s:s, s:i, s:i, s:o, s:o}", "kind", ink_verse_fault_name(fault->kind),
                           "line", fault->clause + 1, "place", fault->place + 1, "character",

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "lang/catalogue.h"
 #include "lang/verse_form.h"
 
 typedef enum ink_verse_fault_kind {
@@ -64,9 +65,9 @@ ink_status ink_check_verse(const char *text, size_t size, const ink_verse_form *
 // Name of a kind of fault for JSON: "length", "tone", …
 const char *ink_verse_fault_name(ink_verse_fault_kind kind);
 
-// A sentence about a fault in English, with the character and its place, 1-based.
+// A sentence about a fault, with the character and its place, 1-based.
 void ink_verse_fault_text(const ink_verse_report *report, const ink_verse_fault *fault,
-                          ink_text *out);
+                          ink_language language, ink_text *out);
 
 // Append what rhyme 0 … n_rhyme - 1 rhymes in, where report->rhymes[rhyme] >= 0: "一东", "第七部".
 void ink_verse_rhyme_name(const ink_verse_report *report, int rhyme, ink_text *out);

@@ -51,11 +51,13 @@ typedef struct ink_option {
 // Read argv into the options' values; what is left are the positional arguments, moved to the front
 // of argv (argv[0] stays), *n_positional of them. "--" ends options, "-" is positional. Unknown
 // flags, missing or out-of-range values are USAGE with the nearest known name. --help prints help
-// and
-// --list-options the option names (for shell completion): *done is then true and the command
+// and --list-options the option names (for shell completion): *done is then true and the command
 // returns INK_EXIT_DONE.
 ink_status ink_options_read(const ink_command *command, ink_option *options, size_t n_options,
                             int argc, char **argv, int *n_positional, bool *done, ink_error *error);
+
+// An empty error that will speak the language of this process.
+ink_error ink_cli_error(void);
 
 // Print "inkstone COMMAND: error: …" to stderr (in red on a terminal without NO_COLOR) and return
 // the exit code that belongs to the status.

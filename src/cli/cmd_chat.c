@@ -230,7 +230,7 @@ static char *history_path(void) {
 static void talk(chat *c, const ink_command *self) {
   char *line;
   while (!c->over && (line = next_line(c))) {
-    ink_error error = {0};
+    ink_error error = ink_cli_error();
     const char *text = line + strspn(line, " \t");
     ink_status status = INK_OK;
     if (text[0] == '/') {
@@ -256,12 +256,16 @@ static ink_status converse(const ink_cli_model *m, ink_cli_sampling *sampling, c
   }
   c.options.on_text = ink_cli_print;
   c.options.context_of_text = &c.stream;
+  ink_cli_mark mark;
+  ink_status status = ink_cli_mark_session(sampling, m->model, &mark, &c.options, error);
   fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
   if (c.terminal) {
     fprintf(stderr, "%s, %s. %s\n", ink_weights_name(m->model->weights),
             ink_chat_layout_name(c.layout), ink_tr("/help lists the commands."));
   }
-  ink_status status = ink_session_new(m->model, &c.options, m->pool, &c.session, error);
+  if (status == INK_OK) {
+    status = ink_session_new(m->model, &c.options, m->pool, &c.session, error);
+  }
   if (status == INK_OK && system) status = add_message(&c, "system", system, error);
   char *history = c.terminal ? history_path() : NULL;
   if (c.terminal) {
@@ -275,6 +279,7 @@ static ink_status converse(const ink_cli_model *m, ink_cli_sampling *sampling, c
   drop_messages(&c, 0);
   free(c.messages);
   ink_session_free(c.session);
+  ink_watermark_free(mark.watermark);
   return status;
 }
 
@@ -297,7 +302,7 @@ static int run(const ink_command *self, int argc, char **argv) {
                         .value = &system,
                         .argument = "TEXT",
                         .help = "instruction that stands before the conversation"};
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,

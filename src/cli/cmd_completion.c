@@ -37,7 +37,7 @@ static const char fish_script[] =
     "'(inkstone (commandline -opc)[2] --list-options 2>/dev/null)'\n";
 
 static int run(const ink_command *self, int argc, char **argv) {
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   if (ink_options_read(self, NULL, 0, argc, argv, &n, &done, &error) != INK_OK) {

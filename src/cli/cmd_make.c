@@ -60,6 +60,14 @@ static ink_status choose_seed(const request *r, json_t *brief, uint64_t *seed, i
   return INK_OK;
 }
 
+// Where a reader begins: the page, or the folder where there is none.
+static const char *first_file(const ink_piece *piece) {
+  for (size_t i = 0; i < piece->n_file; i++) {
+    if (strcmp(piece->files[i].name, "poem.html") == 0) return piece->files[i].name;
+  }
+  return "";
+}
+
 static void print_summary(const ink_piece *piece, const char *folder) {
   const json_t *check, *checks = json_object_get(piece->record, "checks");
   size_t i;
@@ -72,44 +80,79 @@ static void print_summary(const ink_piece *piece, const char *folder) {
   printf("%s · %s\n",
          json_string_value(json_object_get(json_object_get(piece->record, "label"), "visible")),
          json_string_value(json_object_get(piece->record, "identity")));
-  if (folder) printf("%s/poem.html\n", folder);
+  if (folder) printf("%s/%s\n", folder, first_file(piece));
 }
 
-static ink_status make(const request *r, const char *playbook, const ink_progress *progress,
-                       ink_error *error) {
-  json_t *brief = NULL;
-  char identity[INK_UUID_TEXT], created[24], folder[64];
-  ink_order order = {
-      .playbook = playbook, .identity = identity, .created = created, .producer = r->producer};
+// The record, and beside it where the piece lies (null: nowhere).
+static ink_status print_json(const ink_piece *piece, const char *folder, ink_error *error) {
+  json_t *result = json_copy(piece->record);
+  json_object_set_new(result, "folder", folder ? json_string(folder) : json_null());
+  char *text = ink_json_text(result);
+  json_decref(result);
+  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
+  puts(text);
+  free(text);
+  return INK_OK;
+}
+
+static ink_status print_piece(const request *r, const ink_piece *piece, const char *folder,
+                              ink_error *error) {
+  if (r->json) return print_json(piece, folder, error);
+  print_summary(piece, folder);
+  return INK_OK;
+}
+
+static ink_status make(const request *r, const char *out, const ink_order *order,
+                       const ink_progress *progress, ink_error *error) {
   ink_piece piece = {0};
-  ink_status status = read_brief(r->brief_path, &r->sets, &brief, error);
+  if (!r->replace) INK_TRY(ink_piece_room(out, error));
+  ink_pool *pool = ink_pool_new((int)r->threads);
+  ink_status status = ink_piece_make(order, pool, progress, &piece, error);
+  ink_pool_free(pool);
+  if (status == INK_OK) status = ink_piece_save(&piece, out, r->replace, error);
+  // Whoever waits for a piece that was blocked wants to see it, and why.
+  if (status == INK_OK) {
+    status = print_piece(r, &piece, out, error);
+    fprintf(stderr, ink_tr("seed %llu\n"), (unsigned long long)order->seed);
+  } else if (status == INK_ERR_BLOCKED && piece.record) {
+    ink_error unprinted = ink_cli_error();
+    if (print_piece(r, &piece, NULL, &unprinted) != INK_OK) *error = unprinted;
+  }
+  ink_piece_free(&piece);
+  return status;
+}
+
+static ink_status prepare(const request *r, const char *reference, const ink_progress *progress,
+                          ink_error *error) {
+  char identity[INK_UUID_TEXT], created[24];
+  json_t *brief = NULL;
+  ink_playbook *playbook = NULL;
+  ink_text folder = {0};
+  ink_order order = {.identity = identity, .created = created, .producer = r->producer};
+  ink_status status = ink_playbook_open(reference, &playbook, error);
+  if (status == INK_OK) status = read_brief(r->brief_path, &r->sets, &brief, error);
   if (status == INK_OK) status = choose_seed(r, brief, &order.seed, error);
   if (status == INK_OK) status = ink_mark_identity(identity, error);
+  if (status == INK_OK && r->out && !r->out[0]) {
+    status = ink_fail(error, INK_ERR_USAGE, "--out needs the name of a folder");
+  }
+  if (status == INK_OK) {
+    if (r->out) {
+      ink_text_add(&folder, r->out);
+    } else {
+      ink_text_format(&folder, "%s-%.8s", playbook->name, identity);
+    }
+    status = ink_text_status(&folder, error);
+  }
   if (status == INK_OK) {
     ink_clock_utc(created);
+    order.playbook = playbook;
     order.brief = brief;
-    ink_pool *pool = ink_pool_new((int)r->threads);
-    status = ink_piece_make(&order, pool, progress, &piece, error);
-    ink_pool_free(pool);
+    status = make(r, folder.bytes, &order, progress, error);
   }
-  const char *out = r->out;
-  if (!out) {
-    snprintf(folder, sizeof folder, "%.40s-%.8s", playbook, identity);
-    out = strchr(folder, '/') ? "piece" : folder;
-  }
-  if (status == INK_OK) status = ink_piece_save(&piece, out, r->replace, error);
-  if (status == INK_OK && r->json) {
-    char *text = ink_json_text(piece.record);
-    puts(text ? text : "");
-    free(text);
-  } else if (status == INK_OK) {
-    print_summary(&piece, out);
-  } else if (status == INK_ERR_BLOCKED && piece.text) {
-    print_summary(&piece, NULL);
-  }
-  if (status == INK_OK) fprintf(stderr, "seed %llu\n", (unsigned long long)order.seed);
-  ink_piece_free(&piece);
+  ink_text_free(&folder);
   json_decref(brief);
+  ink_playbook_free(playbook);
   return status;
 }
 
@@ -162,7 +205,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .low = 1,
        .high = 256},
   };
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
@@ -176,7 +219,7 @@ static int run(const ink_command *self, int argc, char **argv) {
     r.seed_given = options[3].given;
     ink_cli_bar bar;
     ink_progress progress = ink_cli_progress(&bar, argv[1]);
-    status = make(&r, argv[1], &progress, &error);
+    status = prepare(&r, argv[1], &progress, &error);
     ink_cli_progress_end(&bar);
   }
   return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
@@ -188,6 +231,8 @@ const ink_command ink_command_make = {
     .usage = "make PLAYBOOK [--set NAME=VALUE]... [OPTIONS]",
     .examples =
         "inkstone make poem --set theme=秋夜 --set form=七绝 --out autumn\n"
-        "inkstone make poem --set title=秋夜山居 --set form=七律 --set acrostic=我爱中华\n",
+        "inkstone make poem --set title=秋夜山居 --set form=七律 --set acrostic=我爱中华\n"
+        "echo '{\"theme\": \"江南春\", \"form\": \"浣溪沙\"}' | inkstone make poem --brief - "
+        "--seed 3 --json\n",
     .run = run,
 };

@@ -28,8 +28,8 @@ static ink_status print_replay(const ink_replay *replay, bool json, ink_error *e
     for (size_t i = 0; i < replay->n_difference; i++) printf("%s\n", replay->differences[i]);
   }
   if (same) return INK_OK;
-  return ink_fail(error, INK_ERR_CONFLICT, "the piece is not what its record says: %s",
-                  replay->differences[0]);
+  return ink_fail(error, INK_ERR_CONFLICT,
+                  "the piece is not what its record says; differences: %zu", replay->n_difference);
 }
 
 static int run_replay(const ink_command *self, int argc, char **argv) {
@@ -46,7 +46,7 @@ static int run_replay(const ink_command *self, int argc, char **argv) {
        .low = 1,
        .high = 256},
   };
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
@@ -76,7 +76,7 @@ static int run_explain(const ink_command *self, int argc, char **argv) {
   ink_option options[] = {
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print the record as JSON"},
   };
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   json_t *record = NULL;
@@ -94,7 +94,7 @@ static int run_explain(const ink_command *self, int argc, char **argv) {
     free(text);
   } else if (status == INK_OK) {
     ink_text text = {0};
-    ink_record_explain(record, ink_language_current() == INK_LANGUAGE_ZH, &text);
+    ink_record_explain(record, ink_language_current(), &text);
     status = ink_text_status(&text, &error);
     if (status == INK_OK) fputs(ink_text_string(&text), stdout);
     ink_text_free(&text);

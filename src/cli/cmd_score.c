@@ -72,7 +72,7 @@ static int run(const ink_command *self, int argc, char **argv) {
   ink_cli_model_options(&model, options);
   options[INK_CLI_MODEL_OPTIONS] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"};
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,

@@ -34,7 +34,7 @@ static int run_data(const ink_command *self, int argc, char **argv) {
        .argument = "HASH",
        .help = "commit of the checkout, where it has no .git"},
   };
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
@@ -131,7 +131,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .value = &force,
        .help = "go on from a checkpoint that another recipe made"},
   };
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_recipe recipe = {0};

@@ -47,7 +47,8 @@ static ink_status run(ink_session *session, const ink_model *model, json_t *logp
 }
 
 static ink_status print_json(const ink_session *session, const ink_model *model, int64_t seed,
-                             double began_ms, json_t *logprobs, json_t *top, ink_error *error) {
+                             const ink_watermark *watermark, double began_ms, json_t *logprobs,
+                             json_t *top, ink_error *error) {
   char sha256[INK_SHA256_HEX];
   INK_TRY(ink_weights_sha256(model->weights, INK_HASH_NOTED, sha256, error));
   size_t n;
@@ -62,6 +63,10 @@ static ink_status print_json(const ink_session *session, const ink_model *model,
                            "prompt_tokens", (json_int_t)timing.prompt_tokens, "timing", "prompt_ms",
                            timing.prompt_ms, "first_token_ms", began_ms + timing.first_token_ms,
                            "tokens_per_second", timing.tokens_per_second);
+  if (json) {
+    json_object_set_new(json, "watermark",
+                        watermark ? json_string(ink_watermark_id(watermark)) : json_null());
+  }
   if (json && logprobs) {
     json_object_set(json, "logprobs", logprobs);
     json_object_set(json, "top_logprobs", top);
@@ -79,6 +84,7 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
   int32_t *ids = NULL;
   size_t n = 0;
   ink_session *session = NULL;
+  ink_cli_mark mark;
   ink_session_options options = ink_cli_session_options(sampling);
   options.stop = r->stop.items;
   options.n_stop = r->stop.n;
@@ -91,7 +97,8 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
   fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
   json_t *logprobs = r->logprobs >= 0 ? json_array() : NULL;
   json_t *top = r->logprobs >= 0 ? json_array() : NULL;
-  ink_status status = encode(m->model, r, &ids, &n, error);
+  ink_status status = ink_cli_mark_session(sampling, m->model, &mark, &options, error);
+  if (status == INK_OK) status = encode(m->model, r, &ids, &n, error);
   if (status == INK_OK) {
     status = ink_session_new(m->model, &options, m->pool, &session, error);
   }
@@ -99,7 +106,8 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
   if (status == INK_OK) status = ink_session_prompt(session, ids, n, error);
   if (status == INK_OK) status = run(session, m->model, logprobs, top, error);
   if (status == INK_OK && r->json) {
-    status = print_json(session, m->model, sampling->seed, began_ms, logprobs, top, error);
+    status = print_json(session, m->model, sampling->seed, mark.watermark, began_ms, logprobs, top,
+                        error);
   } else if (status == INK_OK) {
     ink_cli_print_end(&stream);
   }
@@ -109,6 +117,7 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
   json_decref(logprobs);
   json_decref(top);
   ink_session_free(session);
+  ink_watermark_free(mark.watermark);
   free(ids);
   return status;
 }
@@ -142,7 +151,7 @@ static int run_write(const ink_command *self, int argc, char **argv) {
                         .high = INK_MAX_LOGPROBS};
   own[3] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"};
-  ink_error error = {0};
+  ink_error error = ink_cli_error();
   int n;
   bool done;
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,

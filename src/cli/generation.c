@@ -45,7 +45,8 @@ void ink_cli_model_close(ink_cli_model *model) {
 }
 
 ink_cli_sampling ink_cli_sampling_default(void) {
-  return (ink_cli_sampling){.temperature = 0.8, .top_p = 0.95, .repetition_penalty = 1, .seed = -1};
+  return (ink_cli_sampling){
+      .temperature = 0.8, .top_p = 0.95, .repetition_penalty = 1, .seed = -1, .watermark = "auto"};
 }
 
 void ink_cli_sampling_options(ink_cli_sampling *s, ink_option *options) {
@@ -113,6 +114,17 @@ void ink_cli_sampling_options(ink_cli_sampling *s, ink_option *options) {
        .kind = INK_OPTION_FLAG,
        .value = &s->half_cache,
        .help = "keep keys and values in 16 bits: half the memory, slightly other text"},
+      {.name = "watermark",
+       .kind = INK_OPTION_STRING,
+       .value = &s->watermark,
+       .argument = "W",
+       .help =
+           "mark the text: synthid, gumbel, kgw or off (default auto: synthid from 200 tokens on)"},
+      {.name = "watermark-keys",
+       .kind = INK_OPTION_STRING,
+       .value = &s->watermark_keys,
+       .argument = "FILE",
+       .help = "keys of your own for the watermark (default: those that every inkstone has)"},
   };
   for (int i = 0; i < INK_CLI_SAMPLING_OPTIONS; i++) options[i] = all[i];
 }
@@ -130,6 +142,28 @@ ink_session_options ink_cli_session_options(ink_cli_sampling *s) {
   options.context = s->context;
   options.cache = s->half_cache ? INK_F16 : INK_F32;
   return options;
+}
+
+ink_status ink_cli_mark_session(const ink_cli_sampling *s, const ink_model *model,
+                                ink_cli_mark *mark, ink_session_options *options,
+                                ink_error *error) {
+  *mark = (ink_cli_mark){0};
+  bool automatic = strcmp(s->watermark, "auto") == 0;
+  if (strcmp(s->watermark, "off") == 0) return INK_OK;
+  ink_watermark_scheme scheme = INK_WATERMARK_SYNTHID;
+  if (!automatic) INK_TRY(ink_watermark_parse(s->watermark, &scheme, error));
+  const ink_decoder_config *config = ink_decoder_about(model->decoder);
+  int64_t most = s->max_tokens ? s->max_tokens : s->context ? s->context : config->context;
+  if (automatic && (s->temperature == 0 || most < INK_WATERMARK_LEAST_TOKENS)) return INK_OK;
+  if (s->temperature == 0) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "at temperature 0 there is no choice that a watermark could use; raise "
+                    "--temperature or leave --watermark out");
+  }
+  INK_TRY(ink_watermark_open(scheme, s->watermark_keys, (size_t)config->vocab, &mark->watermark,
+                             error));
+  options->reweigher = &mark->reweigher;
+  return ink_watermark_reweigher(mark->watermark, &mark->reweigher, error);
 }
 
 ink_status ink_cli_text(const char *argument, char **text, size_t *size, ink_error *error) {

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "llm/llm.h"
 #include "llm/model.h"
+#include "mark/watermark.h"
 
 typedef struct ink_cli_model {
   const char *reference;
@@ -13,7 +14,7 @@ typedef struct ink_cli_model {
   ink_model *model;
 } ink_cli_model;
 
-enum { INK_CLI_MODEL_OPTIONS = 2, INK_CLI_SAMPLING_OPTIONS = 9 };
+enum { INK_CLI_MODEL_OPTIONS = 2, INK_CLI_SAMPLING_OPTIONS = 11 };
 
 // Put --model and --threads at options[0 … INK_CLI_MODEL_OPTIONS).
 void ink_cli_model_options(ink_cli_model *model, ink_option *options);
@@ -25,6 +26,8 @@ typedef struct ink_cli_sampling {
   double temperature, top_p, min_p, repetition_penalty;
   int64_t top_k, max_tokens, context, seed;  // seed -1: a fresh one
   bool half_cache;
+  const char *watermark;       // "auto", "off" or a scheme
+  const char *watermark_keys;  // a file; NULL: the keys that every inkstone has
 } ink_cli_sampling;
 
 // temperature 0.8, top_p 0.95, a fresh seed, the rest off.
@@ -33,6 +36,17 @@ ink_cli_sampling ink_cli_sampling_default(void);
 void ink_cli_sampling_options(ink_cli_sampling *sampling, ink_option *options);
 // As options of a session. A fresh seed is drawn here, once, and kept in sampling->seed.
 ink_session_options ink_cli_session_options(ink_cli_sampling *sampling);
+
+// The watermark of a session.
+typedef struct ink_cli_mark {
+  ink_watermark *watermark;  // NULL: the text carries none
+  ink_reweigher reweigher;
+} ink_cli_mark;
+// Open the watermark that `sampling` asks for and have the session use it; *mark must outlive the
+// session. "auto" marks with SynthID when as many as INK_WATERMARK_LEAST_TOKENS may be written and
+// there is a choice. The caller frees mark->watermark.
+ink_status ink_cli_mark_session(const ink_cli_sampling *sampling, const ink_model *model,
+                                ink_cli_mark *mark, ink_session_options *options, ink_error *error);
 
 // The text that a command is given: `argument`, or standard input without its last line end when it
 // is "-" or NULL. NULL with a terminal as standard input is USAGE. malloc'ed, the caller's.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "lang/catalogue.h"
 
@@ -31,39 +32,16 @@ static void print_help(const ink_command *command, const ink_option *options, si
   }
 }
 
-// Levenshtein distance of short names, for "did you mean".
-static size_t distance(const char *a, const char *b) {
-  size_t row[64];
-  size_t length = strlen(b);
-  if (length >= 64) return 99;
-  for (size_t j = 0; j <= length; j++) row[j] = j;
-  for (size_t i = 1; a[i - 1]; i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= length; j++) {
-      size_t change = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      size_t best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-      row[j] = best < change ? best : change;
-    }
-  }
-  return row[length];
-}
-
 static ink_status unknown_option(const ink_option *options, size_t n, const char *given,
                                  ink_error *error) {
-  const char *nearest = NULL;
-  size_t least = 4;
-  for (size_t i = 0; i < n; i++) {
-    size_t d = distance(given, options[i].name);
-    if (d < least) {
-      least = d;
-      nearest = options[i].name;
-    }
-  }
-  if (nearest) {
+  enum { MOST_NAMES = 128 };
+  const char *names[MOST_NAMES];
+  if (n > MOST_NAMES) n = MOST_NAMES;
+  for (size_t i = 0; i < n; i++) names[i] = options[i].name;
+  int nearest = ink_text_nearest(given, names, n);
+  if (nearest >= 0) {
     return ink_fail(error, INK_ERR_USAGE, "unknown option --%s; did you mean --%s?", given,
-                    nearest);
+                    names[nearest]);
   }
   return ink_fail(error, INK_ERR_USAGE, "unknown option --%s; --help lists the options", given);
 }
@@ -76,8 +54,10 @@ static ink_status read_number(const ink_option *option, const char *source, cons
   bool whole =
       option->kind != INK_OPTION_INT || (number == floor(number) && fabs(number) <= 0x1p53);
   if (end == text || *end || errno == ERANGE || isnan(number) || !whole) {
-    return ink_fail(error, INK_ERR_USAGE, "%s takes %s, not \"%s\"", source,
-                    option->kind == INK_OPTION_INT ? "a whole number" : "a number", text);
+    return ink_fail(error, INK_ERR_USAGE,
+                    option->kind == INK_OPTION_INT ? "%s takes a whole number, not \"%s\""
+                                                   : "%s takes a number, not \"%s\"",
+                    source, text);
   }
   bool bounded = option->low < option->high || option->low > option->high;
   if (bounded && (number < option->low || number > option->high)) {

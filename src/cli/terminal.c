@@ -8,6 +8,10 @@
 #include "cli/cli.h"
 #include "lang/catalogue.h"
 
+ink_error ink_cli_error(void) {
+  return (ink_error){.translate = ink_tr};
+}
+
 bool ink_cli_colour(void) {
   const char *no = getenv("NO_COLOR");
   const char *term = getenv("TERM");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "lang/verse_form.h"
 #include "weights/weights.h"
 
 void ink_cli_verse_options(ink_cli_verse *verse, ink_option *options) {
@@ -94,6 +95,8 @@ static ink_status print_json(const ink_cli_model *m, const ink_poem_draft *draft
 ink_status ink_cli_write_verse(const ink_cli_model *m, ink_cli_sampling *sampling,
                                const ink_cli_verse *verse, const char *opening, bool json,
                                ink_error *error) {
+  const ink_verse_form *form;
+  if (verse->form) INK_TRY(ink_verse_form_named(verse->form, &form, error));
   ink_poet_request request = ink_poet_default();
   ink_session_options session = ink_cli_session_options(sampling);
   request.sampling = session.sampling;

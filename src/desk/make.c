@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "check/verse.h"
 #include "desk/piece.h"
-#include "desk/playbook.h"
 #include "desk/verse_layout.h"
 #include "llm/model.h"
 #include "llm/poet.h"
@@ -18,7 +17,7 @@
 // What the steps hand on to each other.
 typedef struct work {
   const ink_order *order;
-  ink_playbook *playbook;
+  const ink_playbook *playbook;
   json_t *brief;  // filled
   ink_model *model;
   char model_sha256[INK_SHA256_HEX];
@@ -34,21 +33,43 @@ static ink_status no_memory(ink_error *error) {
 }
 
 // ---- draft
-// ----------------------------------------------------------------------------------------
+
+static bool asks_for(const ink_playbook *playbook, const char *check) {
+  for (size_t i = 0; i < playbook->n_check; i++) {
+    if (strcmp(playbook->checks[i], check) == 0) return true;
+  }
+  return false;
+}
 
 static const char *input(const work *w, const char *name) {
   return json_string_value(json_object_get(w->brief, name));
 }
 
 static ink_status open_model(work *w, ink_error *error) {
-  INK_TRY(ink_model_open(w->playbook->model, &w->model, error));
-  return ink_weights_sha256(w->model->weights, INK_HASH_COMPUTE, w->model_sha256, error);
+  const ink_playbook *p = w->playbook;
+  if (p->locked_version && strcmp(p->locked_version, INKSTONE_VERSION) != 0) {
+    return ink_fail(error, INK_ERR_CONFLICT,
+                    "the playbook %s is locked to inkstone %s, and this is %s; `inkstone playbook "
+                    "lock` renews the lock",
+                    p->name, p->locked_version, INKSTONE_VERSION);
+  }
+  INK_TRY(ink_model_open(p->model, &w->model, error));
+  INK_TRY(ink_weights_sha256(w->model->weights, INK_HASH_COMPUTE, w->model_sha256, error));
+  if (p->locked_model && strcmp(p->locked_model, w->model_sha256) != 0) {
+    return ink_fail(error, INK_ERR_CONFLICT,
+                    "the playbook %s is locked to a model of SHA-256 %.12s…, and %s has %.12s…; "
+                    "`inkstone playbook lock` renews the lock",
+                    p->name, p->locked_model, p->model, w->model_sha256);
+  }
+  return INK_OK;
 }
 
 static ink_status read_settings(work *w, ink_error *error) {
-  static const char *const known[] = {"candidates", "temperature", "top_k", "top_p", "min_p", NULL};
+  static const char *const known[] = {"candidates", "temperature", "top_k", "top_p",
+                                      "min_p",      "free_form",   NULL};
   const json_t *s = w->playbook->settings;
-  const char *name = w->playbook->name;
+  char name[512];
+  snprintf(name, sizeof name, "%s: /settings", w->playbook->path);
   ink_sampling *sampling = &w->request.sampling;
   int64_t candidates = w->request.candidates, top_k = sampling->top_k;
   double temperature = (double)sampling->temperature, top_p = (double)sampling->top_p;
@@ -59,6 +80,7 @@ static ink_status read_settings(work *w, ink_error *error) {
   INK_TRY(ink_json_get_number(s, "temperature", name, 0, 100, &temperature, error));
   INK_TRY(ink_json_get_number(s, "top_p", name, 1e-6, 1, &top_p, error));
   INK_TRY(ink_json_get_number(s, "min_p", name, 0, 0.999, &min_p, error));
+  INK_TRY(ink_json_get_bool(s, "free_form", name, &w->request.free_form, error));
   w->request.candidates = (int32_t)candidates;
   sampling->top_k = (int32_t)top_k;
   sampling->temperature = (float)temperature;
@@ -80,45 +102,47 @@ static ink_status draft_verse(work *w, ink_pool *pool, const ink_progress *progr
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     w->request.brief.field[fields[i].field] = input(w, fields[i].name);
   }
+  const ink_verse_form *form;
+  const char *named = input(w, "form");
+  if (named) INK_TRY(ink_verse_form_named(named, &form, error));
   w->request.brief.opening = input(w, "opening");
   w->request.sampling.seed = w->order->seed;
   return ink_poet_write(w->model, &w->request, pool, progress, &w->draft, error);
 }
 
 // ---- check
-// ----------------------------------------------------------------------------------------
 
 static ink_status check_verse(work *w, ink_error *error) {
   const ink_verse_form *form = ink_verse_form_find(w->draft.form);
   if (!form) return ink_fail(error, INK_ERR_INTERNAL, "no form \"%s\"", w->draft.form);
   INK_TRY(ink_check_verse(w->draft.text, strlen(w->draft.text), form, input(w, "acrostic"),
                           &w->report, error));
-  w->passed = w->report.legal;
+  w->passed = w->report.legal || !asks_for(w->playbook, "verse");
   return ink_verse_lay_out(w->draft.text, &w->report, &w->layout, error);
 }
 
 // What a reader wants to know in one line.
-static void summarise(const work *w, bool chinese, ink_text *out) {
+static void summarise(const work *w, ink_language language, ink_text *out) {
   const ink_verse_report *r = &w->report;
   const char *form = r->form->names[0], *pattern = r->pattern ? r->pattern->name : "";
   if (r->legal) {
-    ink_text_format(out, chinese ? "合律：%s，%s" : "legal: %s, %s", form, pattern);
-    ink_text_add(out, w->layout.rhyme_names.size ? (chinese ? "，押" : ", rhyming in ") : "");
-    ink_text_add(out, ink_text_string(&w->layout.rhyme_names));
+    const char *rhymes = ink_text_string(&w->layout.rhyme_names);
+    ink_text_format(out, ink_translate("legal: %s, %s", language), form, pattern);
+    if (rhymes[0]) ink_text_format(out, ink_translate(", rhyming in %s", language), rhymes);
     return;
   }
-  ink_text_format(out, chinese ? "不合%s之律：" : "not a legal %s: ", form);
+  ink_text_format(out, ink_translate("not a legal %s: ", language), form);
   if (r->n_fault) {
-    ink_verse_fault_text(r, &r->faults[0], out);
+    ink_verse_fault_text(r, &r->faults[0], language, out);
   } else {
-    ink_text_add(out, chinese ? "句长不合" : "its lines have other lengths");
+    ink_text_add(out, ink_translate("its lines have other lengths", language));
   }
 }
 
 static json_t *check_json(const work *w) {
   ink_text english = {0}, chinese = {0};
-  summarise(w, false, &english);
-  summarise(w, true, &chinese);
+  summarise(w, INK_LANGUAGE_EN, &english);
+  summarise(w, INK_LANGUAGE_ZH, &chinese);
   json_t *lines = json_array();
   for (size_t i = 0; i < w->layout.n_line; i++) {
     const ink_document_line *line = &w->layout.lines[i];
@@ -137,7 +161,22 @@ static json_t *check_json(const work *w) {
 }
 
 // ---- record
-// ---------------------------------------------------------------------------------------
+
+// A setting as it was written: the shortest decimal that means this float.
+static double as_written(float value) {
+  char text[32];
+  for (int digits = 1; digits < 9; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, (double)value);
+    if (strtof(text, NULL) == value) return strtod(text, NULL);
+  }
+  return (double)value;
+}
+
+static json_t *playbook_json(const ink_playbook *p) {
+  // A starter is found again by its name; any other playbook travels in the record.
+  return json_pack("{s:s, s:s, s:s*}", "name", p->name, "sha256", p->sha256, "text",
+                   p->starter ? NULL : p->text);
+}
 
 static json_t *recipe_json(const work *w) {
   const ink_sampling *s = &w->request.sampling;
@@ -145,12 +184,12 @@ static json_t *recipe_json(const work *w) {
   char kernels[64];
   snprintf(kernels, sizeof kernels, "%s%s%s", ink_isa_name(cpu->isa), cpu->vnni ? " vnni" : "",
            cpu->bf16 ? " bf16" : "");
-  return json_pack("{s:{s:s, s:s}, s:I, s:{s:f, s:i, s:f, s:f, s:i}, s:s, s:s}", "model", "name",
-                   ink_weights_name(w->model->weights), "sha256", w->model_sha256, "seed",
-                   (json_int_t)w->order->seed, "sampler", "temperature", (double)s->temperature,
-                   "top_k", s->top_k, "top_p", (double)s->top_p, "min_p", (double)s->min_p,
-                   "candidates", w->request.candidates, "inkstone", INKSTONE_VERSION, "kernels",
-                   kernels);
+  return json_pack("{s:{s:s, s:s}, s:I, s:{s:f, s:i, s:f, s:f, s:i, s:b}, s:s, s:s}", "model",
+                   "name", ink_weights_name(w->model->weights), "sha256", w->model_sha256, "seed",
+                   (json_int_t)w->order->seed, "sampler", "temperature", as_written(s->temperature),
+                   "top_k", s->top_k, "top_p", as_written(s->top_p), "min_p", as_written(s->min_p),
+                   "candidates", w->request.candidates, "free_form", (int)w->request.free_form,
+                   "inkstone", INKSTONE_VERSION, "kernels", kernels);
 }
 
 static json_t *draft_json(const work *w) {
@@ -171,17 +210,18 @@ static ink_status make_record(const work *w, const ink_marked *marked, ink_piece
                                            (json_int_t)file->size, "sha256", file->sha256));
   }
   const char *producer = w->order->producer ? w->order->producer : "inkstone";
-  piece->record = json_pack(
-      "{s:i, s:s, s:s, s:s, s:{s:s, s:s}, s:O, s:o, s:o, s:[o], s:{s:s, s:O}, s:o}", "record", 1,
-      "identity", w->order->identity, "created", w->order->created, "producer", producer,
-      "playbook", "name", w->order->playbook, "sha256", w->playbook->sha256, "brief", w->brief,
-      "recipe", recipe_json(w), "draft", draft_json(w), "checks", check_json(w), "label", "visible",
-      ink_marked_label(marked), "aigc", ink_marked_aigc(marked), "files", files);
+  json_t *checks = json_array();
+  if (asks_for(w->playbook, "verse")) json_array_append_new(checks, check_json(w));
+  piece->record =
+      json_pack("{s:i, s:s, s:s, s:s, s:o, s:O, s:o, s:o, s:o, s:{s:s, s:O}, s:o}", "record", 1,
+                "identity", w->order->identity, "created", w->order->created, "producer", producer,
+                "playbook", playbook_json(w->playbook), "brief", w->brief, "recipe", recipe_json(w),
+                "draft", draft_json(w), "checks", checks, "label", "visible",
+                ink_marked_label(marked), "aigc", ink_marked_aigc(marked), "files", files);
   return piece->record ? INK_OK : no_memory(error);
 }
 
 // ---- mark and publish
-// -------------------------------------------------------------------------------
 
 static ink_status publish_file(const ink_marked *marked, const char *format, ink_piece *piece,
                                ink_error *error) {
@@ -205,14 +245,15 @@ static ink_status publish_file(const ink_marked *marked, const char *format, ink
 
 static ink_status finish(const work *w, ink_piece *piece, ink_error *error) {
   ink_text subtitle = {0}, note = {0};
+  // A poem that nobody named is called 无题, as anthologies do.
   const char *title = input(w, "title") ? input(w, "title") : input(w, "theme");
   ink_text_add(&subtitle, w->draft.form);
-  summarise(w, true, &note);
+  if (asks_for(w->playbook, "verse")) summarise(w, INK_LANGUAGE_ZH, &note);
   ink_document document = {.kind = INK_DOCUMENT_VERSE,
                            .language = "zh-Hans",
-                           .title = title ? title : w->draft.form,
+                           .title = title ? title : "无题",
                            .subtitle = ink_text_string(&subtitle),
-                           .note = ink_text_string(&note),
+                           .note = note.size ? note.bytes : NULL,
                            .lines = w->layout.lines,
                            .n_line = w->layout.n_line};
   ink_mark_options options = {w->order->identity, w->order->created, w->order->producer};
@@ -234,10 +275,9 @@ static ink_status finish(const work *w, ink_piece *piece, ink_error *error) {
 
 ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_progress *progress,
                           ink_piece *piece, ink_error *error) {
-  work w = {.order = order, .passed = true};
+  work w = {.order = order, .playbook = order->playbook, .passed = true};
   *piece = (ink_piece){0};
-  ink_status status = ink_playbook_open(order->playbook, &w.playbook, error);
-  if (status == INK_OK) status = ink_playbook_fill(w.playbook, order->brief, &w.brief, error);
+  ink_status status = ink_playbook_fill(w.playbook, order->brief, &w.brief, error);
   if (status == INK_OK) status = open_model(&w, error);
   if (status == INK_OK) status = draft_verse(&w, pool, progress, error);
   if (status == INK_OK) status = check_verse(&w, error);
@@ -255,7 +295,6 @@ ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_prog
   ink_poem_draft_free(&w.draft);
   ink_model_free(w.model);
   json_decref(w.brief);
-  ink_playbook_free(w.playbook);
   if (status != INK_OK && status != INK_ERR_BLOCKED) ink_piece_free(piece);
   return status;
 }
@@ -268,24 +307,85 @@ void ink_piece_free(ink_piece *piece) {
   *piece = (ink_piece){0};
 }
 
-ink_status ink_piece_save(const ink_piece *piece, const char *folder, bool replace,
-                          ink_error *error) {
+// ---- save
+
+ink_status ink_piece_room(const char *folder, ink_error *error) {
   char *record = ink_path_join(folder, "record.json");
   if (!record) return no_memory(error);
+  bool taken = ink_file_exists(record);
+  free(record);
+  if (!taken) return INK_OK;
+  return ink_fail(error, INK_ERR_CONFLICT,
+                  "%s holds a piece already; name another --out, or give --replace", folder);
+}
+
+// One file under its temporary name, all its bytes on the disk.
+static ink_status put(const char *folder, const char *name, const char *bytes, size_t size,
+                      bool replace, ink_file_writer *writer, ink_error *error) {
+  char *path = ink_path_join(folder, name);
+  if (!path) return no_memory(error);
   ink_status status = INK_OK;
-  if (!replace && ink_file_exists(record)) {
+  if (!replace && ink_file_exists(path)) {
     status = ink_fail(error, INK_ERR_CONFLICT,
-                      "%s holds a piece already; name another --out, or give --replace", folder);
+                      "%s is there already; name another --out, or give --replace", path);
   }
+  if (status == INK_OK) status = ink_file_create(path, writer, error);
+  if (status == INK_OK) status = ink_file_write(writer, bytes, size, error);
+  if (status == INK_OK) status = ink_file_sync(writer, error);
+  free(path);
+  return status;
+}
+
+ink_status ink_piece_save(const ink_piece *piece, const char *folder, bool replace,
+                          ink_error *error) {
+  if (!replace) INK_TRY(ink_piece_room(folder, error));
+  ink_file_writer *writers = calloc(piece->n_file + 1, sizeof *writers);
+  char *text = ink_json_text(piece->record);
+  ink_text record = {0};
+  if (text) ink_text_format(&record, "%s\n", text);
+  ink_status status = writers && text ? ink_text_status(&record, error) : no_memory(error);
+  bool fresh = !ink_file_exists(folder);
   if (status == INK_OK) status = ink_folder_make(folder, error);
   for (size_t i = 0; status == INK_OK && i < piece->n_file; i++) {
-    char *path = ink_path_join(folder, piece->files[i].name);
-    status = path ? ink_file_save(path, piece->files[i].bytes, piece->files[i].size, error)
-                  : no_memory(error);
-    free(path);
+    const ink_piece_file *file = &piece->files[i];
+    status = put(folder, file->name, file->bytes, file->size, replace, &writers[i], error);
+  }
+  if (status == INK_OK) {
+    status = put(folder, "record.json", record.bytes, record.size, replace, &writers[piece->n_file],
+                 error);
   }
   // The record comes last: a folder that has one is complete.
-  if (status == INK_OK) status = ink_json_save(record, piece->record, error);
-  free(record);
+  for (size_t i = 0; status == INK_OK && i <= piece->n_file; i++) {
+    status = ink_file_commit(&writers[i], error);
+  }
+  for (size_t i = 0; writers && i <= piece->n_file; i++) ink_file_abandon(&writers[i]);
+  if (status != INK_OK && fresh) remove(folder);  // empty, or the system keeps it
+  free(writers);
+  free(text);
+  ink_text_free(&record);
   return status;
+}
+
+// ---- tests of a playbook
+
+ink_status ink_piece_try(const ink_playbook *playbook, const ink_playbook_test *test,
+                         ink_pool *pool, const ink_progress *progress, bool *held, ink_text *found,
+                         ink_error *error) {
+  // Nothing is published: any identity and time will do.
+  ink_order order = {.playbook = playbook,
+                     .brief = test->brief,
+                     .seed = test->seed,
+                     .identity = "00000000-0000-4000-8000-000000000000",
+                     .created = "1970-01-01T00:00:00Z"};
+  ink_piece piece;
+  ink_status status = ink_piece_make(&order, pool, progress, &piece, error);
+  ink_playbook_outcome outcome = INK_OUTCOME_MADE;
+  if (status == INK_ERR_BLOCKED) outcome = INK_OUTCOME_BLOCKED;
+  if (status == INK_ERR_USAGE) outcome = INK_OUTCOME_REFUSED;
+  if (status != INK_OK && outcome == INK_OUTCOME_MADE) return status;
+  const char *text = outcome == INK_OUTCOME_REFUSED ? error->text : piece.text;
+  *held = outcome == test->expect && (!test->contains || strstr(text, test->contains));
+  ink_text_add(found, text);
+  ink_piece_free(&piece);
+  return ink_text_status(found, error);
 }

@@ -10,12 +10,14 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "desk/playbook.h"
+#include "lang/catalogue.h"
 #include "mark/mark.h"
 
 // All that decides a piece. Strings are borrowed.
 typedef struct ink_order {
-  const char *playbook;  // name or path
-  const json_t *brief;   // inputs and values, before fallbacks
+  const ink_playbook *playbook;
+  const json_t *brief;  // inputs and values, before fallbacks
   uint64_t seed;
   const char *identity;  // UUID
   const char *created;   // RFC 3339
@@ -44,13 +46,25 @@ ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_prog
                           ink_piece *piece, ink_error *error);
 void ink_piece_free(ink_piece *piece);
 
-// Write files and record.json into a folder, which is made. CONFLICT when it holds another piece,
-// unless `replace`.
+// Write files and record.json into a folder, which is made. CONFLICT, unless `replace`, when it
+// holds a piece or a file of such a name. All of it appears, or on a fault nothing: a piece that
+// was there stays.
 ink_status ink_piece_save(const ink_piece *piece, const char *folder, bool replace,
                           ink_error *error);
 
-// What a replay found. differences: lines for a person, one per thing that is not as recorded;
-// empty when the piece was rebuilt byte for byte and the files on disk are those bytes.
+// CONFLICT when a folder holds a piece; to be asked before the work is done.
+ink_status ink_piece_room(const char *folder, ink_error *error);
+
+// Try one of the playbook's tests in memory. *held says whether it came out as promised, *found
+// (appended) what happened: the text or the reason. Failures other than a refusal are the status.
+ink_status ink_piece_try(const ink_playbook *playbook, const ink_playbook_test *test,
+                         ink_pool *pool, const ink_progress *progress, bool *held, ink_text *found,
+                         ink_error *error);
+
+// What a replay found. differences: lines for a person in the language of the error, one per thing
+// that is not as recorded; empty when the piece was rebuilt byte for byte, the record says what was
+// found again, and the files on disk are those bytes. Another version of inkstone or other kernels
+// are named only where something came out differently.
 typedef struct ink_replay {
   json_t *record;
   char **differences;
@@ -67,6 +81,6 @@ void ink_replay_free(ink_replay *replay);
 ink_status ink_record_open(const char *path, json_t **record, char **folder, ink_error *error);
 
 // Tell, in a language, how a piece came about.
-void ink_record_explain(const json_t *record, bool chinese, ink_text *out);
+void ink_record_explain(const json_t *record, ink_language language, ink_text *out);
 
 #endif

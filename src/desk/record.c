@@ -12,9 +12,13 @@ static ink_status need(const json_t *object, const char *key, json_type type, co
                        ink_error *error) {
   const json_t *value = json_object_get(object, key);
   if (value && json_typeof(value) == type) return INK_OK;
-  static const char *const types[] = {"an object", "an array", "a string", "an integer"};
-  return ink_fail(error, INK_ERR_FORMAT, "%s: /%s must be %s", name, key,
-                  (size_t)type < 4 ? types[type] : "there");
+  static const char *const texts[] = {
+      [JSON_OBJECT] = "%s: /%s must be an object",
+      [JSON_ARRAY] = "%s: /%s must be a list",
+      [JSON_STRING] = "%s: /%s must be a string",
+      [JSON_INTEGER] = "%s: /%s must be an integer",
+  };
+  return ink_fail(error, INK_ERR_FORMAT, texts[type], name, key);
 }
 
 static ink_status check_record(const json_t *record, const char *name, ink_error *error) {
@@ -38,6 +42,9 @@ static ink_status check_record(const json_t *record, const char *name, ink_error
   const json_t *recipe = json_object_get(record, "recipe"),
                *model = json_object_get(recipe, "model");
   INK_TRY(need(recipe, "seed", JSON_INTEGER, name, error));
+  if (json_integer_value(json_object_get(recipe, "seed")) < 0) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /recipe/seed is negative", name);
+  }
   INK_TRY(need(recipe, "kernels", JSON_STRING, name, error));
   INK_TRY(need(recipe, "inkstone", JSON_STRING, name, error));
   INK_TRY(need(recipe, "model", JSON_OBJECT, name, error));
@@ -93,68 +100,65 @@ static void explain_brief(const json_t *brief, ink_text *out) {
   json_object_foreach((json_t *)brief, key, value) {
     if (json_is_integer(value)) {
       ink_text_format(out, "  %s = %lld\n", key, (long long)json_integer_value(value));
-    } else {
+    } else if (json_is_string(value)) {
       ink_text_format(out, "  %s = %s\n", key, json_string_value(value));
     }
   }
 }
 
-static void explain_checks(const json_t *checks, bool zh, ink_text *out) {
+static void explain_checks(const json_t *checks, ink_language language, ink_text *out) {
   size_t i;
   json_t *check;
+  const char *summary = language == INK_LANGUAGE_ZH ? "summary_zh" : "summary";
   json_array_foreach((json_t *)checks, i, check) {
     bool passed = json_is_true(json_object_get(check, "passed"));
     ink_text_format(out, "  %s %s: %s\n", passed ? "✓" : "✗", text_at(check, "name"),
-                    text_at(check, zh ? "summary_zh" : "summary"));
+                    text_at(check, summary));
     size_t j;
     json_t *line;
     json_array_foreach(json_object_get(check, "lines"), j, line) {
-      ink_text_format(
-          out, "      %s  %s%s\n", text_at(line, "text"), text_at(line, "tones"),
-          json_is_true(json_object_get(line, "rhymes")) ? (zh ? "  韵" : "  rhyme") : "");
+      bool rhymes = json_is_true(json_object_get(line, "rhymes"));
+      ink_text_format(out, "      %s  %s%s%s\n", text_at(line, "text"), text_at(line, "tones"),
+                      rhymes ? "  " : "", rhymes ? ink_translate("rhyme", language) : "");
     }
   }
 }
 
-void ink_record_explain(const json_t *record, bool zh, ink_text *out) {
+void ink_record_explain(const json_t *record, ink_language language, ink_text *out) {
   const json_t *playbook = json_object_get(record, "playbook");
   const json_t *recipe = json_object_get(record, "recipe");
   const json_t *model = json_object_get(recipe, "model"),
                *sampler = json_object_get(recipe, "sampler");
   const json_t *label = json_object_get(record, "label"), *draft = json_object_get(record, "draft");
-  ink_text_format(out, "%s\n\n", text_at(draft, "text"));
-  ink_text_format(out, zh ? "作品编号 %s\n成于 %s\n\n" : "piece %s\nmade %s\n\n",
-                  text_at(record, "identity"), text_at(record, "created"));
-  ink_text_format(
-      out, zh ? "要求（剧本 %s，sha256 %.12s…）\n" : "asked for (playbook %s, sha256 %.12s…)\n",
-      text_at(playbook, "name"), text_at(playbook, "sha256"));
+#define SAY(english) ink_translate(english, language)
+  ink_text_format(out, "%s\n", text_at(draft, "text"));
+  ink_text_format(out, SAY("piece %s\nmade %s\n\n"), text_at(record, "identity"),
+                  text_at(record, "created"));
+  ink_text_format(out, SAY("asked for (playbook %s, SHA-256 %.12s…)\n"), text_at(playbook, "name"),
+                  text_at(playbook, "sha256"));
   explain_brief(json_object_get(record, "brief"), out);
-  ink_text_format(out,
-                  zh ? "\n写作\n  模型 %s（sha256 %.12s…）\n  种子 %lld\n"
-                     : "\nwritten by\n  model %s (sha256 %.12s…)\n  seed %lld\n",
+  ink_text_format(out, SAY("\nwritten by\n  model %s (SHA-256 %.12s…)\n  seed %lld\n"),
                   text_at(model, "name"), text_at(model, "sha256"),
                   (long long)json_integer_value(json_object_get(recipe, "seed")));
-  ink_text_format(
-      out,
-      zh ? "  温度 %g，top-p %g；%lld 首候选中取第 %lld 首（每字 %.3f nats）\n"
-         : "  temperature %g, top-p %g; of %lld candidates number %lld (%.3f nats a token)\n",
-      json_number_value(json_object_get(sampler, "temperature")),
-      json_number_value(json_object_get(sampler, "top_p")),
-      (long long)json_integer_value(json_object_get(sampler, "candidates")),
-      (long long)json_integer_value(json_object_get(draft, "candidate")) + 1,
-      -json_number_value(json_object_get(draft, "logprob")));
-  ink_text_format(out, zh ? "  inkstone %s，内核 %s\n" : "  inkstone %s, kernels %s\n",
-                  text_at(recipe, "inkstone"), text_at(recipe, "kernels"));
-  ink_text_add(out, zh ? "\n检查\n" : "\nchecked\n");
-  explain_checks(json_object_get(record, "checks"), zh, out);
   ink_text_format(out,
-                  zh ? "\n标识\n  %s（可见）\n  AIGC 元数据：生产者 %s\n"
-                     : "\nlabelled\n  %s (visible)\n  AIGC metadata: producer %s\n",
+                  SAY("  temperature %g, top-p %g; %lld candidates, of which number %lld (%.3f "
+                      "nats a token)\n"),
+                  json_number_value(json_object_get(sampler, "temperature")),
+                  json_number_value(json_object_get(sampler, "top_p")),
+                  (long long)json_integer_value(json_object_get(sampler, "candidates")),
+                  (long long)json_integer_value(json_object_get(draft, "candidate")) + 1,
+                  -json_number_value(json_object_get(draft, "logprob")));
+  ink_text_format(out, SAY("  inkstone %s, kernels %s\n"), text_at(recipe, "inkstone"),
+                  text_at(recipe, "kernels"));
+  ink_text_add(out, SAY("\nchecked\n"));
+  explain_checks(json_object_get(record, "checks"), language, out);
+  ink_text_format(out, SAY("\nlabelled\n  %s (visible)\n  AIGC metadata: producer %s\n"),
                   text_at(label, "visible"), text_at(record, "producer"));
-  ink_text_add(out, zh ? "\n文件\n" : "\nfiles\n");
+  ink_text_add(out, SAY("\nfiles\n"));
+#undef SAY
   size_t i;
   json_t *file;
   json_array_foreach(json_object_get(record, "files"), i, file) {
-    ink_text_format(out, "  %s  sha256 %.12s…\n", text_at(file, "name"), text_at(file, "sha256"));
+    ink_text_format(out, "  %s  SHA-256 %.12s…\n", text_at(file, "name"), text_at(file, "sha256"));
   }
 }

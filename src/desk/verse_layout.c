@@ -59,7 +59,7 @@ static bool close_line(build *b, const ink_text *text, const ink_text *tones, bo
 
 static void point_lines(build *b) {
   ink_verse_layout *layout = b->layout;
-  const char *at = layout->storage = b->bytes.bytes;
+  const char *at = layout->storage;
   for (size_t i = 0; i < layout->n_line; i++) {
     layout->lines[i].text = at;
     at += strlen(at) + 1;
@@ -107,7 +107,8 @@ ink_status ink_verse_lay_out(const char *text, const ink_verse_report *report,
     clause++;
   }
   if (ok && line.size) ok = close_line(&b, &line, &tones, false);
-  point_lines(&b);
+  layout->storage = b.bytes.bytes;
+  if (ok && layout->storage) point_lines(&b);
   name_rhymes(report, &layout->rhyme_names);
   ink_text_free(&line);
   ink_text_free(&tones);

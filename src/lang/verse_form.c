@@ -29,3 +29,32 @@ const ink_verse_form *ink_verse_form_find(const char *name) {
       if (names(name, *own)) return form;
   return NULL;
 }
+
+void ink_verse_form_list(ink_text *out) {
+  const ink_verse_form *form;
+  for (size_t i = 0; (form = ink_verse_form_at(i)); i++) {
+    ink_text_format(out, "%s%s", i ? " " : "", form->names[0]);
+  }
+}
+
+ink_status ink_verse_form_named(const char *name, const ink_verse_form **form, ink_error *error) {
+  enum { MOST_NAMES = 512 };
+  const char *known[MOST_NAMES];
+  size_t n = 0;
+  *form = ink_verse_form_find(name);
+  if (*form) return INK_OK;
+  const ink_verse_form *each;
+  for (size_t i = 0; (each = ink_verse_form_at(i)); i++) {
+    for (const char *const *own = each->names; *own && n < MOST_NAMES; own++) known[n++] = *own;
+  }
+  int nearest = ink_text_nearest(name, known, n);
+  if (nearest >= 0) {
+    return ink_fail(error, INK_ERR_USAGE, "no form \"%s\"; did you mean %s?", name, known[nearest]);
+  }
+  ink_text list = {0};
+  ink_verse_form_list(&list);
+  ink_status status =
+      ink_fail(error, INK_ERR_USAGE, "no form \"%s\"; there are: %s", name, ink_text_string(&list));
+  ink_text_free(&list);
+  return status;
+}

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/status.h"
+#include "base/text.h"
 #include "lang/prosody.h"
 
 enum {
@@ -58,5 +60,11 @@ const ink_verse_form *ink_verse_form_at(size_t index);
 
 // A form by any of its names, in simplified or traditional characters; NULL when there is none.
 const ink_verse_form *ink_verse_form_find(const char *name);
+
+// The same where a person named it: USAGE suggests the nearest name, or lists the forms there are.
+ink_status ink_verse_form_named(const char *name, const ink_verse_form **form, ink_error *error);
+
+// Append the usual names of all forms, parted by spaces.
+void ink_verse_form_list(ink_text *out);
 
 #endif

@@ -25,8 +25,17 @@ typedef struct ink_logit_processor {
   void *self;
 } ink_logit_processor;
 
+// Something that weighs anew what the filters left, right before the draw: a watermark.
+typedef struct ink_reweigher {
+  // written[0 … n): the tokens drawn so far, the prompt not counted. weights[id] is the chance of a
+  // token up to a common factor, 0 for those that are out; at least one must stay above 0.
+  ink_status (*reweigh)(void *self, const int32_t *written, size_t n, float *weights,
+                        size_t n_vocab, ink_error *error);
+  void *self;
+} ink_reweigher;
+
 // How a token is drawn. In this order, as in transformers: repetition penalty, processors,
-// temperature, top-k, top-p, min-p, then one draw.
+// temperature, top-k, top-p, min-p, reweigher, then one draw.
 typedef struct ink_sampling {
   float temperature;         // [0, 100]; 0: the most likely token (lowest id among equals)
   int32_t top_k;             // keep the k most likely; 0: all
@@ -46,9 +55,15 @@ ink_status ink_sampling_check(const ink_sampling *sampling, ink_error *error);
 // The repetition penalty, once for each token of tokens[0 … n_token). scratch: 8 n_vocab bytes.
 void ink_sample_penalty(const ink_sampling *sampling, const int32_t *tokens, size_t n_token,
                         float *logits, size_t n_vocab, void *scratch);
-// Temperature, filters and the draw for position `position`. The logits are overwritten; those of
-// -INFINITY are never drawn. scratch: 8 n_vocab bytes. USAGE when no token is left, INTERNAL when a
-// logit is not a number.
+// Temperature and filters: the logits become weights, as a reweigher sees them. At temperature 0
+// all weight is on one token. scratch: 8 n_vocab bytes. USAGE when no token is left, INTERNAL when
+// a logit is not a number.
+ink_status ink_sample_weigh(const ink_sampling *sampling, float *logits, size_t n_vocab,
+                            void *scratch, ink_error *error);
+// The draw for position `position`: a token by its weight, never one of weight 0.
+int32_t ink_sample_draw(const ink_sampling *sampling, const float *weights, size_t n_vocab,
+                        size_t position);
+// Both in one; the logits are overwritten.
 ink_status ink_sample(const ink_sampling *sampling, float *logits, size_t n_vocab, size_t position,
                       void *scratch, int32_t *token, ink_error *error);
 
@@ -88,7 +103,8 @@ typedef struct ink_session_options {
   int32_t n_logprobs;  // most likely tokens that a step reports, to INK_MAX_LOGPROBS; -1: none
   const ink_logit_processor *processors;  // borrowed
   size_t n_processor;
-  const int32_t *end_tokens;  // that end the text besides those of the tokenizer
+  const ink_reweigher *reweigher;  // borrowed; NULL: none. Not asked at temperature 0
+  const int32_t *end_tokens;       // that end the text besides those of the tokenizer
   size_t n_end_token;
   bool ignore_end;  // forbid end tokens
   ink_dtype cache;  // F32 or F16
@@ -111,7 +127,7 @@ typedef struct ink_timing {
 typedef struct ink_session ink_session;
 
 // A session on a model, which must outlive it, as must `pool` (may be NULL). Options are copied,
-// except for the processors.
+// except for the processors and the reweigher.
 ink_status ink_session_new(const struct ink_model *model, const ink_session_options *options,
                            ink_pool *pool, ink_session **session, ink_error *error);
 void ink_session_free(ink_session *session);
@@ -123,6 +139,12 @@ ink_status ink_session_prompt(ink_session *session, const int32_t *ids, size_t n
 // Draw one token. After the step that finishes, further steps are USAGE. CANCELLED is no error here
 // but a finish.
 ink_status ink_session_step(ink_session *session, ink_step *step, ink_error *error);
+// One step of each of n different sessions on one model. Their tokens run through the decoder
+// together, which costs little more than those of one; each writes what it would write alone.
+// steps[i] is that of sessions[i]. The pool of the first one works for all. After a failure only
+// ink_session_free and ink_session_prompt remain for any of them.
+ink_status ink_session_step_together(ink_session *const *sessions, size_t n, ink_step *steps,
+                                     ink_error *error);
 // Step until it finishes.
 ink_status ink_session_run(ink_session *session, ink_error *error);
 // Ask it to end before its next step or chunk of prompt. Safe from another thread or a signal.

@@ -49,13 +49,13 @@ void ink_sample_penalty(const ink_sampling *s, const int32_t *tokens, size_t n_t
 // ---- the most likely candidates, one by one ----------------------------------------------------
 
 typedef struct candidate {
-  float logit;
+  float weight;  // or logit
   int32_t id;
 } candidate;
 
 // More likely, or the lower id among equals.
 static bool before(candidate a, candidate b) {
-  return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+  return a.weight > b.weight || (a.weight == b.weight && a.id < b.id);
 }
 
 static void sift_down(candidate *heap, size_t n, size_t i) {
@@ -89,28 +89,47 @@ static size_t make_heap(const float *logits, size_t n_vocab, candidate *heap) {
 
 // ---- the draw ----------------------------------------------------------------------------------
 
-// The least likely candidate that top-k and top-p keep. Equals of the k-th are kept, as in
-// transformers.
-static candidate last_kept(const ink_sampling *s, const float *logits, size_t n_vocab, float most,
-                           candidate *heap) {
-  size_t n = make_heap(logits, n_vocab, heap), total = n;
-  candidate last = {-INFINITY, INT32_MAX};
-  double mass = 0;
-  if (s->top_k > 0 && (size_t)s->top_k < total) {
-    for (int32_t i = 0; i < s->top_k; i++) last = pop(heap, &n);
-    while (n > 0 && heap[0].logit == last.logit) last = pop(heap, &n);
-    for (size_t i = n; i < total; i++) mass += exp((double)heap[i].logit - (double)most);
-  } else if (s->top_p < 1) {
-    for (size_t i = 0; i < n; i++) mass += exp((double)heap[i].logit - (double)most);
+// The k-th likeliest, or the last of its equals, which are kept as in transformers; of fewer than
+// k the least likely.
+static float least_of_top_k(int32_t k, const float *logits, size_t n_vocab, candidate *heap) {
+  size_t n = make_heap(logits, n_vocab, heap);
+  float least = -INFINITY;
+  for (int32_t i = 0; i < k && n > 0; i++) least = pop(heap, &n).weight;
+  return least;
+}
+
+// Weights by magnitude: the exponent and two bits of the mantissa. Larger weights have larger bins.
+enum { BINS = 1024 };
+
+static size_t bin_of(float weight) {
+  uint32_t bits;
+  memcpy(&bits, &weight, sizeof bits);
+  return bits >> 21;
+}
+
+// Drop all but the likeliest weights that together reach `p` of the mass. Whole bins are taken
+// first, so that only those of one bin need an order.
+static void keep_nucleus(float p, float *weights, size_t n_vocab, double mass, candidate *heap) {
+  double bins[BINS] = {0}, wanted = (double)p * mass, got = 0;
+  for (size_t i = 0; i < n_vocab; i++) {
+    if (weights[i] > 0) bins[bin_of(weights[i])] += (double)weights[i];
   }
-  if (s->top_p >= 1) return last;
-  double wanted = (double)s->top_p * mass, got = 0;
-  size_t popped = total - n;
-  for (size_t i = 0; i < total && got < wanted; i++) {
-    last = i < popped ? heap[total - 1 - i] : pop(heap, &n);
-    got += exp((double)last.logit - (double)most);
+  size_t bin = BINS - 1, n = 0;
+  while (bin > 0 && got + bins[bin] < wanted) got += bins[bin--];
+  for (size_t i = 0; i < n_vocab; i++) {
+    if (weights[i] > 0 && bin_of(weights[i]) == bin) {
+      heap[n++] = (candidate){weights[i], (int32_t)i};
+    }
   }
-  return last;
+  for (size_t i = n / 2; i-- > 0;) sift_down(heap, n, i);
+  candidate last = {0, INT32_MAX};
+  while (n > 0 && got < wanted) {
+    last = pop(heap, &n);
+    got += (double)last.weight;
+  }
+  for (size_t i = 0; i < n_vocab; i++) {
+    if (weights[i] > 0 && before(last, (candidate){weights[i], (int32_t)i})) weights[i] = 0;
+  }
 }
 
 static ink_status most_likely(const float *logits, size_t n_vocab, int32_t *token,
@@ -134,30 +153,51 @@ static ink_status most_likely(const float *logits, size_t n_vocab, int32_t *toke
                   "no token is left to go on with: the constraints forbid all of them");
 }
 
-ink_status ink_sample(const ink_sampling *s, float *logits, size_t n_vocab, size_t position,
-                      void *scratch, int32_t *token, ink_error *error) {
-  INK_TRY(most_likely(logits, n_vocab, token, error));
-  if (s->temperature == 0) return INK_OK;
-  float most = logits[*token] / s->temperature;
+ink_status ink_sample_weigh(const ink_sampling *s, float *logits, size_t n_vocab, void *scratch,
+                            ink_error *error) {
+  int32_t first;
+  INK_TRY(most_likely(logits, n_vocab, &first, error));
+  if (s->temperature == 0) {
+    for (size_t i = 0; i < n_vocab; i++) logits[i] = (int32_t)i == first ? 1 : 0;
+    return INK_OK;
+  }
+  float most = logits[first] / s->temperature;
   for (size_t i = 0; i < n_vocab; i++) logits[i] /= s->temperature;
 
-  candidate last = {-INFINITY, INT32_MAX};
-  if (s->top_k > 0 || s->top_p < 1) last = last_kept(s, logits, n_vocab, most, scratch);
-  float floor = s->min_p > 0 ? most + logf(s->min_p) : -INFINITY;
+  float least = -INFINITY;
+  if (s->top_k > 0) least = least_of_top_k(s->top_k, logits, n_vocab, scratch);
   double mass = 0;
   for (size_t i = 0; i < n_vocab; i++) {
-    candidate here = {logits[i], (int32_t)i};
-    bool kept = logits[i] > -INFINITY && logits[i] >= floor && !before(last, here);
+    bool kept = logits[i] > -INFINITY && logits[i] >= least;
     logits[i] = kept ? (float)exp((double)logits[i] - (double)most) : 0;
     mass += (double)logits[i];
   }
+  if (s->top_p < 1) keep_nucleus(s->top_p, logits, n_vocab, mass, scratch);
+  for (size_t i = 0; i < n_vocab && s->min_p > 0; i++) {
+    if (logits[i] < s->min_p) logits[i] = 0;
+  }
+  return INK_OK;
+}
+
+int32_t ink_sample_draw(const ink_sampling *s, const float *weights, size_t n_vocab,
+                        size_t position) {
+  double mass = 0;
+  for (size_t i = 0; i < n_vocab; i++) mass += (double)weights[i];
   ink_random random = ink_random_at(s->seed, s->piece, 2 * (uint64_t)position);
   double left = ink_random_double(&random) * mass;
+  int32_t token = -1;
   for (size_t i = 0; i < n_vocab; i++) {
-    if (logits[i] == 0) continue;
-    *token = (int32_t)i;
-    left -= (double)logits[i];
+    if (weights[i] == 0) continue;
+    token = (int32_t)i;
+    left -= (double)weights[i];
     if (left < 0) break;
   }
+  return token;
+}
+
+ink_status ink_sample(const ink_sampling *s, float *logits, size_t n_vocab, size_t position,
+                      void *scratch, int32_t *token, ink_error *error) {
+  INK_TRY(ink_sample_weigh(s, logits, n_vocab, scratch, error));
+  *token = ink_sample_draw(s, logits, n_vocab, position);
   return INK_OK;
 }

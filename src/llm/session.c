@@ -10,8 +10,10 @@
 #include "llm/logits.h"
 #include "llm/model.h"
 
-// Positions of a prompt that run together. Between chunks a session can be cancelled.
-enum { CHUNK = 512 };
+enum {
+  CHUNK = 512,    // positions that run together; between chunks a session can be cancelled
+  TOGETHER = 64,  // sessions that do, which bounds the memory of their logits
+};
 
 struct ink_session {
   const ink_model *model;
@@ -204,19 +206,35 @@ void ink_session_cancel(ink_session *s) {
 
 // ---- the decoder -------------------------------------------------------------------------------
 
-// Run the next tokens that the cache lacks, a chunk of them; the last one leaves its logits.
-static ink_status run_chunk(ink_session *s, ink_error *error) {
-  ink_compute *c = &s->compute;
-  size_t start = (size_t)ink_kv_cache_length(s->cache);
-  int64_t n = (int64_t)(s->n_token - start < CHUNK ? s->n_token - start : CHUNK);
+// Tokens that the cache lacks and that shall run.
+static size_t waiting(const ink_session *s) {
+  if (atomic_load(&s->cancelled)) return 0;
+  return s->n_token - (size_t)ink_kv_cache_length(s->cache);
+}
+
+// Run the next `time` tokens of each session in one pass; those that then wait for none get the
+// logits of their last one.
+static ink_status run_chunk(ink_session *const *sessions, size_t n, int64_t time,
+                            ink_error *error) {
+  ink_compute *c = &sessions[0]->compute;
+  const ink_decoder *decoder = sessions[0]->model->decoder;
   ink_arena_mark mark = ink_arena_save(c->arena);
-  ink_tensor ids = ink_tensor_view(INK_I32, s->tokens + start, 2, (int64_t[]){1, n});
-  ink_decoder_input input = {.ids = &ids, .cache = s->cache};
-  const ink_tensor *hidden = ink_decoder_forward(c, s->model->decoder, &input);
-  if (hidden && start + (size_t)n == s->n_token) {
-    const ink_tensor *logits =
-        ink_decoder_head(c, s->model->decoder, ink_slice(c, hidden, 1, n - 1, 1));
-    if (logits) memcpy(s->logits, logits->data, (size_t)logits->shape[2] * sizeof *s->logits);
+  ink_tensor *ids = ink_tensor_new(c->arena, INK_I32, 2, (int64_t[]){(int64_t)n, time});
+  ink_kv_cache *caches[TOGETHER];
+  if (!ids) ink_compute_fail(c, INK_ERR_MEMORY, "no memory for %zu sequences", n);
+  for (size_t i = 0; ids && i < n; i++) {
+    caches[i] = sessions[i]->cache;
+    memcpy((int32_t *)ids->data + (int64_t)i * time,
+           sessions[i]->tokens + ink_kv_cache_length(caches[i]), (size_t)time * sizeof(int32_t));
+  }
+  ink_decoder_input input = {.ids = ids, .caches = caches};
+  const ink_tensor *hidden = ids ? ink_decoder_forward(c, decoder, &input) : NULL;
+  if (hidden && waiting(sessions[0]) == 0) {
+    const ink_tensor *logits = ink_decoder_head(c, decoder, ink_slice(c, hidden, 1, time - 1, 1));
+    for (size_t i = 0; logits && i < n; i++) {
+      size_t vocab = (size_t)logits->shape[2];
+      memcpy(sessions[i]->logits, (const float *)logits->data + i * vocab, vocab * sizeof(float));
+    }
   }
   ink_arena_release(c->arena, mark);
   ink_status status = ink_compute_status(c, error);
@@ -224,13 +242,27 @@ static ink_status run_chunk(ink_session *s, ink_error *error) {
   return status;
 }
 
-static ink_status run_pending(ink_session *s, ink_error *error) {
-  bool prompt = s->n_token == s->n_prompt;
+// Run all that waits; sessions that wait for the same number of tokens share a pass.
+static ink_status run_pending(ink_session *const *sessions, size_t n, ink_error *error) {
   double began = ink_clock_seconds();
-  while ((size_t)ink_kv_cache_length(s->cache) < s->n_token && !atomic_load(&s->cancelled)) {
-    INK_TRY(run_chunk(s, error));
+  for (size_t first = 0; first < n;) {
+    size_t time = waiting(sessions[first]), n_chosen = 1;
+    if (time == 0) {
+      first++;
+      continue;
+    }
+    if (time > CHUNK) time = CHUNK;
+    ink_session *chosen[TOGETHER] = {sessions[first]};
+    for (size_t i = first + 1; i < n && n_chosen < TOGETHER && (n_chosen + 1) * time <= CHUNK;
+         i++) {
+      if (waiting(sessions[i]) == time) chosen[n_chosen++] = sessions[i];
+    }
+    INK_TRY(run_chunk(chosen, n_chosen, (int64_t)time, error));
   }
-  if (prompt) s->timing.prompt_ms = (ink_clock_seconds() - began) * 1e3;
+  double took = (ink_clock_seconds() - began) * 1e3;
+  for (size_t i = 0; i < n; i++) {
+    if (sessions[i]->n_token == sessions[i]->n_prompt) sessions[i]->timing.prompt_ms = took;
+  }
   return INK_OK;
 }
 
@@ -259,9 +291,10 @@ static void forbid(const ink_session *s, float *logits, size_t vocab) {
 
 // The most likely tokens, in falling order; the lower id first among equals.
 static void find_top(const float *logits, size_t vocab, double log_sum, int32_t n, ink_step *step) {
+  if (n == 0) return;
   for (size_t i = 0; i < vocab; i++) {
     float logprob = (float)((double)logits[i] - log_sum);
-    if (step->n_top == n && (n == 0 || !(logprob > step->top[n - 1].logprob))) continue;
+    if (step->n_top == n && !(logprob > step->top[n - 1].logprob)) continue;
     if (step->n_top < n) step->n_top++;
     int32_t place = step->n_top - 1;
     for (; place > 0 && logprob > step->top[place - 1].logprob; place--) {
@@ -281,7 +314,13 @@ static ink_status draw(ink_session *s, ink_step *step, ink_error *error) {
     const ink_logit_processor *p = &o->processors[i];
     INK_TRY(p->process(p->self, s->tokens, s->n_token, s->logits, vocab, error));
   }
-  INK_TRY(ink_sample(&o->sampling, s->logits, vocab, s->n_token, s->scratch, &step->token, error));
+  INK_TRY(ink_sample_weigh(&o->sampling, s->logits, vocab, s->scratch, error));
+  if (o->reweigher && o->sampling.temperature > 0) {
+    const ink_reweigher *r = o->reweigher;
+    INK_TRY(r->reweigh(r->self, s->tokens + s->n_prompt, s->n_token - s->n_prompt, s->logits, vocab,
+                       error));
+  }
+  step->token = ink_sample_draw(&o->sampling, s->logits, vocab, s->n_token);
   for (size_t i = 0; i < o->n_processor; i++) {
     const ink_logit_processor *p = &o->processors[i];
     if (p->accept) INK_TRY(p->accept(p->self, step->token, error));
@@ -376,12 +415,8 @@ static void note_time(ink_session *s) {
   }
 }
 
-ink_status ink_session_step(ink_session *s, ink_step *step, ink_error *error) {
-  *step = (ink_step){.token = -1, .logprob = NAN};
-  if (s->n_token == 0 || s->finish != INK_FINISH_NONE) {
-    return ink_fail(error, INK_ERR_USAGE, "a session steps between a prompt and its finish");
-  }
-  INK_TRY(run_pending(s, error));
+// Draw the next token from the logits that are there.
+static ink_status finish_step(ink_session *s, ink_step *step, ink_error *error) {
   if (atomic_load(&s->cancelled)) {
     INK_TRY(end_cancelled(s, error));
     step->finish = s->finish;
@@ -394,6 +429,27 @@ ink_status ink_session_step(ink_session *s, ink_step *step, ink_error *error) {
   INK_TRY(settle(s, step->token, error));
   step->finish = s->finish;
   return INK_OK;
+}
+
+ink_status ink_session_step_together(ink_session *const *sessions, size_t n, ink_step *steps,
+                                     ink_error *error) {
+  for (size_t i = 0; i < n; i++) {
+    const ink_session *s = sessions[i];
+    steps[i] = (ink_step){.token = -1, .logprob = NAN};
+    if (s->n_token == 0 || s->finish != INK_FINISH_NONE) {
+      return ink_fail(error, INK_ERR_USAGE, "a session steps between a prompt and its finish");
+    }
+    if (s->model != sessions[0]->model) {
+      return ink_fail(error, INK_ERR_USAGE, "sessions of different models cannot step together");
+    }
+  }
+  INK_TRY(run_pending(sessions, n, error));
+  for (size_t i = 0; i < n; i++) INK_TRY(finish_step(sessions[i], &steps[i], error));
+  return INK_OK;
+}
+
+ink_status ink_session_step(ink_session *s, ink_step *step, ink_error *error) {
+  return ink_session_step_together(&s, 1, step, error);
 }
 
 ink_status ink_session_run(ink_session *s, ink_error *error) {

@@ -57,6 +57,7 @@ typedef struct view {
   const ink_verse_clause *clause;
   uint32_t fixed;   // the only character, or 0
   uint8_t allowed;  // tones
+  bool any;         // also characters of no known tone
   bool rhymes;      // a new rhyme word stands here
   uint32_t keys;    // and has one of these keys
 } view;
@@ -70,7 +71,11 @@ static view view_of(const ink_verse *verse, int p) {
   out.fixed = own->fixed[now->n];
   if (out.clause->echo) out.fixed = now->runes[now->n - out.clause->length];
   for (int t = 0; t < out.clause->n_tones; t++)
-    if (now->tones[p] >> t & 1) out.allowed |= out.clause->tones[t][out.at->place];
+    if (now->tones[p] >> t & 1) {
+      uint8_t tones = out.clause->tones[t][out.at->place];
+      out.allowed |= tones;
+      out.any = out.any || tones == INK_VERSE_ANY;
+    }
   out.rhymes =
       out.clause->rhyme >= 0 && !out.clause->echo && out.at->place == out.clause->length - 1;
   if (out.rhymes) {
@@ -84,7 +89,7 @@ static view view_of(const ink_verse *verse, int p) {
 static bool view_allows(const ink_verse *verse, const view *here, const ink_verse_word *own) {
   if (!own->rune) return false;
   if (here->fixed) return own->rune == here->fixed;
-  if (!ink_verse_has_tone(own, here->allowed)) return false;
+  if (!here->any && !(own->tones & here->allowed)) return false;
   if (!here->rhymes) return true;
   return ink_verse_keys_at(verse, here->clause, own) & here->keys &&
          !rhymed_before(&verse->now, here->own, here->clause->rhyme, own->rune);
@@ -132,10 +137,29 @@ static void prefer_fresh(const ink_verse *verse, uint64_t *bits) {
   if (left) memcpy(bits, verse->fresh, n * sizeof *bits);
 }
 
+// Add the characters that one pattern takes at a place where none is asked for.
 static void allow_characters(const ink_verse *verse, const view *here, uint64_t *bits) {
   const ink_verse_lexicon *lexicon = verse->lexicon;
+  const uint64_t *toned = here->any ? lexicon->characters : lexicon->with_tone[here->allowed];
+  uint64_t *const *keyed = here->rhymes ? ink_verse_sets_at(verse, here->clause) : NULL;
+  for (size_t i = 0; i < lexicon->n_set; i++) {
+    uint64_t word = toned[i], rhyming = 0;
+    for (uint32_t keys = here->keys; keyed && keys; keys &= keys - 1)
+      rhyming |= keyed[__builtin_ctz(keys)][i];
+    if (keyed) word &= rhyming;
+    for (uint64_t left = keyed ? word : 0; left; left &= left - 1) {
+      uint32_t rune = lexicon->words[i * 64 + (size_t)__builtin_ctzll(left)].rune;
+      if (rhymed_before(&verse->now, here->own, here->clause->rhyme, rune)) word &= ~(left & -left);
+    }
+    bits[i] |= word;
+  }
+}
+
+// Add the one character that is asked for, under each token that writes it.
+static void allow_fixed(const ink_verse *verse, const view *here, uint64_t *bits) {
+  const ink_verse_lexicon *lexicon = verse->lexicon;
   for (size_t id = 0; id < lexicon->n_vocab; id++)
-    if (view_allows(verse, here, &lexicon->words[id])) set_bit(bits, (int32_t)id);
+    if (lexicon->words[id].rune == here->fixed) set_bit(bits, (int32_t)id);
 }
 
 void ink_verse_allowed(ink_verse *verse, uint64_t *bits) {
@@ -154,7 +178,7 @@ void ink_verse_allowed(ink_verse *verse, uint64_t *bits) {
     if (!(verse->now.alive >> p & 1)) continue;
     switch (here[p].at->kind) {
       case INK_SLOT_CHARACTER:
-        if (here[p].fixed) allow_characters(verse, &here[p], bits);
+        if (here[p].fixed) allow_fixed(verse, &here[p], bits);
         break;
       case INK_SLOT_MARK:
         allow_mark(lexicon, &here[p], bits);

@@ -1,6 +1,6 @@
 // Demands on a poem laid over the patterns of its form: what is asked for at each place, and which
 // tone patterns and rhymes that leaves. A pattern that a demand does not fit drops out; when none
-// is left, the most usual one says why.
+// is left, the one that fits the most demands says why.
 #include <stdio.h>
 #include <string.h>
 #include <uchar.h>
@@ -60,19 +60,27 @@ ink_rune_text ink_verse_rune_text(uint32_t rune) {
 
 static ink_status read_demand(const char *text, const char *what, demanded *out, ink_error *error) {
   out->n = 0;
-  for (size_t at = 0, size = text ? strlen(text) : 0; at < size;) {
+  if (!text) return INK_OK;
+  // As a whole: 乾 stays in 乾坤, and becomes 干 elsewhere.
+  ink_text simple = {0};
+  ink_simplify(text, strlen(text), &simple);
+  ink_status status = ink_text_status(&simple, error);
+  for (size_t at = 0; at < simple.size && status == INK_OK;) {
     int32_t rune;
-    at += ink_utf8_decode(text + at, size - at, &rune);
+    at += ink_utf8_decode(simple.bytes + at, simple.size - at, &rune);
     if (rune == ' ' || rune == '\t' || rune == '\n' || rune == U'、' || rune == U'　') continue;
-    if (rune < 0 || !ink_verse_is_han((uint32_t)rune))
-      return ink_fail(error, INK_ERR_USAGE, "the %s '%s' must be Chinese characters alone", what,
-                      text);
-    if (out->n == MOST_DEMANDED)
-      return ink_fail(error, INK_ERR_USAGE, "the %s has more than %d characters", what,
-                      MOST_DEMANDED);
-    out->runes[out->n++] = ink_simplify_rune((uint32_t)rune);
+    if (rune < 0 || !ink_verse_is_han((uint32_t)rune)) {
+      status = ink_fail(error, INK_ERR_USAGE, "the %s '%s' must be Chinese characters alone", what,
+                        text);
+    } else if (out->n == MOST_DEMANDED) {
+      status =
+          ink_fail(error, INK_ERR_USAGE, "the %s has more than %d characters", what, MOST_DEMANDED);
+    } else {
+      out->runes[out->n++] = (uint32_t)rune;
+    }
   }
-  return INK_OK;
+  ink_text_free(&simple);
+  return status;
 }
 
 static ink_status must_be_words(const ink_verse_lexicon *lexicon, const demanded *given,
@@ -111,19 +119,24 @@ static bool lay_acrostic(const ink_verse *verse, const demanded *given, ink_vers
   return true;
 }
 
+// As many rhyme words as the pattern has rhymes.
+static bool count_rhymes(const ink_verse *verse, const demanded *given, const ink_verse_plan *own,
+                         ink_error *error) {
+  const ink_verse_pattern *pattern = own->pattern;
+  int wanted = 0;
+  for (int k = 0; k < pattern->n_clause; k++)
+    wanted += pattern->clauses[k].rhyme >= 0 && !pattern->clauses[k].echo;
+  if (given->n == 0 || given->n == wanted) return true;
+  ink_fail(error, INK_ERR_USAGE, "there are %d rhyme words; %s (%s) takes %d", given->n,
+           verse->form->names[0], pattern->name, wanted);
+  return false;
+}
+
 // Lay fixed rhyme words over a plan.
 static bool lay_rhymes(const ink_verse *verse, const demanded *given, ink_verse_plan *own,
                        ink_error *error) {
   const ink_verse_pattern *pattern = own->pattern;
   if (given->n == 0) return true;
-  int wanted = 0;
-  for (int k = 0; k < pattern->n_clause; k++)
-    wanted += pattern->clauses[k].rhyme >= 0 && !pattern->clauses[k].echo;
-  if (given->n != wanted) {
-    ink_fail(error, INK_ERR_USAGE, "there are %d rhyme words; %s (%s) takes %d", given->n,
-             verse->form->names[0], pattern->name, wanted);
-    return false;
-  }
   for (int k = 0, i = 0; k < pattern->n_clause; k++) {
     const ink_verse_clause *clause = &pattern->clauses[k];
     if (clause->rhyme < 0 || clause->echo) continue;
@@ -296,19 +309,25 @@ static bool suits_group(const ink_verse *verse, const ink_verse_pattern *pattern
   return true;
 }
 
-// Lay all demands over one pattern.
-static bool make_plan(const ink_verse *verse, const ink_verse_pattern *pattern,
-                      const demanded *acrostic, const demanded *rhymes, uint32_t keys,
-                      ink_verse_plan *own, ink_error *error) {
+// Lay all demands over one pattern. Returns how many steps that went well: FITS when all did.
+enum { FITS = 7 };
+static int make_plan(const ink_verse *verse, const ink_verse_pattern *pattern,
+                     const demanded *acrostic, const demanded *rhymes, uint32_t keys,
+                     ink_verse_plan *own, ink_error *error) {
   memset(own, 0, sizeof *own);
   lay_out(verse->lexicon, pattern, own);
   for (int r = 0; r < pattern->n_rhyme; r++) own->keys[r] = r == 0 ? keys : ~UINT32_C(0);
-  bool good = suits_group(verse, pattern, error) && lay_acrostic(verse, acrostic, own, error) &&
-              lay_rhymes(verse, rhymes, own, error) && lay_echoes(own, error) &&
-              lay_tones(verse, own, error) && has_room(verse, own, error);
+  int fits = !suits_group(verse, pattern, error)          ? 0
+             : !lay_acrostic(verse, acrostic, own, error) ? 1
+             : !count_rhymes(verse, rhymes, own, error)   ? 2
+             : !lay_rhymes(verse, rhymes, own, error)     ? 3
+             : !lay_echoes(own, error)                    ? 4
+             : !lay_tones(verse, own, error)              ? 5
+             : !has_room(verse, own, error)               ? 6
+                                                          : FITS;
   for (int i = 0; i < pattern->n_place; i++)
     own->fixed_tokens[i] = own->fixed[i] ? ink_verse_token_of(verse->lexicon, own->fixed[i]) : -1;
-  return good;
+  return fits;
 }
 
 ink_status ink_verse_make_plans(ink_verse *verse, const ink_verse_demand *demand,
@@ -324,16 +343,21 @@ ink_status ink_verse_make_plans(ink_verse *verse, const ink_verse_demand *demand
   if (verse->group_given) INK_TRY(read_group(verse, demand->group, &keys, error));
   bool named = demand->pattern && *demand->pattern, found = false;
   ink_error reason = {0};
+  int furthest = -1;
   for (int p = 0; p < verse->form->n_pattern; p++) {
     const ink_verse_pattern *pattern = &verse->form->patterns[p];
     if (named && strcmp(pattern->name, demand->pattern) != 0) continue;
     found = true;
-    // The most usual pattern that fails tells why.
+    // The pattern that comes furthest tells why, the most usual one among equals.
     ink_error own = {0};
-    if (make_plan(verse, pattern, &acrostic, &rhymes, keys, &verse->plans[verse->n_plan], &own))
+    int fits =
+        make_plan(verse, pattern, &acrostic, &rhymes, keys, &verse->plans[verse->n_plan], &own);
+    if (fits == FITS) {
       verse->n_plan++;
-    else if (reason.status == INK_OK)
+    } else if (fits > furthest) {
+      furthest = fits;
       reason = own;
+    }
   }
   if (!found)
     return ink_fail(error, INK_ERR_USAGE, "%s has no pattern '%s'", verse->form->names[0],

@@ -39,6 +39,45 @@ int32_t ink_verse_token_of(const ink_verse_lexicon *lexicon, uint32_t rune) {
   return -1;
 }
 
+static void put(uint64_t *set, size_t id) {
+  set[id / 64] |= UINT64_C(1) << (id % 64);
+}
+
+static void put_keys(uint64_t *const *sets, uint32_t keys, size_t id) {
+  for (int k = 0; k < INK_VERSE_MOST_KEYS; k++)
+    if (keys >> k & 1) put(sets[k], id);
+}
+
+// Sort the characters into sets, so that a step need not look at each of them.
+static ink_status make_sets(ink_verse_lexicon *lexicon, ink_error *error) {
+  size_t n_tone = sizeof lexicon->with_tone / sizeof *lexicon->with_tone;
+  lexicon->n_set = (lexicon->n_vocab + 63) / 64;
+  lexicon->sets =
+      calloc((1 + n_tone + 3 * INK_VERSE_MOST_KEYS) * (lexicon->n_set + 1), sizeof *lexicon->sets);
+  if (!lexicon->sets)
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for the lexicon of %zu tokens",
+                    lexicon->n_vocab);
+  uint64_t *next = lexicon->characters = lexicon->sets;
+  next += lexicon->n_set;
+  for (size_t t = 0; t < n_tone; t++, next += lexicon->n_set) lexicon->with_tone[t] = next;
+  for (int k = 0; k < INK_VERSE_MOST_KEYS; k++, next += 3 * lexicon->n_set) {
+    lexicon->with_level_group[k] = next;
+    lexicon->with_level_class[k] = next + lexicon->n_set;
+    lexicon->with_deflected_class[k] = next + 2 * lexicon->n_set;
+  }
+  for (size_t id = 0; id < lexicon->n_vocab; id++) {
+    const ink_verse_word *own = &lexicon->words[id];
+    if (!own->rune) continue;
+    put(lexicon->characters, id);
+    for (size_t t = 0; t < n_tone; t++)
+      if (own->tones & t) put(lexicon->with_tone[t], id);
+    put_keys(lexicon->with_level_group, own->level_groups, id);
+    put_keys(lexicon->with_level_class, own->level_classes, id);
+    put_keys(lexicon->with_deflected_class, own->deflected_classes, id);
+  }
+  return INK_OK;
+}
+
 static ink_status fill_lexicon(ink_verse_lexicon *lexicon, const int32_t *runes, ink_error *error) {
   size_t known = 0;
   for (size_t id = 0; id < lexicon->n_vocab; id++) {
@@ -60,7 +99,7 @@ static ink_status fill_lexicon(ink_verse_lexicon *lexicon, const int32_t *runes,
         "the vocabulary is not one for verse: it needs ， and 。 and at least %d Chinese "
         "characters as tokens of their own, and has %zu",
         INK_VERSE_LEAST_WORDS, known);
-  return INK_OK;
+  return make_sets(lexicon, error);
 }
 
 ink_status ink_verse_lexicon_new(const int32_t *runes, size_t n_vocab, const int32_t *ends,
@@ -91,5 +130,6 @@ ink_status ink_verse_lexicon_new(const int32_t *runes, size_t n_vocab, const int
 void ink_verse_lexicon_free(ink_verse_lexicon *lexicon) {
   if (!lexicon) return;
   free(lexicon->words);
+  free(lexicon->sets);
   free(lexicon);
 }

@@ -13,6 +13,8 @@ enum {
   INK_VERSE_LEAST_WORDS = 500  // characters with a reading that a vocabulary must have
 };
 
+enum { INK_VERSE_ANY = INK_TONE_PING | INK_TONE_ZE };
+
 // What a character is to verse. Sets of rhyme keys: bit g for group g (the 30 level groups come
 // first in the book), bit c for ci class c.
 typedef struct ink_verse_word {
@@ -33,6 +35,13 @@ typedef enum ink_verse_mark {
 
 struct ink_verse_lexicon {
   ink_verse_word *words;  // by token
+  // Sets of tokens, bit id % 64 of word id / 64; n_set words each, in one block.
+  size_t n_set;
+  uint64_t *sets;
+  uint64_t *characters;
+  uint64_t *with_tone[INK_VERSE_ANY + 1];  // those that have one of these tones
+  uint64_t *with_level_group[INK_VERSE_MOST_KEYS], *with_level_class[INK_VERSE_MOST_KEYS],
+      *with_deflected_class[INK_VERSE_MOST_KEYS];
   size_t n_vocab;
   int32_t marks[INK_MARKS];  // tokens, -1 where the vocabulary has none
   int32_t ends[INK_VERSE_MOST_ENDS];
@@ -108,8 +117,6 @@ struct ink_verse {
   uint64_t *fresh;   // of ink_verse_allowed
 };
 
-static const uint8_t INK_VERSE_ANY = INK_TONE_PING | INK_TONE_ZE;
-
 // Whether a clause ends in a level tone; all its tone patterns agree on that.
 static inline bool ink_verse_ends_level(const ink_verse_clause *clause) {
   return clause->tones[0][clause->length - 1] == INK_TONE_PING;
@@ -124,6 +131,14 @@ static inline uint32_t ink_verse_keys_at(const ink_verse *verse, const ink_verse
                                          const ink_verse_word *own) {
   if (verse->form->kind == INK_VERSE_SHI) return own->level_groups;
   return ink_verse_ends_level(clause) ? own->level_classes : own->deflected_classes;
+}
+
+// The tokens that have a key there, by key.
+static inline uint64_t *const *ink_verse_sets_at(const ink_verse *verse,
+                                                 const ink_verse_clause *clause) {
+  const ink_verse_lexicon *lexicon = verse->lexicon;
+  if (verse->form->kind == INK_VERSE_SHI) return lexicon->with_level_group;
+  return ink_verse_ends_level(clause) ? lexicon->with_level_class : lexicon->with_deflected_class;
 }
 
 // Words of a rhyme that a plan still waits for from clause k on; echoes repeat a word, need none.

@@ -127,3 +127,57 @@ ink_status ink_decoder_config_from_gguf(const ink_weights *weights, ink_decoder_
       strcmp(config->architecture, "qwen3") == 0 || has(weights, "blk.0.attn_q_norm.weight");
   return ink_decoder_config_check(config, ink_gguf_path(file), error);
 }
+
+// -- Writing --------------------------------------------------------------------------------------
+
+static void put_size(ink_gguf_writer *writer, const ink_decoder_config *g, const char *key,
+                     int32_t value) {
+  char full[96];
+  snprintf(full, sizeof full, "%s.%s", g->architecture, key);
+  ink_gguf_add_u32(writer, full, (uint32_t)value);
+}
+
+static void put_number(ink_gguf_writer *writer, const ink_decoder_config *g, const char *key,
+                       double value) {
+  char full[96];
+  snprintf(full, sizeof full, "%s.%s", g->architecture, key);
+  ink_gguf_add_f32(writer, full, (float)value);
+}
+
+static void put_rope(ink_gguf_writer *writer, const ink_decoder_config *g) {
+  char full[96];
+  put_number(writer, g, "rope.freq_base", g->rope_theta);
+  if (g->rope_scaling != INK_ROPE_LINEAR) return;
+  snprintf(full, sizeof full, "%s.rope.scaling.type", g->architecture);
+  ink_gguf_add_string(writer, full, "linear", 6);
+  put_number(writer, g, "rope.scaling.factor", g->rope_factor);
+}
+
+ink_status ink_decoder_config_to_gguf(const ink_decoder_config *g, ink_gguf_writer *writer,
+                                      ink_error *error) {
+  bool gpt2 = strcmp(g->architecture, "gpt2") == 0, llama = strcmp(g->architecture, "llama") == 0;
+  if (gpt2 && g->activation != INK_ACTIVATION_GELU_TANH) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED,
+                    "a GPT-2 with the exact GELU: GGUF knows the architecture with \"gelu_new\" "
+                    "alone");
+  }
+  put_size(writer, g, "block_count", g->n_layer);
+  put_size(writer, g, "context_length", g->context);
+  put_size(writer, g, "embedding_length", g->hidden);
+  put_size(writer, g, "feed_forward_length", g->ff);
+  put_size(writer, g, "attention.head_count", g->n_head);
+  if (gpt2) {
+    put_number(writer, g, "attention.layer_norm_epsilon", (double)g->norm_epsilon);
+    return INK_OK;
+  }
+  put_size(writer, g, "attention.head_count_kv", g->n_kv_head);
+  put_rope(writer, g);
+  put_number(writer, g, "attention.layer_norm_rms_epsilon", (double)g->norm_epsilon);
+  put_size(writer, g, "attention.key_length", g->head_dim);
+  put_size(writer, g, "attention.value_length", g->head_dim);
+  if (llama) {
+    put_size(writer, g, "vocab_size", g->vocab);
+    put_size(writer, g, "rope.dimension_count", g->rope_dim);
+  }
+  return INK_OK;
+}

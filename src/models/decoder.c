@@ -80,6 +80,12 @@ static bool is_ids(const ink_tensor *x, int64_t batch, int64_t time) {
          ink_tensor_is_contiguous(x);
 }
 
+// Positions that sequence b has behind it.
+static int64_t held(const ink_decoder_input *input, int64_t b) {
+  const ink_kv_cache *cache = input->caches ? input->caches[b] : input->cache;
+  return cache ? ink_kv_cache_length(cache) : 0;
+}
+
 static bool check_input(ink_compute *c, const ink_decoder *d, const ink_decoder_input *input) {
   char shape[96];
   const ink_tensor *ids = input->ids;
@@ -98,25 +104,37 @@ static bool check_input(ink_compute *c, const ink_decoder *d, const ink_decoder_
       return false;
     }
   }
-  if (input->cache && c->tape) {
+  if ((input->cache || input->caches) && c->tape) {
     ink_compute_fail(c, INK_ERR_USAGE, "a cache holds constants and cannot be trained through");
     return false;
   }
-  int64_t before = input->cache ? ink_kv_cache_length(input->cache) : 0;
-  if (!input->positions && before + time > d->config.context) {
+  if (input->caches && (input->cache || input->positions || input->first_key)) {
+    ink_compute_fail(c, INK_ERR_USAGE,
+                     "sequences with caches of their own share no cache, positions or first keys");
+    return false;
+  }
+  for (int64_t b = 0; !input->positions && b < (input->caches ? batch : 1); b++) {
+    int64_t length = held(input, b) + time;
+    if (length <= d->config.context) continue;
     ink_compute_fail(c, INK_ERR_USAGE, "%lld tokens do not fit the model's context of %d",
-                     (long long)(before + time), d->config.context);
+                     (long long)length, d->config.context);
     return false;
   }
   return within(c, ids, d->config.vocab, "token") &&
          (!input->positions || within(c, input->positions, d->config.context, "position"));
 }
 
-// I32 (n): first, first + 1, …
-static ink_tensor *consecutive(ink_compute *c, int64_t first, int64_t n) {
-  ink_tensor *positions = ink_tensor_new(c->arena, INK_I32, 1, &n);
+// The positions behind what the caches hold: I32 (T), or (B, T) where each sequence has its own.
+static ink_tensor *consecutive(ink_compute *c, const ink_decoder_input *input) {
+  const int64_t *shape = input->ids->shape;
+  int64_t batch = input->caches ? shape[0] : 1, time = shape[1];
+  ink_tensor *positions =
+      ink_tensor_new(c->arena, INK_I32, input->caches ? 2 : 1, input->caches ? shape : &time);
   if (!positions) return ink_compute_fail(c, INK_ERR_MEMORY, "no memory for positions");
-  for (int64_t i = 0; i < n; i++) ((int32_t *)positions->data)[i] = (int32_t)(first + i);
+  int32_t *values = positions->data;
+  for (int64_t b = 0; b < batch; b++) {
+    for (int64_t t = 0; t < time; t++) *values++ = (int32_t)(held(input, b) + t);
+  }
   return positions;
 }
 
@@ -131,17 +149,18 @@ static void run_block_in_place(ink_compute *c, const ink_pass *pass, int32_t lay
 ink_tensor *ink_decoder_forward(ink_compute *c, const ink_decoder *decoder,
                                 const ink_decoder_input *input) {
   if (c->error.status != INK_OK || !check_input(c, decoder, input)) return NULL;
-  int64_t before = input->cache ? ink_kv_cache_length(input->cache) : 0;
   int64_t time = input->ids->shape[1];
-  ink_pass pass = {.decoder = decoder,
-                   .input = input,
-                   .mask = {.causal = true, .query_offset = before, .first_key = input->first_key}};
+  ink_pass pass = {.decoder = decoder, .input = input};
+  if (!input->caches) {
+    pass.mask = (ink_attention_mask){
+        .causal = true, .query_offset = held(input, 0), .first_key = input->first_key};
+  }
   ink_tensor given;
   if (input->positions) {
     given = *input->positions;
     pass.positions = &given;
   } else {
-    pass.positions = consecutive(c, before, time);
+    pass.positions = consecutive(c, input);
   }
   ink_tensor *x = decoder->architecture->embed(c, &pass);
   for (int32_t i = 0; x && i < decoder->config.n_layer; i++) {
@@ -153,5 +172,8 @@ ink_tensor *ink_decoder_forward(ink_compute *c, const ink_decoder *decoder,
   }
   x = ink_normalise(c, x, &decoder->final_norm, decoder->config.norm_epsilon);
   if (x && input->cache) ink_kv_cache_advance(input->cache, time);
+  for (int64_t b = 0; x && input->caches && b < input->ids->shape[0]; b++) {
+    ink_kv_cache_advance(input->caches[b], time);
+  }
   return x;
 }

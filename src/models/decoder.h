@@ -8,6 +8,7 @@
 #include "models/kv_cache.h"
 #include "tensor/ops.h"
 
+struct ink_gguf_writer;
 struct ink_weights;
 
 // How rotary frequencies are stretched beyond the trained context. Others are refused by name.
@@ -62,6 +63,11 @@ ink_status ink_decoder_config_from_json(const json_t *json, const char *name,
 // Read GGUF metadata: general.architecture and its keys. Errors as above.
 ink_status ink_decoder_config_from_gguf(const struct ink_weights *weights,
                                         ink_decoder_config *config, ink_error *error);
+// Add general.architecture and the keys of the architecture, as llama.cpp's converter does. A
+// scaling of Llama 3 is no metadata there but a tensor, rope_freqs.weight. UNSUPPORTED: what GGUF
+// cannot say of this architecture.
+ink_status ink_decoder_config_to_gguf(const ink_decoder_config *config,
+                                      struct ink_gguf_writer *writer, ink_error *error);
 // As config.json for transformers, for models that were trained here; caller owns it. NULL without
 // memory or for an architecture that is not in the registry.
 json_t *ink_decoder_config_to_json(const ink_decoder_config *config);
@@ -131,6 +137,9 @@ typedef struct ink_decoder_input {
   const ink_tensor *ids;        // I32 (B, T)
   const ink_tensor *positions;  // I32 (B, T); NULL: 0 … T-1 behind what the cache holds
   ink_kv_cache *cache;          // NULL: the ids are all there is; never together with a tape
+  // Instead of `cache`: B different caches of one sequence each, of any lengths, so that sequences
+  // that have nothing in common share one pass; or NULL. No positions and first keys then.
+  ink_kv_cache *const *caches;
   const ink_tensor *first_key;  // I32 (B, T) for packed documents: first key a query sees; or NULL
   // Dropout on the embedding and on what each half block adds; only while a tape is open. The mask
   // depends on (seed, step, place) alone.
@@ -140,7 +149,7 @@ typedef struct ink_decoder_input {
 } ink_decoder_input;
 
 // Hidden states after the final norm, (B, T, C). With a cache the new keys and values are appended
-// and it is T longer when all went well. Ids outside the vocabulary and positions outside the
+// and it is T longer when all went well. A sequence has the same bytes whatever stands beside it. Ids outside the vocabulary and positions outside the
 // context are USAGE, with their numbers. Errors stay in the compute context; NULL then.
 ink_tensor *ink_decoder_forward(ink_compute *c, const ink_decoder *decoder,
                                 const ink_decoder_input *input);

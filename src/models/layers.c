@@ -28,10 +28,32 @@ ink_tensor *ink_merge_heads(ink_compute *c, const ink_tensor *x) {
   return ink_reshape(c, x, 3, (const int64_t[]){x->shape[0], x->shape[1], -1});
 }
 
+// Each sequence over a cache of its own.
+static ink_tensor *attend_apart(ink_compute *c, const ink_pass *pass, int32_t layer,
+                                const ink_tensor *q, const ink_tensor *k, const ink_tensor *v,
+                                float scale) {
+  ink_tensor *all = ink_tensor_new(c->arena, INK_F32, 4, q->shape);
+  if (!all) return ink_compute_fail(c, INK_ERR_MEMORY, "no memory for attention");
+  for (int64_t b = 0; b < q->shape[0]; b++) {
+    ink_kv_cache *cache = pass->input->caches[b];
+    ink_tensor keys, values;
+    ink_attention_mask mask = {.causal = true, .query_offset = ink_kv_cache_length(cache)};
+    ink_kv_cache_append(c, cache, layer, ink_slice(c, k, 0, b, 1), ink_slice(c, v, 0, b, 1), &keys,
+                        &values);
+    if (c->error.status != INK_OK) return NULL;
+    ink_store(c, ink_attention(c, ink_slice(c, q, 0, b, 1), &keys, &values, scale, mask),
+              ink_slice(c, all, 0, b, 1));
+  }
+  return all;
+}
+
 ink_tensor *ink_attend(ink_compute *c, const ink_pass *pass, int32_t layer, const ink_tensor *q,
                        const ink_tensor *k, const ink_tensor *v) {
   if (!q || !k || !v) return NULL;
   float scale = 1.0f / sqrtf((float)q->shape[3]);
+  if (pass->input->caches) {
+    return ink_merge_heads(c, attend_apart(c, pass, layer, q, k, v, scale));
+  }
   ink_tensor keys, values;
   if (pass->input->cache) {
     keys = *k;

@@ -4,45 +4,75 @@
 
 #include "publish/publish.h"
 
-// Paper, ink and one red: the seal. Verse runs in columns from right to left where the page is
-// wide, in rows where it is narrow; in the dark the paper turns, the ink with it.
+// A mounted sheet: wall, mount, paper with its ruled columns, ink and one red, that of the seal.
+// Verse runs in columns from right to left; on a narrow screen only what is short does, the rest in
+// rows. The size of the type follows from how many columns there are and how long they grow, so
+// that a long ci fits as a quatrain does. At night the paper turns, the ink with it.
+// One rule of the sheet to a line.
+// clang-format off
 static const char style[] =
-    ":root{--paper:#f6f1e5;--sheet:#fbf8f0;--ink:#26221c;--faint:#8d8371;--rule:#d9cfba;"
-    "--seal:#b3392b}\n"
-    "@media (prefers-color-scheme:dark){:root{--paper:#191714;--sheet:#211e1a;--ink:#e8e0d0;"
-    "--faint:#8f8674;--rule:#3a352c;--seal:#d0564a}}\n"
+    ":root{--wall:#ece5d6;--mount:#e0d6c1;--sheet:#fbf8f0;--ink:#26221c;--faint:#6a6150;"
+      "--rule:#e4d9c3;--seal:#a8321f;--cut:#fbf8f0;color-scheme:light dark}\n"
+    "@media (prefers-color-scheme:dark){:root{--wall:#131210;--mount:#2b2721;--sheet:#1d1b17;"
+      "--ink:#ece4d4;--faint:#a89e8a;--rule:#353026;--seal:#e0705c;--cut:#1d1b17}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;"
-    "justify-content:center;gap:1.6rem;padding:2.5rem 1rem;background:var(--paper);"
-    "color:var(--ink);font-family:\"Noto Serif CJK SC\",\"Source Han Serif SC\",\"Songti SC\","
-    "STSong,SimSun,Georgia,serif}\n"
-    ".sheet{background:var(--sheet);border:1px solid var(--rule);outline:1px solid var(--rule);"
-    "outline-offset:6px;padding:3.2rem 3.4rem;max-width:100%;overflow-x:auto;"
-    "box-shadow:0 18px 50px -24px rgba(60,45,20,.45)}\n"
-    ".verse{writing-mode:vertical-rl;text-orientation:upright;max-height:min(80vh,34em);"
-    "line-height:2.1;letter-spacing:.22em;font-size:1.45rem;display:flex;flex-direction:column;"
-    "}\n"
-    ".verse h1{font-size:1.75rem;font-weight:600;letter-spacing:.3em;margin:0 0 0 .5rem}\n"
-    ".verse .form{font-size:.95rem;color:var(--faint);margin:3.2rem 0 0 1.2rem}\n"
-    ".verse p{margin:0}\n"
-    ".verse .gap{width:1.4rem}\n"
-    ".rhyme{color:var(--seal)}\n"
-    ".seal{writing-mode:vertical-rl;align-self:flex-end;width:2.3em;height:2.3em;margin:1.2rem "
-    ".6rem 0 0;display:grid;place-items:center;background:var(--seal);color:var(--sheet);"
-    "border-radius:.22em;letter-spacing:0;line-height:1;font-size:1rem}\n"
+      "justify-content:center;gap:2rem;padding:2.6rem 1.4rem;background:var(--wall);"
+      "color:var(--ink);font-family:\"Noto Serif CJK SC\",\"Noto Serif SC\",\"Source Han Serif "
+      "SC\",\"Songti SC\",STSong,SimSun,Georgia,serif}\n"
+    ".sheet{background:var(--sheet);max-width:100%;overflow-x:auto;padding:3rem 3.2rem;"
+      "border:1px solid var(--rule);box-shadow:0 0 0 .7rem var(--mount),0 0 0 calc(.7rem + 1px) "
+      "var(--rule),0 1.6rem 3.4rem -1rem rgba(50,38,16,.5)}\n"
+    ".verse{writing-mode:vertical-rl;font-size:clamp(1.05rem,min(84vw/(var(--columns)*1.95),"
+      "66vh/(var(--longest)*1.2)),2.1rem);line-height:1.95;letter-spacing:.18em;"
+      "max-height:max(24em,80vh);border-right:1px solid var(--rule)}\n"
+    ".verse p{margin:0;border-left:1px solid var(--rule)}\n"
+    ".verse h1{margin:0;border-left:1px solid var(--rule);font-size:1.22em;line-height:1.95;"
+      "font-weight:600;letter-spacing:.28em}\n"
+    ".verse .form{font-size:.66em;line-height:2.4;color:var(--faint);padding-top:3em}\n"
+    ".verse .stanza{margin-right:1.95em;border-right:1px solid var(--rule)}\n"
+    ".verse .mark{color:var(--faint)}\n"
+    ".verse .rhyme{color:var(--seal)}\n"
+    ".verse .colophon{display:flex;align-items:center;justify-content:flex-end;gap:.7em;"
+      "font-size:max(.6em,.8rem);line-height:2.9;color:var(--faint)}\n"
+    ".colophon strong{font-weight:600;color:var(--ink);text-orientation:upright}\n"
+    ".seal{writing-mode:horizontal-tb;flex:none;width:2.6em;height:2.6em;display:grid;"
+      "place-items:center;background:var(--seal);color:var(--cut);border-radius:.3em;"
+      "box-shadow:inset 0 0 0 .14em var(--seal),inset 0 0 0 .2em var(--cut);letter-spacing:0;"
+      "line-height:1;font-weight:600}\n"
+    ".seal span{font-size:1.5em}\n"
     ".prose{max-width:38rem;font-size:1.1rem;line-height:1.9}\n"
     ".prose h1{margin-top:0}\n"
-    "details{color:var(--faint);font-size:.9rem;max-width:34rem;width:100%}\n"
+    "details{color:var(--faint);font-size:.9rem;max-width:100%}\n"
     "summary{cursor:pointer;text-align:center;letter-spacing:.12em}\n"
     "table{margin:1rem auto 0;border-collapse:collapse}\n"
-    "td{padding:.2rem .9rem;letter-spacing:.18em}\n"
-    "footer{font-size:.82rem;color:var(--faint);text-align:center;line-height:1.9}\n"
-    "footer strong{color:var(--ink);font-size:1rem;font-weight:600;letter-spacing:.08em}\n"
-    "code{font-size:.78rem}\n"
-    "@media (max-width:40rem){.sheet{padding:2rem 1.6rem}.verse{writing-mode:horizontal-tb;"
-    "height:auto;display:block;text-align:center;font-size:1.25rem}.verse .form{margin:.2rem 0 "
-    "1.4rem}.verse .gap{height:1.2rem}.seal{margin:1.6rem auto 0}}\n"
-    "@media print{body{background:none}.sheet{box-shadow:none}details{display:none}}\n";
+    "td{padding:.2rem .8rem;letter-spacing:.14em}\n"
+    "td.rhyme{color:var(--seal)}\n"
+    "details p{text-align:center}\n"
+    "footer{font-size:.8rem;color:var(--faint);text-align:center;line-height:1.8;"
+      "overflow-wrap:anywhere}\n"
+    "footer strong{color:var(--ink);font-size:1rem}\n"
+    "@media (max-width:44rem){\n"
+    "body{padding:2rem 1.2rem;justify-content:flex-start}\n"
+    ".sheet{padding:2rem 1.5rem}\n"
+    ".verse:not(.short){writing-mode:horizontal-tb;font-size:1.3rem;max-height:none;"
+      "text-align:center;word-break:keep-all;border:0}\n"
+    ".verse:not(.short) :is(p,h1){border:0}\n"
+    ".verse:not(.short) .form{padding:0;margin-bottom:1em}\n"
+    ".verse:not(.short) .stanza{margin:1.4em 0 0}\n"
+    ".verse:not(.short) .colophon{justify-content:center;margin-top:.9em;line-height:1.6;"
+      "font-size:.72em}\n"
+    "}\n"
+    "@media print{\n"
+    "@page{margin:16mm}\n"
+    ":root{--wall:#fff;--sheet:#fff;--ink:#000;--faint:#555;--rule:#ccc;--seal:#a8321f;"
+      "--cut:#fff}\n"
+    "body{padding:0;min-height:0}\n"
+    ".sheet{box-shadow:none;break-inside:avoid}\n"
+    ".seal{print-color-adjust:exact;-webkit-print-color-adjust:exact}\n"
+    "details{display:none}\n"
+    "}\n";
+// clang-format on
 
 static void add_escaped_bytes(ink_text *out, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
@@ -72,24 +102,93 @@ static void add_escaped(ink_text *out, const char *text) {
   add_escaped_bytes(out, text, strlen(text));
 }
 
-// Where the last character before the closing punctuation of a line begins and ends: its rhyme
-// word.
-static void find_rhyme_word(const char *line, size_t *begin, size_t *end) {
-  size_t size = strlen(line);
-  *begin = *end = 0;
-  for (size_t at = 0; at < size;) {
+static bool is_han(int32_t rune) {
+  return (rune >= 0x3400 && rune <= 0x9FFF) || rune >= 0x20000;
+}
+
+// A line with its marks set back and, where it rhymes, its last character set off.
+static void add_line(const ink_document_line *line, ink_text *out) {
+  size_t size = strlen(line->text), last = size;
+  for (size_t at = 0, length; at < size; at += length) {
     int32_t rune;
-    size_t length = ink_utf8_decode(line + at, size - at, &rune);
-    if ((rune >= 0x3400 && rune <= 0x9FFF) || rune >= 0x20000) {
-      *begin = at;
-      *end = at + length;
-    }
-    at += length;
+    length = ink_utf8_decode(line->text + at, size - at, &rune);
+    if (is_han(rune)) last = at;
+  }
+  for (size_t at = 0, length; at < size; at += length) {
+    int32_t rune;
+    length = ink_utf8_decode(line->text + at, size - at, &rune);
+    const char *kind = line->rhymes && at == last      ? "rhyme"
+                       : rune >= 0x80 && !is_han(rune) ? "mark"
+                                                       : NULL;
+    if (kind) ink_text_format(out, "<span class=\"%s\">", kind);
+    add_escaped_bytes(out, line->text + at, length);
+    if (kind) ink_text_add(out, "</span>");
   }
 }
 
-static void add_verse(const ink_document *d, ink_text *out) {
-  ink_text_add(out, "<main class=\"sheet\"><article class=\"verse\">\n<h1>");
+// "2026-11-25T…" as 二〇二六年十一月二十五日.
+static void add_chinese_date(const char *created, ink_text *out) {
+  static const char *const digits[] = {"〇", "一", "二", "三", "四", "五", "六", "七", "八", "九"};
+  for (int i = 0; i < 4; i++) ink_text_add(out, digits[created[i] - '0']);
+  ink_text_add(out, "年");
+  for (int part = 0; part < 2; part++) {
+    int tens = created[5 + 3 * part] - '0', ones = created[6 + 3 * part] - '0';
+    if (tens > 1) ink_text_add(out, digits[tens]);
+    if (tens) ink_text_add(out, "十");
+    if (ones) ink_text_add(out, digits[ones]);
+    ink_text_add(out, part ? "日" : "月");
+  }
+}
+
+static bool is_date(const char *created) {
+  static const char shape[] = "0000-00-00";
+  for (size_t i = 0; shape[i]; i++) {
+    if (shape[i] == '-' ? created[i] != '-' : created[i] < '0' || created[i] > '9') return false;
+  }
+  return true;
+}
+
+// What stands at the end of a scroll: when, by what, and the seal. The visible label is part of the
+// sheet, so that it stays with it on paper and in a picture of it.
+static void add_colophon(const ink_marked *marked, ink_text *out) {
+  const char *created = ink_marked_created(marked);
+  bool chinese = strncmp(ink_marked_document(marked)->language, "zh", 2) == 0;
+  if (is_date(created)) {
+    ink_text_format(out, "<p class=\"colophon\"><time datetime=\"%.10s\">", created);
+    if (chinese) {
+      add_chinese_date(created, out);
+    } else {
+      ink_text_format(out, "%.10s", created);
+    }
+    ink_text_add(out, "</time></p>\n");
+  }
+  ink_text_add(out, "<p class=\"colophon\"><strong>");
+  add_escaped(out, ink_marked_label(marked));
+  ink_text_add(out,
+               "</strong><span class=\"seal\" aria-hidden=\"true\"><span>砚</span></span></p>\n");
+}
+
+// Columns that the verse takes, with title, form and colophon, and characters in the longest.
+static void measure(const ink_document *d, size_t *columns, size_t *longest) {
+  *columns = 5;
+  *longest = 7;
+  for (size_t i = 0; i < d->n_line; i++) {
+    size_t length = ink_utf8_length(d->lines[i].text, strlen(d->lines[i].text));
+    *columns += 1;
+    if (length > *longest) *longest = length;
+  }
+}
+
+static void add_verse(const ink_marked *marked, ink_text *out) {
+  enum { SHORT_COLUMNS = 9, SHORT_LENGTH = 10 };
+  const ink_document *d = ink_marked_document(marked);
+  size_t columns, longest;
+  measure(d, &columns, &longest);
+  ink_text_format(out,
+                  "<main class=\"sheet\"><article class=\"verse%s\" style=\"--columns:%zu;"
+                  "--longest:%zu\">\n<h1>",
+                  columns <= SHORT_COLUMNS && longest <= SHORT_LENGTH ? " short" : "", columns,
+                  longest);
   add_escaped(out, d->title);
   ink_text_add(out, "</h1>\n");
   if (d->subtitle) {
@@ -97,25 +196,17 @@ static void add_verse(const ink_document *d, ink_text *out) {
     add_escaped(out, d->subtitle);
     ink_text_add(out, "</p>\n");
   }
+  bool gap = false;
   for (size_t i = 0; i < d->n_line; i++) {
-    const char *line = d->lines[i].text;
-    if (!line[0]) {
-      ink_text_add(out, "<p class=\"gap\"></p>\n");
-      continue;
+    if (d->lines[i].text[0]) {
+      ink_text_add(out, gap ? "<p class=\"stanza\">" : "<p>");
+      add_line(&d->lines[i], out);
+      ink_text_add(out, "</p>\n");
     }
-    size_t begin = 0, end = 0;
-    if (d->lines[i].rhymes) find_rhyme_word(line, &begin, &end);
-    ink_text_add(out, "<p>");
-    add_escaped_bytes(out, line, begin);
-    if (end > begin) {
-      ink_text_add(out, "<span class=\"rhyme\">");
-      add_escaped_bytes(out, line + begin, end - begin);
-      ink_text_add(out, "</span>");
-    }
-    add_escaped(out, line + end);
-    ink_text_add(out, "</p>\n");
+    gap = !d->lines[i].text[0];
   }
-  ink_text_add(out, "<span class=\"seal\" aria-hidden=\"true\">砚</span>\n</article></main>\n");
+  add_colophon(marked, out);
+  ink_text_add(out, "</article></main>\n");
 }
 
 static void add_prose(const ink_document *d, ink_text *out) {
@@ -176,16 +267,22 @@ void ink_publish_html(const ink_marked *marked, ink_text *out) {
                "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia\">\n"
                "<title>");
   add_escaped(out, d->title);
+  if (d->subtitle) {
+    ink_text_add(out, " · ");
+    add_escaped(out, d->subtitle);
+  }
   ink_text_format(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", style);
   if (d->kind == INK_DOCUMENT_VERSE) {
-    add_verse(d, out);
+    add_verse(marked, out);
     add_form_check(d, out);
+    ink_text_add(out, "<footer>");
   } else {
     add_prose(d, out);
+    ink_text_add(out, "<footer><strong>");
+    add_escaped(out, ink_marked_label(marked));
+    ink_text_add(out, "</strong><br>");
   }
-  ink_text_add(out, "<footer><strong>");
-  add_escaped(out, ink_marked_label(marked));
-  ink_text_add(out, "</strong><br>inkstone · <code>");
+  ink_text_add(out, "inkstone · <code>");
   add_escaped(out, ink_marked_identity(marked));
   ink_text_add(out, "</code></footer>\n</body>\n</html>\n");
   free(aigc);

@@ -85,6 +85,10 @@ static int32_t find_last(const ink_bpe *bpe, const ink_vocabulary *vocabulary, c
   return ink_vocabulary_find_inside(vocabulary, spelling, size + end);
 }
 
+bool ink_bpe_has_merge(const ink_bpe *bpe, uint32_t left, uint32_t right) {
+  return bpe->n_slots && find_slot(bpe, pair_of(left, right))->pair != UINT64_MAX;
+}
+
 void ink_bpe_start(ink_bpe *bpe, const ink_vocabulary *vocabulary) {
   for (unsigned byte = 0; byte < 256; byte++) {
     char text[8];

@@ -48,6 +48,9 @@ bool ink_bpe_reserve(ink_bpe *bpe, size_t n_merges);
 bool ink_bpe_add_merge(ink_bpe *bpe, uint32_t left, uint32_t right, uint32_t rank,
                        uint32_t product);
 
+// True when there is a merge of the two.
+bool ink_bpe_has_merge(const ink_bpe *bpe, uint32_t left, uint32_t right);
+
 // What one thread needs for encoding. NULL without memory; with `cache` it remembers short words,
 // which pays for itself on texts of some thousand bytes.
 typedef struct ink_bpe_scratch ink_bpe_scratch;

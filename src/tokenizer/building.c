@@ -251,6 +251,42 @@ static ink_status finish_bytes(ink_building *building, ink_matcher *matcher) {
   return status;
 }
 
+// How many times as long a replacement can make a text.
+static size_t growth_of(const ink_pattern *pattern, size_t content_size) {
+  size_t size;
+  bool regex;
+  ink_pattern_source(pattern, &size, &regex);
+  if (content_size == 0 || (!regex && content_size <= size)) return 1;
+  // An expression may match between any two characters.
+  return regex || size == 0 ? content_size + 1 : content_size / size + 1;
+}
+
+// A chain of steps must not blow a text up: each may be harmless, and ten of them one after the
+// other a bomb. Real files make a text three times as long at most.
+static ink_status check_growth(const ink_building *building) {
+  enum { MOST = 256 };
+  const ink_tokenizer *t = building->tokenizer;
+  size_t before = 1, after = 1, prepended = 0;
+  for (size_t i = 0; i < t->n_normalizers && before <= MOST; i++) {
+    const ink_normalizer *step = &t->normalizers[i];
+    if (step->kind == INK_NORMALIZE_REPLACE) {
+      before *= growth_of(step->pattern, step->content_size < MOST ? step->content_size : MOST);
+    }
+    if (step->kind == INK_NORMALIZE_BYTE_LEVEL) before *= 2;
+    if (step->kind == INK_NORMALIZE_PREPEND) prepended += step->content_size;
+  }
+  for (size_t i = 0; i < t->n_decoders && after <= MOST; i++) {
+    const ink_decoder *step = &t->decoders[i];
+    if (step->kind == INK_DECODE_REPLACE) {
+      after *= growth_of(step->pattern, step->content_size < MOST ? step->content_size : MOST);
+    }
+  }
+  if (before <= MOST && after <= MOST && prepended <= MOST) return INK_OK;
+  return ink_fail(building->error, INK_ERR_UNSUPPORTED,
+                  "%s: its normalizers or decoders could make a text more than %d times as long",
+                  t->name, MOST);
+}
+
 ink_status ink_building_finish(ink_building *building, ink_tokenizer **out) {
   ink_tokenizer *t = building->tokenizer;
   if (t->prefix.failed || t->suffix.failed || t->ends.failed) return no_memory(building);
@@ -262,6 +298,7 @@ ink_status ink_building_finish(ink_building *building, ink_tokenizer **out) {
                       (int)id);
     }
   }
+  INK_TRY(check_growth(building));
   // The last step of splitting may leave words as bytes: the model spells them itself, by a table.
   if (t->n_splitters && t->splitters[t->n_splitters - 1].kind == INK_SPLITTER_BYTES) {
     t->n_splitters--;

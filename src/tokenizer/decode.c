@@ -310,8 +310,7 @@ ink_status ink_decoder_bytes(const ink_decoder *steps, size_t n, ink_matcher *ma
       case INK_DECODE_BYTE_FALLBACK: {
         int byte = fallback_byte(at, left);
         char c = (char)byte;
-        if (byte >= 0) at = &c;
-        ink_text_add_bytes(&next, at, byte >= 0 ? 1 : left);
+        ink_text_add_bytes(&next, byte >= 0 ? &c : at, byte >= 0 ? 1 : left);
         break;
       }
       case INK_DECODE_REPLACE:

@@ -99,6 +99,8 @@ ink_status ink_tokenizer_open_gguf(const char *path, ink_tokenizer **out, ink_er
 
 // NULL when the name is not known.
 const ink_pretokenizer_name *ink_pretokenizer_find(const char *name, size_t size);
+// The i-th in the table; NULL beyond the last.
+const ink_pretokenizer_name *ink_pretokenizer_at(size_t index);
 
 // The readers. Files beside the vocabulary (tokenizer_config.json …) as trees, NULL when absent.
 typedef struct ink_tokenizer_sides {

@@ -479,6 +479,8 @@ ink_status ink_pattern_translate(const char *source, size_t size, const char *pl
 
 struct ink_pattern {
   pcre2_code *code;  // of a regular expression
+  char *source;      // the same as the file has it
+  size_t source_size;
   bool jit;
   char *literal;
   size_t size;
@@ -511,6 +513,14 @@ ink_status ink_pattern_regex(const char *source, size_t size, const char *place,
   ink_pattern *pattern = NULL;
   ink_status status = ink_pattern_translate(source, size, place, &text, error);
   if (status == INK_OK) status = new_pattern(place, &pattern, error);
+  if (status == INK_OK && !(pattern->source = malloc(size + 1))) {
+    status = ink_fail(error, INK_ERR_MEMORY, "%s: no memory for a pattern", place);
+  }
+  if (status == INK_OK) {
+    if (size) memcpy(pattern->source, source, size);
+    pattern->source[size] = 0;
+    pattern->source_size = size;
+  }
   pcre2_compile_context *context = NULL;
   if (status == INK_OK && !(context = pcre2_compile_context_create(NULL))) {
     status = ink_fail(error, INK_ERR_MEMORY, "%s: no memory for a pattern", place);
@@ -566,10 +576,17 @@ ink_status ink_pattern_runes(bool (*is)(int32_t rune), ink_pattern **out, ink_er
   return INK_OK;
 }
 
+const char *ink_pattern_source(const ink_pattern *pattern, size_t *size, bool *regex) {
+  *regex = pattern->source != NULL;
+  *size = *regex ? pattern->source_size : pattern->size;
+  return *regex ? pattern->source : pattern->literal;
+}
+
 void ink_pattern_free(ink_pattern *pattern) {
   if (!pattern) return;
   pcre2_code_free(pattern->code);
   free(pattern->literal);
+  free(pattern->source);
   free(pattern);
 }
 

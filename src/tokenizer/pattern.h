@@ -25,6 +25,10 @@ ink_status ink_pattern_literal(const char *bytes, size_t size, const char *place
 ink_status ink_pattern_runes(bool (*is)(int32_t rune), ink_pattern **out, ink_error *error);
 void ink_pattern_free(ink_pattern *pattern);
 
+// What it was made from: the regular expression as the file has it (*regex true) or the string.
+// NULL for a class of code points. Valid as long as the pattern.
+const char *ink_pattern_source(const ink_pattern *pattern, size_t *size, bool *regex);
+
 // Append to *out what the expression is in PCRE2's syntax (options UTF, UCP, MULTILINE).
 ink_status ink_pattern_translate(const char *source, size_t size, const char *place, ink_text *out,
                                  ink_error *error);

@@ -63,6 +63,10 @@ const ink_pretokenizer_name *ink_pretokenizer_find(const char *name, size_t size
   return NULL;
 }
 
+const ink_pretokenizer_name *ink_pretokenizer_at(size_t index) {
+  return index < sizeof names / sizeof names[0] ? &names[index] : NULL;
+}
+
 ink_status ink_building_add_pretokenizer(ink_building *building, const ink_pretokenizer_name *pre) {
   ink_tokenizer *t = building->tokenizer;
   if (pre->nfc) t->normalizers[t->n_normalizers++] = (ink_normalizer){.kind = INK_NORMALIZE_NFC};

@@ -93,8 +93,7 @@ ink_status ink_hub_ref_parse(const char *text, ink_hub_ref *ref, ink_error *erro
 
 // -- Places ---------------------------------------------------------------------------------------
 
-// $VARIABLE/ending, "~/" taken as the home folder; NULL when it is not set.
-static char *from_environment(const char *variable, const char *ending) {
+char *ink_path_from_environment(const char *variable, const char *ending) {
   const char *set = getenv(variable), *home = getenv("HOME");
   if (!set || !set[0]) return NULL;
   char *expanded = strncmp(set, "~/", 2) == 0 && home ? ink_path_join(home, set + 2) : strdup(set);
@@ -104,11 +103,11 @@ static char *from_environment(const char *variable, const char *ending) {
 }
 
 ink_status ink_hub_folder(char **path, ink_error *error) {
-  *path = from_environment("HF_HUB_CACHE", "");
-  if (!*path) *path = from_environment("HUGGINGFACE_HUB_CACHE", "");
-  if (!*path) *path = from_environment("HF_HOME", "hub");
-  if (!*path) *path = from_environment("XDG_CACHE_HOME", "huggingface/hub");
-  if (!*path) *path = from_environment("HOME", ".cache/huggingface/hub");
+  *path = ink_path_from_environment("HF_HUB_CACHE", "");
+  if (!*path) *path = ink_path_from_environment("HUGGINGFACE_HUB_CACHE", "");
+  if (!*path) *path = ink_path_from_environment("HF_HOME", "hub");
+  if (!*path) *path = ink_path_from_environment("XDG_CACHE_HOME", "huggingface/hub");
+  if (!*path) *path = ink_path_from_environment("HOME", ".cache/huggingface/hub");
   if (*path) return INK_OK;
   return ink_fail(error, INK_ERR_USAGE, "no place for models: set HF_HOME, or HOME");
 }
@@ -281,16 +280,24 @@ ink_status ink_folder_walk(const char *folder, char ***names, size_t *n, ink_err
   return INK_OK;
 }
 
+// True for a file that makes a snapshot a folder of safetensors: the weights of a model or an
+// adapter, their index, or the index of a pipeline of several models.
+static bool speaks_of_folder(const char *name) {
+  static const char ending[] = ".safetensors";
+  size_t length = strlen(name);
+  if (strchr(name, '/')) return false;
+  return strcmp(name, "model.safetensors.index.json") == 0 ||
+         strcmp(name, "model_index.json") == 0 ||
+         (length >= sizeof ending && strcmp(name + length - (sizeof ending - 1), ending) == 0);
+}
+
 static ink_status find_in_snapshot(const ink_hub_ref *ref, const char *snapshot, char **path,
                                    ink_error *error) {
   char **names;
   size_t n, index;
   INK_TRY(ink_folder_walk(snapshot, &names, &n, error));
   bool folder = false;
-  for (size_t i = 0; i < n && !ref->quant[0]; i++) {
-    folder = folder || strcmp(names[i], "model.safetensors") == 0 ||
-             strcmp(names[i], "model.safetensors.index.json") == 0;
-  }
+  for (size_t i = 0; i < n && !ref->quant[0]; i++) folder = folder || speaks_of_folder(names[i]);
   ink_status status = INK_OK;
   if (folder) {
     *path = strdup(snapshot);
@@ -434,42 +441,6 @@ void ink_hub_list_free(ink_hub_model *models, size_t n) {
   free(models);
 }
 
-// Remove what is below an open folder, never following a link. Takes the descriptor over.
-static bool remove_below(int descriptor, uint64_t *bytes) {
-  DIR *listing = fdopendir(descriptor);
-  if (!listing) {
-    close(descriptor);
-    return false;
-  }
-  bool all = true;
-  for (struct dirent *item; (item = readdir(listing));) {
-    const char *name = item->d_name;
-    struct stat info;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
-    if (fstatat(descriptor, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
-      all = false;
-    } else if (S_ISDIR(info.st_mode)) {
-      int inner = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-      all = inner >= 0 && remove_below(inner, bytes) && all;
-      all = unlinkat(descriptor, name, AT_REMOVEDIR) == 0 && all;
-    } else {
-      if (S_ISREG(info.st_mode)) *bytes += (uint64_t)info.st_size;
-      all = unlinkat(descriptor, name, 0) == 0 && all;
-    }
-  }
-  closedir(listing);
-  return all;
-}
-
-static ink_status remove_folder(const char *path, uint64_t *bytes, ink_error *error) {
-  int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (descriptor < 0 && errno == ENOENT) return INK_OK;
-  if (descriptor < 0 || !remove_below(descriptor, bytes) || rmdir(path) != 0) {
-    return ink_fail(error, INK_ERR_IO, "%s: could not be removed whole: %s", path, strerror(errno));
-  }
-  return INK_OK;
-}
-
 ink_status ink_hub_remove(const char *reference, uint64_t *bytes, ink_error *error) {
   ink_hub_ref ref;
   char *folder, *locks = NULL, *lock = NULL;
@@ -488,8 +459,8 @@ ink_status ink_hub_remove(const char *reference, uint64_t *bytes, ink_error *err
   if (held >= 0 && flock(held, LOCK_EX | LOCK_NB) != 0) {
     status = ink_fail(error, INK_ERR_CONFLICT, "%s is being pulled; stop that first", ref.repo);
   }
-  if (status == INK_OK) status = remove_folder(folder, bytes, error);
-  if (status == INK_OK) status = remove_folder(locks, &of_locks, error);
+  if (status == INK_OK) status = ink_folder_remove(folder, bytes, error);
+  if (status == INK_OK) status = ink_folder_remove(locks, &of_locks, error);
   if (held >= 0) close(held);
   free(lock);
   free(locks);

@@ -22,6 +22,9 @@ bool ink_hub_path_is_safe(const char *path);
 // True for what may be a blob's name: 1 to 128 letters, digits, '-' and '_'.
 bool ink_hub_etag_is_safe(const char *etag);
 
+// $VARIABLE/ending, "~/" taken as the home folder. malloc'ed; NULL when it is not set.
+char *ink_path_from_environment(const char *variable, const char *ending);
+
 // Folder of a repository in the cache, "…/models--ORG--REPO", and of its locks. malloc'ed.
 ink_status ink_cache_folder(const char *repo, char **path, ink_error *error);
 ink_status ink_cache_locks(const char *repo, char **path, ink_error *error);

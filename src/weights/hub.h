@@ -31,6 +31,11 @@ ink_status ink_hub_ref_parse(const char *text, ink_hub_ref *ref, ink_error *erro
 // names `model pull` where that can help.
 ink_status ink_model_resolve(const char *reference, char **path, ink_error *error);
 
+// Models that came with the program, ordered by name: `repo` is the name, `path` the folder,
+// `bytes` those of its files; there is no commit. Goes with ink_hub_list_free.
+typedef struct ink_hub_model ink_hub_model;
+ink_status ink_shipped_list(ink_hub_model **models, size_t *n, ink_error *error);
+
 // -- The cache -----------------------------------------------------------------------------------
 
 // Where the cache is: $HF_HUB_CACHE, $HF_HOME/hub, $XDG_CACHE_HOME/huggingface/hub or
@@ -38,13 +43,13 @@ ink_status ink_model_resolve(const char *reference, char **path, ink_error *erro
 ink_status ink_hub_folder(char **path, ink_error *error);
 
 // One repository in the cache.
-typedef struct ink_hub_model {
+struct ink_hub_model {
   char *repo;         // "ORG/REPO"
   char *path;         // snapshot of its newest revision
   char commit[41];    // that revision
   uint64_t bytes;     // of all its blobs
   size_t incomplete;  // downloads that wait to be resumed
-} ink_hub_model;
+};
 
 // All models in the cache, ordered by name. The array and its strings go with ink_hub_list_free.
 ink_status ink_hub_list(ink_hub_model **models, size_t *n, ink_error *error);

@@ -1,6 +1,8 @@
 // From what a user calls a model to where it lies, without the network.
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -69,4 +71,72 @@ ink_status ink_model_resolve(const char *reference, char **path, ink_error *erro
   }
   if (status != INK_OK && error) *error = inner;
   return status;
+}
+
+// -- What came with the program -------------------------------------------------------------------
+
+static uint64_t measure_folder(const char *folder) {
+  char **names = NULL;
+  size_t n = 0;
+  uint64_t bytes = 0;
+  if (ink_folder_walk(folder, &names, &n, NULL) != INK_OK) return 0;
+  for (size_t i = 0; i < n; i++) {
+    struct stat info;
+    char *path = ink_path_join(folder, names[i]);
+    if (path && stat(path, &info) == 0) bytes += (uint64_t)info.st_size;
+    free(path);
+  }
+  ink_walk_free(names, n);
+  return bytes;
+}
+
+// Add the folder `name` below `parent`, unless a model of that name is there: earlier places hide
+// later ones.
+static bool add_shipped(const char *parent, const char *name, ink_hub_model **models, size_t *n) {
+  for (size_t i = 0; i < *n; i++) {
+    if (strcmp((*models)[i].repo, name) == 0) return true;
+  }
+  char *path = ink_path_join(parent, name);
+  if (path && !ink_file_is_folder(path)) {
+    free(path);
+    return true;
+  }
+  ink_hub_model *grown = realloc(*models, (*n + 1) * sizeof **models);
+  char *kept = strdup(name);
+  if (grown) *models = grown;
+  if (!path || !grown || !kept) {
+    free(path);
+    free(kept);
+    return false;
+  }
+  grown[(*n)++] = (ink_hub_model){.repo = kept, .path = path, .bytes = measure_folder(path)};
+  return true;
+}
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(((const ink_hub_model *)a)->repo, ((const ink_hub_model *)b)->repo);
+}
+
+ink_status ink_shipped_list(ink_hub_model **models, size_t *n, ink_error *error) {
+  char *folders[INK_SHIPPED_FOLDERS];
+  size_t n_folders = ink_folder_shipped("models", folders);
+  bool fine = true;
+  *models = NULL;
+  *n = 0;
+  for (size_t i = 0; i < n_folders; i++) {
+    DIR *listing = opendir(folders[i]);
+    for (struct dirent *item; listing && fine && (item = readdir(listing));) {
+      if (ink_file_name_is_plain(item->d_name)) {
+        fine = add_shipped(folders[i], item->d_name, models, n);
+      }
+    }
+    if (listing) closedir(listing);
+    free(folders[i]);
+  }
+  if (*n) qsort(*models, *n, sizeof **models, by_name);
+  if (fine) return INK_OK;
+  ink_hub_list_free(*models, *n);
+  *models = NULL;
+  *n = 0;
+  return ink_fail(error, INK_ERR_MEMORY, "no memory for the list of models");
 }

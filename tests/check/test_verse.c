@@ -12,7 +12,7 @@ static void check(const char *text, const char *form, const char *acrostic,
 static void print_faults(const ink_verse_report *report) {
   ink_text text = {0};
   for (int i = 0; i < report->n_fault; i++) {
-    ink_verse_fault_text(report, &report->faults[i], &text);
+    ink_verse_fault_text(report, &report->faults[i], INK_LANGUAGE_EN, &text);
     print_message("#   %s\n", ink_text_string(&text));
     ink_text_clear(&text);
   }

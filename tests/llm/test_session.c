@@ -638,6 +638,80 @@ static void ids_without_a_token_are_never_drawn(void **state) {
   ink_model_free(model);
 }
 
+// Sessions with prompts of several lengths (one longer than a chunk's worth of the others), which
+// end at different steps: each writes what it writes alone, with one thread and with two.
+static void sessions_that_step_together_write_what_they_write_alone(void **state) {
+  (void)state;
+  enum { N = 7 };
+  static const char *const names[] = {"qwen3", "gpt2", "llama", "qwen3/model-q8_0.gguf"};
+  for (size_t m = 0; m < sizeof names / sizeof *names; m++) {
+    ink_model *model = open_model(names[m]);
+    for (int threads = 1; threads <= 2; threads++) {
+      ink_error error = {0};
+      ink_pool *pool = ink_pool_new(threads);
+      ink_session *alone[N], *together[N], *going[N];
+      ink_step steps[N];
+      size_t n_going = 0;
+      for (size_t i = 0; i < N; i++) {
+        int32_t ids[20];
+        size_t n = 1 + i % 4 * 6;
+        for (size_t t = 0; t < n; t++) ids[t] = (int32_t)(3 + (7 * i + 5 * t) % 60);
+        ink_session_options options = free_run((int64_t)(3 + 5 * i % 11), i);
+        options.n_logprobs = 0;
+        assert_ok(ink_session_new(model, &options, NULL, &alone[i], &error));
+        assert_ok(ink_session_prompt(alone[i], ids, n, &error));
+        assert_ok(ink_session_run(alone[i], &error));
+        assert_ok(ink_session_new(model, &options, pool, &together[i], &error));
+        assert_ok(ink_session_prompt(together[i], ids, n, &error));
+        going[n_going++] = together[i];
+      }
+      while (n_going > 0) {
+        assert_ok(ink_session_step_together(going, n_going, steps, &error));
+        size_t left = 0;
+        for (size_t i = 0; i < n_going; i++) {
+          if (steps[i].finish == INK_FINISH_NONE) going[left++] = going[i];
+        }
+        n_going = left;
+      }
+      for (size_t i = 0; i < N; i++) {
+        size_t n, wanted;
+        const int32_t *tokens = ink_session_tokens(together[i], &n);
+        const int32_t *expected = ink_session_tokens(alone[i], &wanted);
+        assert_int_equal(n, wanted);
+        assert_memory_equal(tokens, expected, n * sizeof *tokens);
+        assert_string_equal(ink_session_text(together[i]), ink_session_text(alone[i]));
+        ink_session_free(together[i]);
+        ink_session_free(alone[i]);
+      }
+      ink_pool_free(pool);
+    }
+    ink_model_free(model);
+  }
+}
+
+static void a_cancelled_session_does_not_hold_up_the_others(void **state) {
+  (void)state;
+  ink_model *model = open_model("qwen3");
+  ink_error error = {0};
+  ink_session *sessions[2];
+  ink_step steps[2];
+  ink_session_options options = free_run(5, 1);
+  for (size_t i = 0; i < 2; i++) {
+    assert_ok(ink_session_new(model, &options, NULL, &sessions[i], &error));
+    assert_ok(ink_session_prompt(sessions[i], prompt, N_PROMPT, &error));
+  }
+  ink_session_cancel(sessions[0]);
+  assert_ok(ink_session_step_together(sessions, 2, steps, &error));
+  assert_int_equal(steps[0].finish, INK_FINISH_CANCELLED);
+  assert_int_equal(steps[0].token, -1);
+  assert_int_equal(steps[1].finish, INK_FINISH_NONE);
+  assert_true(steps[1].token >= 0);
+  // One that has finished cannot go on, whoever stands beside it.
+  assert_int_equal(ink_session_step_together(sessions, 2, steps, &error), INK_ERR_USAGE);
+  for (size_t i = 0; i < 2; i++) ink_session_free(sessions[i]);
+  ink_model_free(model);
+}
+
 static void timings_are_counted(void **state) {
   (void)state;
   ink_model *model = open_model("qwen3");
@@ -675,6 +749,8 @@ int main(void) {
       cmocka_unit_test(a_processor_that_fails_or_forbids_all_ends_the_step),
       cmocka_unit_test(end_tokens_stop_the_text_and_can_be_forbidden),
       cmocka_unit_test(ids_without_a_token_are_never_drawn),
+      cmocka_unit_test(sessions_that_step_together_write_what_they_write_alone),
+      cmocka_unit_test(a_cancelled_session_does_not_hold_up_the_others),
       cmocka_unit_test(timings_are_counted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,7 +85,7 @@ static void assert_legal(const ink_text *poem, const ink_verse_form *form, const
   if (report->legal && report->distinct_ok) return;
   ink_text text = {0};
   for (int i = 0; i < report->n_fault; i++) {
-    ink_verse_fault_text(report, &report->faults[i], &text);
+    ink_verse_fault_text(report, &report->faults[i], INK_LANGUAGE_EN, &text);
     ink_text_add(&text, "; ");
   }
   fail_msg("%s: %s: %s", form->names[0], ink_text_string(poem), ink_text_string(&text));
@@ -114,8 +114,43 @@ static void random_choices_never_break_any_form(void **state) {
     }
     ink_verse_free(verse);
   }
-  print_message("# %d poems; the last: %s\n", poems, ink_text_string(&poem));
+  print_message("# %d poems\n", poems);
   ink_text_free(&poem);
+}
+
+// A place that may be 平 or 仄, each in a tone pattern of its own, is no place for a character of
+// neither.
+static void characters_without_a_known_tone_never_lead_astray(void **state) {
+  (void)state;
+  ink_error error = {0};
+  static vocabulary wide;
+  make_vocabulary(&wide, 7);
+  ink_verse_lexicon_free(wide.lexicon);
+  for (uint32_t rune = 0x3400; rune < 0x4DB0; rune++)
+    if (!ink_prosody_tones(rune, INK_READINGS_ALL)) wide.runes[wide.n++] = (int32_t)rune;
+  int32_t end = END;
+  assert_ok(ink_verse_lexicon_new(wide.runes, wide.n, &end, 1, &wide.lexicon, &error));
+  ink_text poem = {0};
+  ink_verse_report report;
+  const ink_verse_form *form;
+  int unknown = 0;
+  for (size_t f = 0; (form = ink_verse_form_at(f)); f++) {
+    ink_verse *verse;
+    if (ink_verse_new(wide.lexicon, &(ink_verse_demand){.form = form}, &verse, &error)) continue;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+      ink_random random = ink_random_at(seed, f, 0);
+      ink_verse_restart(verse);
+      write_poem(&wide, verse, &random, CHOOSE_ANY, &poem);
+      assert_legal(&poem, form, NULL, &report);
+      for (int k = 0; k < report.n_clause; k++)
+        for (int i = 0; i < report.clauses[k].length; i++) unknown += !report.clauses[k].tones[i];
+    }
+    ink_verse_free(verse);
+  }
+  print_message("# %d characters of no known tone\n", unknown);
+  assert_true(unknown > 1000);
+  ink_text_free(&poem);
+  ink_verse_lexicon_free(wide.lexicon);
 }
 
 // A decoder that always takes the lowest or the highest token exhausts rhymes first.
@@ -396,6 +431,24 @@ static void impossible_demand_is_an_error_that_says_why(void **state) {
   assert_refused(vocab, &(d){.form = jue, .opening = "白日依山尽，", .acrostic = "春夏秋冬"},
                  "behind its first 0 characters, at '白'");
   assert_refused(vocab, &(d){.form = jue, .opening = "\xff"}, "not a character");
+  // Two demands that each could be met alone.
+  assert_refused(vocab, &(d){.form = lv, .rhymes = "东中风天"}, "天 does not rhyme with those");
+  assert_refused(vocab, &(d){.form = lv, .group = "七阳", .rhymes = "流楼舟秋"},
+                 "流 does not rhyme with those before it or with the rhyme asked for");
+  assert_refused(vocab, &(d){.form = jue, .pattern = "仄起入韵", .rhymes = "流楼"},
+                 "there are 2 rhyme words; 五绝 (仄起入韵) takes 3");
+  assert_refused(vocab, &(d){.form = jue, .opening = "白日依山尽，黄河入海流。", .group = "一东"},
+                 "at '流'");
+  assert_refused(vocab, &(d){.form = jue, .opening = "白日依山尽，黄河入海流。", .rhymes = "东中"},
+                 "at '流'");
+  assert_refused(vocab, &(d){.form = jue, .opening = "白日依山尽，", .pattern = "平起入韵"},
+                 "behind its first");
+  assert_refused(
+      vocab,
+      &(d){.form = lv,
+           .acrostic = "春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬"
+                       "春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春夏秋冬春"},
+      "more than 64 characters");
 }
 
 static void vocabulary_without_verse_is_refused(void **state) {
@@ -483,6 +536,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_choices_never_break_any_form),
       cmocka_unit_test(stubborn_choices_never_get_stuck),
+      cmocka_unit_test(characters_without_a_known_tone_never_lead_astray),
       cmocka_unit_test(random_acrostics_hold_or_are_refused),
       cmocka_unit_test(asked_for_rhyme_is_kept),
       cmocka_unit_test(rhyme_words_of_a_poem_fit_another),

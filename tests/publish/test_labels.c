@@ -117,7 +117,9 @@ static void html_shows_the_label_and_escapes_the_content(void **state) {
   assert_null(strstr(text.bytes, "src="));
   assert_non_null(strstr(text.bytes, "<strong>本内容由AI生成</strong>"));
   assert_non_null(strstr(text.bytes, "&lt;b&gt;&amp;&quot;x&quot;&lt;/b&gt;"));
-  assert_non_null(strstr(text.bytes, "秋灯照客<span class=\"rhyme\">衣</span>。"));
+  assert_non_null(
+      strstr(text.bytes, "秋灯照客<span class=\"rhyme\">衣</span><span class=\"mark\">。"));
+  assert_non_null(strstr(text.bytes, "<time datetime=\"2026-01-02\">二〇二六年一月二日</time>"));
   const char *meta = strstr(text.bytes, "<meta name=\"AIGC\" content=\"");
   assert_non_null(meta);
   assert_non_null(strstr(meta, "&quot;ProduceID&quot;:&quot;f9168c5e-"));

@@ -31,7 +31,7 @@ def main(trained, out):
     make_models.write_json(out / "config.json", config)
     make_models.write_json(out / "generation_config.json",
                            {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
-                            "do_sample": True, "temperature": 0.9, "top_p": 0.95})
+                            "do_sample": True, "temperature": 0.8, "top_p": 0.9})
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(trained / name, out / name)
 

@@ -2,7 +2,11 @@
 // of llama.cpp's vectors.
 #include <jansson.h>
 
+#include "base/json.h"
+#include "scratch.h"
+#include "tokenizer/export.h"
 #include "tokenizing.h"
+#include "weights/gguf.h"
 
 static json_t *load(const char *path) {
   json_error_t fault;
@@ -281,6 +285,142 @@ static void gguf_characters_give_the_ids_of_the_reference(void **state) {
   check_gguf("characters", true);
 }
 
+// -- Written in the other format ------------------------------------------------------------------
+
+static void write_gguf(const ink_tokenizer *tokenizer, const char *path) {
+  ink_error error = {0};
+  ink_gguf_writer *writer = ink_gguf_writer_new();
+  assert_ok(ink_tokenizer_put_gguf(tokenizer, ink_tokenizer_size(tokenizer), writer, &error));
+  assert_ok(ink_gguf_writer_open(writer, path, &error));
+  assert_ok(ink_gguf_writer_commit(writer, &error));
+  ink_gguf_writer_free(writer);
+}
+
+// The tables of a vocabulary in the bytes that the reference converter wrote.
+static void assert_same_tables(const char *ours, const char *theirs) {
+  static const char *const keys[] = {"tokenizer.ggml.model",  "tokenizer.ggml.pre",
+                                     "tokenizer.ggml.tokens", "tokenizer.ggml.token_type",
+                                     "tokenizer.ggml.merges", "tokenizer.ggml.scores"};
+  ink_error error = {0};
+  ink_gguf *a, *b;
+  assert_ok(ink_gguf_open(ours, &a, &error));
+  assert_ok(ink_gguf_open(theirs, &b, &error));
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const ink_gguf_value *x = ink_gguf_find(a, keys[i]), *y = ink_gguf_find(b, keys[i]);
+    if (!x != !y) fail_msg("%s is in one of the two", keys[i]);
+    if (!x || strcmp(keys[i], "tokenizer.ggml.scores") == 0) continue;  // these are only ordered
+    if (x->size != y->size || memcmp(x->data, y->data, x->size) != 0) fail_msg("%s", keys[i]);
+  }
+  ink_gguf_close(a);
+  ink_gguf_close(b);
+}
+
+static void check_export(const char *name) {
+  char path[256], *folder = scratch_make(), target[600];
+  ink_error error = {0};
+  snprintf(path, sizeof path, "tokenizer/%s/expected.json", name);
+  json_t *expected = load(fixture_path(path)), *document, *config, *roles;
+  snprintf(path, sizeof path, "tokenizer/%s", name);
+  ink_tokenizer *tokenizer = open_tokenizer(fixture_path(path));
+  snprintf(target, sizeof target, "%s/vocab.gguf", folder);
+  write_gguf(tokenizer, target);
+  snprintf(path, sizeof path, "tokenizer/%s/vocab.gguf", name);
+  assert_same_tables(target, fixture_path(path));
+  ink_tokenizer_free(tokenizer);
+  tokenizer = open_tokenizer(target);
+  check_encodings(tokenizer, expected, "gguf");
+  // And from there to tokenizer.json.
+  assert_ok(ink_tokenizer_to_json(tokenizer, 512, &document, &config, &roles, &error));
+  char *text = ink_json_text(document);
+  ink_tokenizer *again = parse_tokenizer(text);
+  check_encodings(again, expected, "gguf");
+  assert_int_equal(ink_tokenizer_size(again), ink_tokenizer_size(tokenizer));
+  for (int32_t id = 0; id < (int32_t)ink_tokenizer_size(again); id++) {
+    assert_string_equal(ink_tokenizer_token(again, id), ink_tokenizer_token(tokenizer, id));
+    assert_int_equal(ink_tokenizer_is_special(again, id), ink_tokenizer_is_special(tokenizer, id));
+  }
+  ink_tokenizer_free(again);
+  free(text);
+  json_decref(document);
+  json_decref(config);
+  json_decref(roles);
+  ink_tokenizer_free(tokenizer);
+  json_decref(expected);
+  scratch_remove(folder);
+  free(folder);
+}
+
+static void tokenizers_written_in_the_other_format_give_the_same_ids(void **state) {
+  (void)state;
+  check_export("gpt2");
+  check_export("llama3");
+  check_export("qwen2");
+  check_export("characters");
+}
+
+#define BPE(before, more, vocab, merges)                                                          \
+  "{\"version\": \"1.0\", \"added_tokens\": [], " before ", \"model\": {\"type\": \"BPE\", " more \
+  "\"vocab\": {" vocab "}, \"merges\": [" merges "]}}"
+#define SPACES                                                                              \
+  "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": " \
+  "\"\u2581\"}"
+
+static void what_gguf_cannot_say_of_a_tokenizer_is_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *document, *words;
+  } cases[] = {
+      {BPE("\"normalizer\": null", "", "\"a\": 0", ""), "fall"},
+      {BPE("\"normalizer\": {\"type\": \"Lowercase\"}", "\"byte_fallback\": true,", "\"a\": 0", ""),
+       "before it is split"},
+      // "abc" made of "ab" and "c" alone: scores would make it of "a" and "bc" too.
+      {BPE(SPACES, "\"byte_fallback\": true,",
+           "\"a\": 0, \"b\": 1, \"c\": 2, \"ab\": 3, \"bc\": 4, \"abc\": 5",
+           "\"a b\", \"b c\", \"ab c\""),
+       "abc"},
+      {BPE("\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", "
+           "\"pattern\": {\"Regex\": \"[a-z]+\"}, \"behavior\": \"Isolated\", \"invert\": false}, "
+           "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}]}",
+           "", "\"a\": 0", ""),
+       "no name there"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_error error = {0};
+    ink_tokenizer *tokenizer = parse_tokenizer(cases[i].document);
+    ink_gguf_writer *writer = ink_gguf_writer_new();
+    assert_int_equal(ink_tokenizer_put_gguf(tokenizer, 10, writer, &error), INK_ERR_UNSUPPORTED);
+    if (!strstr(error.text, cases[i].words)) fail_msg("%zu: %s", i, error.text);
+    ink_gguf_writer_free(writer);
+    ink_tokenizer_free(tokenizer);
+  }
+}
+
+// Merges of SentencePiece: a token for every place where it can be cut, ordered by the token made.
+static void merges_that_scores_can_tell_are_carried_over(void **state) {
+  (void)state;
+  char *folder = scratch_make(), path[600];
+  ink_tokenizer *tokenizer = parse_tokenizer(
+      BPE(SPACES, "\"byte_fallback\": true,",
+          "\"a\": 0, \"b\": 1, \"c\": 2, \"bc\": 3, \"ab\": 4, \"abc\": 5, \"<0x64>\": 6",
+          "\"b c\", \"a b\", \"ab c\", \"a bc\""));
+  snprintf(path, sizeof path, "%s/spm.gguf", folder);
+  write_gguf(tokenizer, path);
+  ink_tokenizer *other = open_tokenizer(path);
+  static const char *const texts[] = {"abc", "abab", "bcabcab", "aabbcc", "d", "abcabcabc"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    id_list x = encode(tokenizer, texts[i], strlen(texts[i]), 0);
+    id_list y = encode(other, texts[i], strlen(texts[i]), 0);
+    assert_int_equal(x.n, y.n);
+    assert_memory_equal(x.at, y.at, x.n * sizeof *x.at);
+    free(x.at);
+    free(y.at);
+  }
+  ink_tokenizer_free(other);
+  ink_tokenizer_free(tokenizer);
+  scratch_remove(folder);
+  free(folder);
+}
+
 static char *read_all(const char *path) {
   FILE *file = fopen(path, "rb");
   assert_non_null(file);
@@ -346,6 +486,9 @@ int main(void) {
       cmocka_unit_test(gguf_llama3_gives_the_ids_of_the_reference),
       cmocka_unit_test(gguf_qwen2_gives_the_ids_of_the_reference),
       cmocka_unit_test(gguf_characters_give_the_ids_of_the_reference),
+      cmocka_unit_test(tokenizers_written_in_the_other_format_give_the_same_ids),
+      cmocka_unit_test(what_gguf_cannot_say_of_a_tokenizer_is_refused),
+      cmocka_unit_test(merges_that_scores_can_tell_are_carried_over),
       cmocka_unit_test(llama_cpp_vectors_of_gpt2_are_met),
   };
   return cmocka_run_group_tests_name("reference", tests, NULL, NULL);

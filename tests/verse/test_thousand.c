@@ -170,21 +170,25 @@ typedef struct shift {
 
 static void *write_a_thousand(void *argument) {
   shift *own = argument;
-  ink_poet_request request = ink_poet_default();
-  request.brief.field[INK_POEM_FORM] = own->form.name;
-  request.candidates = 1;
-  for (uint64_t seed = 1; seed <= SEEDS && !own->fault[0]; seed++) {
-    ink_error error = {0};
-    ink_poem_draft draft;
-    char why[200];
-    request.sampling.seed = seed;
-    if (ink_poet_write(own->model, &request, NULL, NULL, &draft, &error) != INK_OK) {
-      snprintf(own->fault, sizeof own->fault, "seed %d: %s", (int)seed, error.text);
-    } else if (!is_legal_verse(own->book, draft.text, own->form.lines, own->form.width, why)) {
-      snprintf(own->fault, sizeof own->fault, "seed %d: %s: %.600s", (int)seed, why, draft.text);
-    }
-    ink_poem_draft_free(&draft);
+  ink_error error = {0};
+  ink_poet_request *requests = calloc(SEEDS, sizeof *requests);
+  ink_poem_draft *drafts = calloc(SEEDS, sizeof *drafts);
+  for (size_t i = 0; i < SEEDS; i++) {
+    requests[i] = ink_poet_default();
+    requests[i].brief.field[INK_POEM_FORM] = own->form.name;
+    requests[i].candidates = 1;
+    requests[i].sampling.seed = i + 1;
   }
+  if (ink_poet_write_many(own->model, requests, SEEDS, NULL, NULL, drafts, &error) != INK_OK)
+    snprintf(own->fault, sizeof own->fault, "%s", error.text);
+  for (size_t i = 0; i < SEEDS && !own->fault[0]; i++) {
+    char why[200];
+    if (!is_legal_verse(own->book, drafts[i].text, own->form.lines, own->form.width, why))
+      snprintf(own->fault, sizeof own->fault, "seed %zu: %s: %.600s", i + 1, why, drafts[i].text);
+  }
+  for (size_t i = 0; i < SEEDS; i++) ink_poem_draft_free(&drafts[i]);
+  free(requests);
+  free(drafts);
   return NULL;
 }
 

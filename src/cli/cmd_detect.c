@@ -1,0 +1,152 @@
+// inkstone detect: what a text says of its making, and what its words carry.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/generation.h"
+#include "lang/catalogue.h"
+#include "mark/detect.h"
+
+// Look for every scheme under the keys that every copy has and, where given, under the user's.
+static ink_status look(const ink_model *model, const char *keys, const int32_t *ids, size_t n,
+                       ink_detection *detection, ink_error *error) {
+  size_t vocab = (size_t)ink_decoder_about(model->decoder)->vocab;
+  for (int own = 0; own <= (keys != NULL); own++) {
+    for (int scheme = 0; scheme < INK_WATERMARK_SCHEMES; scheme++) {
+      ink_watermark *watermark;
+      ink_status status = ink_watermark_open((ink_watermark_scheme)scheme, own ? keys : NULL, vocab,
+                                             &watermark, error);
+      // A watermarking_config speaks of SynthID alone.
+      if (own && status == INK_ERR_UNSUPPORTED && scheme != INK_WATERMARK_SYNTHID) continue;
+      INK_TRY(status);
+      status = ink_detect_watermark(watermark, ids, n, detection, error);
+      ink_watermark_free(watermark);
+      INK_TRY(status);
+    }
+  }
+  return INK_OK;
+}
+
+static ink_status detect(const ink_cli_model *m, const char *keys, const char *name,
+                         const char *bytes, size_t size, ink_detection *detection,
+                         ink_error *error) {
+  INK_TRY(ink_detect_labels(name, bytes, size, detection, error));
+  ink_text words = {0};
+  int32_t *ids = NULL;
+  size_t n;
+  ink_status status = ink_detect_words(name, bytes, size, &words, error);
+  if (status == INK_OK) {
+    status = ink_tokenizer_encode(m->model->tokenizer, ink_text_string(&words), words.size,
+                                  INK_ENCODE_PLAIN, &ids, &n, error);
+  }
+  if (status == INK_OK) status = look(m->model, keys, ids, n, detection, error);
+  free(ids);
+  ink_text_free(&words);
+  if (status == INK_OK) ink_detect_conclude(detection);
+  return status;
+}
+
+// ---- what is said ------------------------------------------------------------------------------
+
+static const char *kind_name(ink_evidence_kind kind) {
+  static const char *const names[] = {"metadata", "label", "watermark"};
+  return names[kind];
+}
+
+static ink_status print_json(const ink_detection *d, const ink_model *model, ink_error *error) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < d->n_evidence; i++) {
+    const ink_evidence *e = &d->evidence[i];
+    json_t *one = json_pack("{s:s,s:s,s:b,s:s}", "kind", kind_name(e->kind), "name", e->name,
+                            "found", (int)e->found, "detail", e->detail);
+    if (one && e->kind == INK_EVIDENCE_WATERMARK) {
+      json_object_set_new(one, "p_value", json_real(e->p_value));
+      json_object_set_new(one, "tokens_used", json_integer((json_int_t)e->used));
+    }
+    json_array_append_new(list, one);
+  }
+  json_t *json =
+      json_pack("{s:s,s:f,s:o,s:s}", "verdict", ink_verdict_name(d->verdict), "p_value", d->p_value,
+                "evidence", list, "tokenizer", ink_weights_name(model->weights));
+  char *text = json ? ink_json_text(json) : NULL;
+  json_decref(json);
+  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
+  bool printed = puts(text) >= 0 && fflush(stdout) == 0;
+  free(text);
+  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
+}
+
+static void print_verdict(const ink_detection *d) {
+  static const char *const words[] = {
+      "AI-generated, by what is found below",
+      "no mark found; that does not make it a person's work",
+      "cannot tell: no label, and too short or too repetitive for a watermark to be found"};
+  printf("%s\n", ink_tr(words[d->verdict]));
+  for (size_t i = 0; i < d->n_evidence; i++) {
+    const ink_evidence *e = &d->evidence[i];
+    printf("  %s %-26s ", e->found ? "+" : "-", e->name);
+    if (e->kind == INK_EVIDENCE_WATERMARK) {
+      printf("p = %.2g, %zu %s\n", e->p_value, e->used, ink_tr("tokens"));
+    } else {
+      printf("%s\n", e->found ? e->detail : ink_tr("none"));
+    }
+  }
+}
+
+static int run(const ink_command *self, int argc, char **argv) {
+  ink_cli_model model;
+  bool json = false;
+  const char *keys = NULL;
+  ink_option options[INK_CLI_MODEL_OPTIONS + 2] = {0};
+  ink_cli_model_options(&model, options);
+  options[0].help = "whose tokens the text is read in: the model that may have written it";
+  options[INK_CLI_MODEL_OPTIONS] =
+      (ink_option){.name = "watermark-keys",
+                   .kind = INK_OPTION_STRING,
+                   .value = &keys,
+                   .argument = "FILE",
+                   .help = "look for a watermark with these keys as well"};
+  options[INK_CLI_MODEL_OPTIONS + 1] = (ink_option){
+      .name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"};
+  ink_error error = ink_cli_error();
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && n != 1) {
+    status = ink_fail(&error, INK_ERR_USAGE, "one file is needed; - reads standard input");
+  }
+  char *bytes = NULL;
+  size_t size = 0;
+  enum { MOST_TEXT = 64 << 20 };
+  if (status == INK_OK) status = ink_file_read(argv[1], MOST_TEXT, &bytes, &size, &error);
+  size_t bad;
+  if (status == INK_OK && !ink_utf8_valid(bytes, size, &bad)) {
+    status = ink_fail_at(&error, INK_ERR_UNSUPPORTED, (int64_t)bad,
+                         "%s: not UTF-8 text; detect reads text, Markdown and HTML", argv[1]);
+  }
+  if (status == INK_OK) status = ink_cli_model_open(&model, &error);
+  ink_detection detection = {0};
+  if (status == INK_OK) status = detect(&model, keys, argv[1], bytes, size, &detection, &error);
+  if (status == INK_OK && json) {
+    status = print_json(&detection, model.model, &error);
+  } else if (status == INK_OK) {
+    print_verdict(&detection);
+  }
+  free(bytes);
+  ink_cli_model_close(&model);
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+}
+
+const ink_command ink_command_detect = {
+    .name = "detect",
+    .summary = "Look for signs that a text was made by AI",
+    .usage = "detect FILE|- [OPTIONS]",
+    .examples =
+        "inkstone detect poem.md\n"
+        "inkstone write 春 --special | inkstone detect - --json\n",
+    .run = run,
+};

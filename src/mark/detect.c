@@ -1,0 +1,281 @@
+// Evidence in text files. HTML is read by libxml2.
+#include "mark/detect.h"
+
+#include <jansson.h>
+#include <libxml/HTMLparser.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+#include "base/yaml.h"
+
+const char *ink_verdict_name(ink_verdict verdict) {
+  static const char *const names[] = {"generated", "no_mark", "cannot_tell"};
+  return names[verdict];
+}
+
+// A copy that ends between characters.
+static void copy_text(char *to, size_t room, const char *from, size_t size) {
+  if (size >= room) {
+    size = room - 1;
+    while (size > 0 && ((unsigned char)from[size] & 0xC0) == 0x80) size--;
+  }
+  memcpy(to, from, size);
+  to[size] = '\0';
+}
+
+// NULL when there is no room left: what is dropped is named as such by nobody, so the callers keep
+// within INK_MAX_EVIDENCE.
+static ink_evidence *add_evidence(ink_detection *d, ink_evidence_kind kind, const char *name) {
+  if (d->n_evidence == INK_MAX_EVIDENCE) return NULL;
+  ink_evidence *e = &d->evidence[d->n_evidence++];
+  *e = (ink_evidence){.kind = kind, .p_value = NAN};
+  copy_text(e->name, sizeof e->name, name, strlen(name));
+  return e;
+}
+
+// ---- the parts of a text file ------------------------------------------------------------------
+
+// The YAML between two lines of "---" at the beginning; false where there is none.
+static bool front_matter(const char *bytes, size_t size, size_t *yaml_size, size_t *body) {
+  if (size < 4 || memcmp(bytes, "---\n", 4) != 0) return false;
+  for (size_t at = 3; at + 4 <= size;) {
+    const char *line = memchr(bytes + at, '\n', size - at);
+    if (!line) return false;
+    at = (size_t)(line - bytes) + 1;
+    bool last = size - at >= 3 && memcmp(bytes + at, "---", 3) == 0;
+    if (last && (size - at == 3 || bytes[at + 3] == '\n')) {
+      *yaml_size = at - 4;
+      *body = size - at > 3 ? at + 4 : size;
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool is_html(const char *name, const char *bytes, size_t size) {
+  const char *dot = name ? strrchr(name, '.') : NULL;
+  if (dot) {
+    return strcasecmp(dot, ".html") == 0 || strcasecmp(dot, ".htm") == 0 ||
+           strcasecmp(dot, ".xhtml") == 0;
+  }
+  size_t at = 0;
+  while (at < size && strchr(" \t\r\n", bytes[at]) && bytes[at]) at++;
+  return size - at >= 14 && (strncasecmp(bytes + at, "<!doctype html", 14) == 0 ||
+                             strncasecmp(bytes + at, "<html", 5) == 0);
+}
+
+static bool is_element(const xmlNode *node, const char *name) {
+  return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
+}
+
+// What a reader sees as text, element by element in document order; blocks end lines.
+static void collect_text(const xmlNode *first, ink_text *words) {
+  for (const xmlNode *node = first; node; node = node->next) {
+    if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE) {
+      ink_text_add(words, (const char *)node->content);
+      continue;
+    }
+    if (node->type != XML_ELEMENT_NODE) continue;
+    bool silent = is_element(node, "script") || is_element(node, "style") ||
+                  is_element(node, "head") || is_element(node, "template");
+    if (silent) continue;
+    collect_text(node->children, words);
+    const htmlElemDesc *about = htmlTagLookup(node->name);
+    if (is_element(node, "br") || (about && !about->isinline)) ink_text_add(words, "\n");
+  }
+}
+
+// The content of <meta name="AIGC">; NULL where there is none. Freed by xmlFree.
+static xmlChar *find_meta(const xmlNode *first) {
+  for (const xmlNode *node = first; node; node = node->next) {
+    if (node->type != XML_ELEMENT_NODE) continue;
+    if (is_element(node, "meta")) {
+      xmlChar *name = xmlGetProp(node, BAD_CAST "name");
+      bool found = name && strcasecmp((const char *)name, "AIGC") == 0;
+      xmlFree(name);
+      if (found) return xmlGetProp(node, BAD_CAST "content");
+    }
+    xmlChar *below = find_meta(node->children);
+    if (below) return below;
+  }
+  return NULL;
+}
+
+static ink_status parse_html(const char *name, const char *bytes, size_t size, xmlDoc **document,
+                             ink_error *error) {
+  if (size > INT32_MAX) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED, "%s: too large to be read as HTML", name);
+  }
+  // No network and no entities from outside; depth is bounded by libxml2 (256).
+  int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET;
+  *document = htmlReadMemory(bytes, (int)size, name, "UTF-8", options);
+  return *document ? INK_OK
+                   : ink_fail(error, INK_ERR_FORMAT, "%s: no HTML can be read in it", name);
+}
+
+// Markdown's own characters, where they are escapes or emphasis, are no words.
+static void add_plain(const char *bytes, size_t size, ink_text *words) {
+  for (size_t i = 0; i < size; i++) {
+    bool escape =
+        bytes[i] == '\\' && i + 1 < size && strchr("\\`*_{}[]()#+-.!<>|&~\n", bytes[i + 1]);
+    if (!escape && bytes[i] != '*') ink_text_add_bytes(words, bytes + i, 1);
+  }
+}
+
+ink_status ink_detect_words(const char *name, const char *bytes, size_t size, ink_text *words,
+                            ink_error *error) {
+  size_t yaml_size, body = 0;
+  if (is_html(name, bytes, size)) {
+    xmlDoc *document;
+    INK_TRY(parse_html(name ? name : "text", bytes, size, &document, error));
+    collect_text(xmlDocGetRootElement(document), words);
+    xmlFreeDoc(document);
+  } else if (front_matter(bytes, size, &yaml_size, &body)) {
+    add_plain(bytes + body, size - body, words);
+  } else {
+    ink_text_add_bytes(words, bytes, size);
+  }
+  return ink_text_status(words, error);
+}
+
+// ---- labels ------------------------------------------------------------------------------------
+
+// "1" belongs to AI, "2" may, "3" is suspected (GB 45438-2025 Annex E).
+static void judge_metadata(const json_t *aigc, ink_detection *d) {
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_METADATA, "AIGC");
+  const char *label = json_string_value(json_object_get(aigc, "Label"));
+  const char *producer = json_string_value(json_object_get(aigc, "ContentProducer"));
+  const char *id = json_string_value(json_object_get(aigc, "ProduceID"));
+  if (!e || !label) return;
+  e->found = strcmp(label, "1") == 0 || strcmp(label, "2") == 0 || strcmp(label, "3") == 0;
+  snprintf(e->detail, sizeof e->detail, "Label %.8s%s%.60s%s%.100s", label, producer ? ", " : "",
+           producer ? producer : "", id ? ", " : "", id ? id : "");
+}
+
+static void judge_html_metadata(const xmlDoc *document, ink_detection *d) {
+  xmlChar *content = find_meta(xmlDocGetRootElement(document));
+  if (!content) return;
+  json_t *aigc = json_loads((const char *)content, 0, NULL);
+  judge_metadata(aigc, d);
+  json_decref(aigc);
+  xmlFree(content);
+}
+
+// Front matter that is no YAML says nothing, as the prose of a file that begins with a rule.
+static void judge_front_matter(const char *yaml, size_t size, ink_detection *d) {
+  json_t *json = NULL;
+  if (ink_yaml_parse(yaml, size, "front matter", &json, NULL) != INK_OK) return;
+  const json_t *aigc = json_object_get(json, "AIGC");
+  if (json_is_object(aigc)) judge_metadata(aigc, d);
+  json_decref(json);
+}
+
+static const char *find_words(const char *from, const char *end, const char *words) {
+  return memmem(from, (size_t)(end - from), words, strlen(words));
+}
+
+// Of the two elements that GB 45438-2025 section 5 wants in a label, the second soon after the
+// first; or an English label's fixed words.
+static bool is_label(const char *line, size_t size) {
+  static const char *const english[] = {"AI-generated", "AI generated", "Generated by AI",
+                                        "generated by AI", "created with AI"};
+  static const char *const first[] = {"人工智能", "AI"}, *const second[] = {"生成", "合成"};
+  enum { BETWEEN = 18 };  // bytes: four Chinese characters and the second element
+  const char *end = line + size;
+  for (size_t i = 0; i < sizeof english / sizeof *english; i++) {
+    if (find_words(line, end, english[i])) return true;
+  }
+  for (int i = 0; i < 2; i++) {
+    for (const char *hit = line; (hit = find_words(hit, end, first[i])); hit++) {
+      const char *after = hit + strlen(first[i]);
+      const char *limit = end - after > BETWEEN ? after + BETWEEN : end;
+      if (find_words(after, limit, second[0]) || find_words(after, limit, second[1])) return true;
+    }
+  }
+  return false;
+}
+
+// A label is a short line at the beginning or the end; elsewhere, or within a sentence, the same
+// words are what a text speaks of.
+static bool find_label_line(const char *text, size_t size, ink_evidence *e) {
+  enum { MOST_LINE = 120 };
+  for (size_t at = 0; at < size;) {
+    const char *line = text + at, *end = memchr(line, '\n', size - at);
+    size_t length = end ? (size_t)(end - line) : size - at;
+    at += length + 1;
+    if (length > MOST_LINE || !is_label(line, length)) continue;
+    copy_text(e->detail, sizeof e->detail, line, length);
+    return true;
+  }
+  return false;
+}
+
+static void judge_visible(const ink_text *words, ink_detection *d) {
+  enum { MARGIN = 400 };
+  const char *text = ink_text_string(words);
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_LABEL, "visible label");
+  if (!e) return;
+  size_t size = words->size;
+  e->found = find_label_line(text, size < MARGIN ? size : MARGIN, e) ||
+             (size > MARGIN && find_label_line(text + size - MARGIN, MARGIN, e));
+}
+
+ink_status ink_detect_labels(const char *name, const char *bytes, size_t size, ink_detection *d,
+                             ink_error *error) {
+  size_t yaml_size, body;
+  if (is_html(name, bytes, size)) {
+    xmlDoc *document;
+    INK_TRY(parse_html(name ? name : "text", bytes, size, &document, error));
+    judge_html_metadata(document, d);
+    xmlFreeDoc(document);
+  } else if (front_matter(bytes, size, &yaml_size, &body)) {
+    judge_front_matter(bytes + 4, yaml_size, d);
+  }
+  ink_text words = {0};
+  ink_status status = ink_detect_words(name, bytes, size, &words, error);
+  if (status == INK_OK) judge_visible(&words, d);
+  ink_text_free(&words);
+  return status;
+}
+
+// ---- watermarks and the verdict ----------------------------------------------------------------
+
+ink_status ink_detect_watermark(ink_watermark *watermark, const int32_t *tokens, size_t n,
+                                ink_detection *d, ink_error *error) {
+  ink_watermark_score score;
+  INK_TRY(ink_watermark_score_tokens(watermark, tokens, n, &score, error));
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_WATERMARK, ink_watermark_id(watermark));
+  if (!e)
+    return ink_fail(error, INK_ERR_USAGE, "more than %d watermarks at once", INK_MAX_EVIDENCE);
+  e->p_value = score.p_value;
+  e->used = score.used;
+  return INK_OK;
+}
+
+void ink_detect_conclude(ink_detection *d) {
+  size_t looked_for = 0, most_used = 0;
+  double least = 1;
+  for (size_t i = 0; i < d->n_evidence; i++) {
+    const ink_evidence *e = &d->evidence[i];
+    if (e->kind != INK_EVIDENCE_WATERMARK) continue;
+    looked_for++;
+    if (e->p_value < least) least = e->p_value;
+    if (e->used > most_used) most_used = e->used;
+  }
+  double together = looked_for ? least * (double)looked_for : 1;
+  d->p_value = together < 1 ? together : 1;
+  bool found = false;
+  for (size_t i = 0; i < d->n_evidence; i++) {
+    ink_evidence *e = &d->evidence[i];
+    if (e->kind == INK_EVIDENCE_WATERMARK) {
+      e->found = e->p_value * (double)looked_for < INK_DETECT_P_VALUE;
+    }
+    found |= e->found;
+  }
+  d->verdict = found                                     ? INK_VERDICT_GENERATED
+               : most_used >= INK_WATERMARK_LEAST_TOKENS ? INK_VERDICT_NO_MARK
+                                                         : INK_VERDICT_CANNOT_TELL;
+}

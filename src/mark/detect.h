@@ -1,0 +1,65 @@
+// Is a text machine-made? What it says of itself (metadata and visible labels) and what its words
+// carry (watermarks), as evidence and one verdict with its doubt.
+#ifndef INK_MARK_DETECT_H
+#define INK_MARK_DETECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "mark/watermark.h"
+
+typedef enum ink_evidence_kind {
+  INK_EVIDENCE_METADATA,  // the AIGC label of GB 45438-2025
+  INK_EVIDENCE_LABEL,     // a label for readers
+  INK_EVIDENCE_WATERMARK  // in the choice of words
+} ink_evidence_kind;
+
+typedef struct ink_evidence {
+  ink_evidence_kind kind;
+  bool found;
+  double p_value;    // a watermark's; NaN for the others
+  size_t used;       // tokens that a watermark was looked for in
+  char name[64];     // "AIGC", "synthid:…"
+  char detail[200];  // the label's words, the metadata's identity; "" for none. UTF-8
+} ink_evidence;
+
+typedef enum ink_verdict {
+  INK_VERDICT_GENERATED,   // it says so, or carries a watermark
+  INK_VERDICT_NO_MARK,     // long enough, and nothing found: which does not make it a person's work
+  INK_VERDICT_CANNOT_TELL  // nothing found, and too short to say more
+} ink_verdict;
+// "generated", "no_mark", "cannot_tell".
+const char *ink_verdict_name(ink_verdict verdict);
+
+enum { INK_MAX_EVIDENCE = 16 };
+
+typedef struct ink_detection {
+  ink_verdict verdict;
+  // The least of the watermarks' p-values, times how many were looked for (Bonferroni); at most 1.
+  double p_value;
+  ink_evidence evidence[INK_MAX_EVIDENCE];
+  size_t n_evidence;
+} ink_detection;
+
+// A watermark counts as found below this: one text in a thousand is named wrongly.
+#define INK_DETECT_P_VALUE 1e-3
+
+// The words of a text file, apart from its dress: without YAML front matter, HTML markup and
+// Markdown's escapes and emphasis. `name` (a path) tells HTML by its ending or the text by its
+// beginning.
+ink_status ink_detect_words(const char *name, const char *bytes, size_t size, ink_text *words,
+                            ink_error *error);
+
+// Look for metadata and visible labels in a text file.
+ink_status ink_detect_labels(const char *name, const char *bytes, size_t size,
+                             ink_detection *detection, ink_error *error);
+// Look for a watermark in the tokens of its words.
+ink_status ink_detect_watermark(ink_watermark *watermark, const int32_t *tokens, size_t n,
+                                ink_detection *detection, ink_error *error);
+// The verdict on the evidence so far.
+void ink_detect_conclude(ink_detection *detection);
+
+#endif

@@ -1,0 +1,87 @@
+// inkstone model, as it is run.
+#include "program.h"
+
+static void the_list_names_what_came_with_the_program(void **state) {
+  (void)state;
+  program_run run = run_program("$INK model list --json");
+  json_t *json = json_of(&run), *first = json_array_get(json_object_get(json, "models"), 0);
+  assert_string_equal(json_string_value(json_object_get(first, "name")), "poet");
+  assert_string_equal(json_string_value(json_object_get(first, "place")), "shipped");
+  assert_true(json_integer_value(json_object_get(first, "bytes")) > 1000000);
+  json_decref(json);
+  drop_run(&run);
+}
+
+static void show_tells_shape_types_tokenizer_and_licence(void **state) {
+  (void)state;
+  program_run run = run_program("$INK model show poet --json --sha256");
+  json_t *json = json_of(&run);
+  assert_string_equal(json_string_value(json_object_get(json, "architecture")), "qwen3");
+  assert_string_equal(json_string_value(json_object_get(json, "license")), "apache-2.0");
+  assert_int_equal(strlen(json_string_value(json_object_get(json, "sha256"))), 64);
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "shape"), "layers")),
+                   6);
+  assert_int_equal(
+      json_integer_value(json_object_get(json_object_get(json, "tokenizer"), "tokens")), 8192);
+  assert_non_null(json_object_get(json_object_get(json, "types"), "Q8_0"));
+  assert_true(json_array_size(json_object_get(json, "tensors")) > 60);
+  json_decref(json);
+  drop_run(&run);
+  run = run_program("INKSTONE_LANG=zh $INK model show poet");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "架构: qwen3"));
+  drop_run(&run);
+}
+
+static void what_is_converted_scores_as_before(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd \"$HOME\" && $INK model convert $FIXTURES/models/qwen3 q.gguf && "
+      "$INK model convert q.gguf folder && "
+      "$INK score 'It is a small house' -m $FIXTURES/models/qwen3 >a && "
+      "$INK score 'It is a small house' -m q.gguf >b && "
+      "$INK score 'It is a small house' -m folder >c && cmp a b && cmp a c && "
+      "$INK model quantize folder q4.gguf Q4_K_M && $INK model show q4.gguf");
+  if (run.exit_code != 0) fail_msg("%s", run.err);
+  assert_non_null(strstr(run.out, "Q8_0 x"));
+  drop_run(&run);
+}
+
+static void wrong_usage_says_what_is_right(void **state) {
+  (void)state;
+  static const struct {
+    const char *line, *words;
+    int exit_code;
+  } cases[] = {
+      {"$INK model", "list, pull, show", 2},
+      {"$INK model fetch x", "list, pull, show", 2},
+      {"$INK model show", "takes one model", 2},
+      {"$INK model list --type F16", "no --type", 2},
+      {"$INK model quantize poet x.gguf Q5_K_M", "Q4_K_M", 2},
+      {"$INK model quantize poet x.gguf", "to which type", 2},
+      {"$INK model convert poet /tmp/never-a-folder --type Q8_0", ".gguf", 1},
+      {"$INK model rm Org/Repo </dev/null", "--yes", 2},
+      {"$INK model rm Org/Repo --yes", "not in the cache", 1},
+      {"$INK model rm poet --yes", "ORG/REPO", 2},
+      {"HF_HUB_OFFLINE=1 $INK model pull Org/Repo", "HF_HUB_OFFLINE", 1},
+      {"$INK model pull ../x", "ORG/REPO", 2},
+      {"HF_ENDPOINT=ftp://x $INK model pull Org/Repo", "HF_ENDPOINT", 2},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    program_run run = run_program("%s", cases[i].line);
+    if (run.exit_code != cases[i].exit_code || !strstr(run.err, cases[i].words)) {
+      fail_msg("%s: exit %d: %s", cases[i].line, run.exit_code, run.err);
+    }
+    drop_run(&run);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_list_names_what_came_with_the_program),
+      cmocka_unit_test(show_tells_shape_types_tokenizer_and_licence),
+      cmocka_unit_test(what_is_converted_scores_as_before),
+      cmocka_unit_test(wrong_usage_says_what_is_right),
+  };
+  return cmocka_run_group_tests_name("models", tests, NULL, NULL);
+}

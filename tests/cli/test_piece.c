@@ -1,0 +1,493 @@
+// The commands make, replay, explain and playbook, and what all commands share, as a person runs
+// them.
+#include <unistd.h>
+
+#include "program.h"
+
+#define NIGHT "\"$INK\" make poem --set theme=秋夜 --set form=七绝 --seed 1"
+
+// A command line run in a folder.
+#define run_in(folder, format, ...) run_program("cd '%s' && " format, folder, ##__VA_ARGS__)
+
+static void expect(program_run run, int exit_code, const char *says) {
+  if (run.exit_code != exit_code || (!strstr(run.err, says) && !strstr(run.out, says))) {
+    fail_msg("exit %d, wanted %d and \"%s\":\n%s%s", run.exit_code, exit_code, says, run.out,
+             run.err);
+  }
+  drop_run(&run);
+}
+
+static bool exists(const char *folder, const char *name) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return ink_file_exists(path);
+}
+
+static char *hash_of(const char *folder, const char *name) {
+  ink_error error = {0};
+  char path[4096], *hex = malloc(INK_SHA256_HEX);
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_ok(ink_sha256_file(path, hex, &error));
+  return hex;
+}
+
+static size_t count_entries(const char *folder) {
+  program_run run = run_in(folder, "ls -A | wc -l");
+  size_t n = strtoul(run.out, NULL, 10);
+  drop_run(&run);
+  return n;
+}
+
+static int set_up(void **state) {
+  return (*state = scratch_make()) ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+  scratch_remove(*state);
+  free(*state);
+  return 0;
+}
+
+// ---- make and replay
+
+static void a_piece_is_rebuilt_byte_for_byte_whatever_the_threads(void **state) {
+  const char *at = *state;
+  expect(run_in(at, NIGHT " --out piece -t 1"), 0, "piece/poem.html");
+  assert_true(exists(at, "piece/poem.md") && exists(at, "piece/poem.html"));
+  assert_int_equal(count_entries(at), 1);
+  expect(run_in(at, "\"$INK\" replay piece -t 3"), 0, "2 files, every byte as recorded");
+  expect(run_in(at, "\"$INK\" replay piece/record.json"), 0, "every byte as recorded");
+  expect(run_in("/", "\"$INK\" replay '%s/piece/'", at), 0, "every byte as recorded");
+  expect(run_in(at, "\"$INK\" explain piece"), 0, "theme = 秋夜");
+}
+
+static void make_prints_the_record_and_where_the_piece_lies(void **state) {
+  const char *at = *state;
+  ink_error error = {0};
+  program_run run = run_in(at, NIGHT " --json");
+  json_t *printed = json_of(&run), *recorded;
+  const char *folder = json_string_value(json_object_get(printed, "folder"));
+  assert_non_null(folder);
+  assert_memory_equal(folder, "poem-", 5);
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s/record.json", at, folder);
+  assert_ok(ink_json_load(path, 1 << 20, &recorded, &error));
+  json_object_del(printed, "folder");
+  assert_true(json_equal(printed, recorded));
+  json_t *sampler = json_object_get(json_object_get(recorded, "recipe"), "sampler");
+  assert_true(json_real_value(json_object_get(sampler, "temperature")) == 0.8);
+  assert_non_null(strstr(run.err, "seed 1\n"));
+  json_decref(printed);
+  json_decref(recorded);
+  drop_run(&run);
+}
+
+static void what_was_changed_is_named(void **state) {
+  const char *at = *state;
+  static const struct {
+    const char *change, *says;
+  } changes[] = {
+      {"printf x >>piece/poem.html", "poem.html was changed since: byte"},
+      {"sed -i 's/秋/春/' piece/poem.md", "poem.md was changed since: byte"},
+      {"rm piece/poem.md", "piece/poem.md is missing"},
+      {"sed -i 's/\"temperature\": 0.8/\"temperature\": 0.7/' piece/record.json",
+       "/recipe/sampler/temperature is 0.7, made again it is 0.8"},
+      {"sed -i 's/\"theme\": \"秋夜\"/\"theme\": \"春夜\"/' piece/record.json", "/draft/text"},
+      {"sed -i 's/\"seed\": 1/\"seed\": 2/' piece/record.json", "/draft/text"},
+      {"sed -i 's/\"passed\": true/\"passed\": false/' piece/record.json", "/checks/0/passed"},
+      {"sed -i 's/本内容由AI生成/本内容由人写成/' piece/record.json", "/label/visible"},
+      {"sed -i 's/\"bytes\": /\"bytes\": 1/' piece/record.json", "/files/0/bytes"},
+      {"sed -i 's/\"name\": \"poem.md\"/\"name\": \"poem.txt\"/' piece/record.json",
+       "poem.txt was not made this time"},
+      {"sed -i 's/\"producer\": \"inkstone\"/\"producer\": \"someone\"/' piece/record.json",
+       "poem.md came out with other bytes than recorded"},
+  };
+  expect(run_in(at, NIGHT " --out whole"), 0, "whole/poem.html");
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    expect(run_in(at, "rm -rf piece && cp -r whole piece && %s", changes[i].change), 0, "");
+    expect(run_in(at, "\"$INK\" replay piece"), 1, changes[i].says);
+    program_run run = run_in(at, "\"$INK\" replay piece --json");
+    assert_int_equal(run.exit_code, 1);
+    assert_non_null(strstr(run.out, "\"same\": false"));
+    drop_run(&run);
+  }
+}
+
+static void a_record_that_is_none_is_refused(void **state) {
+  const char *at = *state;
+  static const struct {
+    const char *change, *says;
+  } changes[] = {
+      {"rm piece/record.json", "record.json: cannot open"},
+      {"truncate -s 100 piece/record.json", "record.json: not valid JSON"},
+      {"echo '[]' >piece/record.json", "a record is an object"},
+      {"sed -i 's/\"record\": 1/\"record\": 9/' piece/record.json", "version 9"},
+      {"sed -i 's/\"seed\": 1/\"seed\": -1/' piece/record.json", "seed is negative"},
+      {"sed -i 's/\"seed\": 1/\"seed\": \"1\"/' piece/record.json", "/seed must be an integer"},
+      {"sed -i 's#\"name\": \"poem.md\"#\"name\": \"../poem.md\"#' piece/record.json",
+       "leads out of the folder"},
+  };
+  expect(run_in(at, NIGHT " --out whole"), 0, "");
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    expect(run_in(at, "rm -rf piece && cp -r whole piece && %s", changes[i].change), 0, "");
+    expect(run_in(at, "\"$INK\" replay piece"), 1, changes[i].says);
+    expect(run_in(at, "\"$INK\" explain piece"), 1, changes[i].says);
+  }
+}
+
+static void a_changed_model_and_a_changed_playbook_are_named(void **state) {
+  const char *at = *state;
+  expect(run_in(at, NIGHT " --out piece"), 0, "");
+  // One bit of one weight.
+  expect(run_in(at,
+                "mkdir models && cp -r \"$FIXTURES/../../models/poet\" models/poet && "
+                "printf '\\001' | dd of=$(ls models/poet/*.gguf) bs=1 seek=5000003 conv=notrunc "
+                "2>dd.log"),
+         0, "");
+  expect(run_in(at, "INKSTONE_MODELS=models \"$INK\" replay piece"), 1, "the model's SHA-256 is");
+  expect(run_in(at,
+                "mkdir books && sed 's/top_p: 0.9/top_p: 0.96/' "
+                "\"$FIXTURES/../../playbooks/poem.yaml\" >books/poem.yaml"),
+         0, "");
+  expect(run_in(at, "INKSTONE_PLAYBOOKS=books \"$INK\" replay piece"), 1,
+         "the playbook's SHA-256 is");
+  expect(run_in(at, "\"$INK\" replay piece"), 0, "every byte as recorded");
+}
+
+static void a_playbook_given_by_path_travels_in_the_record(void **state) {
+  const char *at = *state;
+  expect(run_in(at, "cp \"$FIXTURES/../../playbooks/poem.yaml\" mine.yaml"), 0, "");
+  expect(run_in(at, "\"$INK\" make ./mine.yaml --set theme=月 --seed 3 --out piece"), 0, "");
+  expect(run_in(at, "rm mine.yaml && \"$INK\" replay piece"), 0, "every byte as recorded");
+  expect(run_in(at,
+                "sed -i 's/top_p: 0.9/top_p: 0.91/' piece/record.json && "
+                "\"$INK\" replay piece"),
+         1, "the playbook's SHA-256 is");
+}
+
+// ---- briefs
+
+static void a_brief_comes_from_a_file_or_stdin_and_set_beats_it(void **state) {
+  const char *at = *state;
+  expect(run_in(at, "echo '{\"theme\": \"江南\", \"form\": \"五绝\", \"seed\": 4}' >f.json"), 0,
+         "");
+  program_run run = run_in(at, "\"$INK\" make poem --brief f.json --set form=七绝 --out a --json");
+  json_t *json = json_of(&run);
+  json_t *brief = json_object_get(json, "brief"), *recipe = json_object_get(json, "recipe");
+  assert_string_equal(json_string_value(json_object_get(brief, "theme")), "江南");
+  assert_string_equal(json_string_value(json_object_get(brief, "form")), "七绝");
+  assert_null(json_object_get(brief, "seed"));
+  assert_int_equal(json_integer_value(json_object_get(recipe, "seed")), 4);
+  json_decref(json);
+  drop_run(&run);
+  expect(run_in(at, "\"$INK\" make poem --brief - --out b <f.json"), 0, "五绝");
+}
+
+static void wrong_briefs_and_usage_have_a_word_and_exit_code_2(void **state) {
+  const char *at = *state;
+  static const struct {
+    const char *arguments;
+    int exit_code;
+    const char *says;
+  } cases[] = {
+      {"make", 2, "name one playbook"},
+      {"make poem other", 2, "name one playbook"},
+      {"make peom", 1, "did you mean poem?"},
+      {"make nothing-like-it", 1, "there are: poem"},
+      {"make ./nowhere.yaml", 1, "nowhere.yaml: cannot open"},
+      {"make poem --set them=x", 2, "did you mean theme?"},
+      {"make poem --set theme", 2, "NAME=VALUE"},
+      {"make poem --set =x", 2, "NAME=VALUE"},
+      {"make poem --set", 2, "--set needs a value"},
+      {"make poem --set form=九律", 2, "no form \"九律\"; did you mean"},
+      {"make poem --set form=浣溪纱", 2, "did you mean 浣溪沙?"},
+      {"make poem --set form=sonnet", 2, "there are: 五绝"},
+      {"write --form 浣溪纱", 2, "did you mean 浣溪沙?"},
+      {"make poem --set seed=soon", 2, "seed is a whole number"},
+      {"make poem --set seed=1.5", 2, "seed is a whole number"},
+      {"make poem --seed -3", 2, "--seed is -3"},
+      {"make poem --seed soon", 2, "--seed takes a whole number"},
+      {"make poem --set acrostic=我爱你", 2, "acrostic has 3 characters"},
+      {"make poem --set \"theme=$(printf 'a\\nb')\"", 2, "one line of text"},
+      {"make poem --set \"theme=$(printf 'a\\033[31mb')\"", 2, "without control characters"},
+      {"make poem --set \"theme=$(printf '\\377')\"", 2, "not valid UTF-8"},
+      {"make poem --set theme=一二三四五六七八九十一二三四五六七八九十一二三四五", 2,
+       "theme has 25 characters"},
+      {"make poem --producer 'two words'", 2, "printable ASCII"},
+      {"make poem --out ''", 2, "--out needs the name of a folder"},
+      {"make poem --threads 0", 2, "--threads is 0"},
+      {"make poem --thread 2", 2, "did you mean --threads?"},
+      {"make poem --brief nowhere.json", 1, "nowhere.json: cannot open"},
+      {"make poem --brief .", 1, "Is a directory"},
+      {"make poem --brief list.json", 1, "a brief is an object"},
+      {"make poem --brief broken.json", 1, "broken.json: not valid JSON: line 1"},
+      {"make poem --brief number.json", 2, "theme must be a text"},
+      {"make poem --brief twice.json", 1, "duplicate"},
+      {"replay", 2, "name one piece"},
+      {"replay nowhere", 1, "nowhere: cannot open"},
+      {"explain", 2, "name one piece"},
+      {"playbook", 2, "say `playbook list`"},
+      {"playbook shwo poem", 2, "did you mean show?"},
+      {"playbook show peom", 1, "did you mean poem?"},
+      {"version now", 2, "\"now\""},
+      {"mkae poem", 2, "did you mean make?"},
+      {"zzzzzz", 2, "`inkstone help` lists the commands"},
+      {"help mkae", 2, "did you mean make?"},
+      {"completion csh", 2, "bash, zsh or fish"},
+  };
+  expect(run_in(at,
+                "echo '[1]' >list.json; echo '{\"theme\": \"a' >broken.json; "
+                "echo '{\"theme\": 5}' >number.json; "
+                "echo '{\"theme\": \"a\", \"theme\": \"b\"}' >twice.json"),
+         0, "");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    program_run run = run_in(at, "\"$INK\" %s </dev/null", cases[i].arguments);
+    if (run.exit_code != cases[i].exit_code || !strstr(run.err, cases[i].says)) {
+      fail_msg("%s: exit %d: %s", cases[i].arguments, run.exit_code, run.err);
+    }
+    assert_string_equal(run.out, "");
+    drop_run(&run);
+  }
+  assert_int_equal(count_entries(at), 4);  // the four briefs and nothing else
+}
+
+// ---- where a piece goes
+
+static void nothing_is_overwritten_unless_replace_asks(void **state) {
+  const char *at = *state;
+  expect(run_in(at, NIGHT " --out piece"), 0, "");
+  char *before = hash_of(at, "piece/record.json");
+  expect(run_in(at, NIGHT " --out piece"), 1, "holds a piece already");
+  char *after = hash_of(at, "piece/record.json");
+  assert_string_equal(before, after);
+  expect(run_in(at, NIGHT " --out piece --replace"), 0, "");
+  free(after);
+  after = hash_of(at, "piece/record.json");
+  assert_string_not_equal(before, after);  // its identity is its own
+  expect(run_in(at, "\"$INK\" replay piece"), 0, "every byte as recorded");
+  // A file of the person's own, of such a name.
+  expect(run_in(at, "mkdir own && echo mine >own/poem.md && " NIGHT " --out own"), 1,
+         "own/poem.md is there already");
+  expect(run_in(at, "cat own/poem.md"), 0, "mine");
+  assert_false(exists(at, "own/poem.html"));
+  free(before);
+  free(after);
+}
+
+static void a_folder_that_cannot_be_written_is_named(void **state) {
+  const char *at = *state;
+  expect(run_in(at, "echo x >file && " NIGHT " --out file"), 1,
+         "file: cannot make the folder: Not a directory");
+  expect(run_in(at, NIGHT " --out file/below"), 1, "Not a directory");
+  expect(run_in(at, NIGHT " --out /proc/piece"), 1, "/proc/piece: cannot make the folder");
+  if (geteuid() != 0) {
+    expect(run_in(at, "mkdir shut && chmod 500 shut && " NIGHT " --out shut"), 1,
+           "cannot create a file beside it: Permission denied");
+  }
+}
+
+// RLIMIT_FSIZE stands for a full disk: writing beyond it fails with EFBIG. poem.md fits, poem.html
+// does not.
+static void a_full_disk_leaves_all_or_nothing(void **state) {
+  const char *at = *state;
+  expect(run_in(at, "ulimit -f 4; " NIGHT " --out piece"), 1, "cannot write: File too large");
+  assert_int_equal(count_entries(at), 0);
+  expect(run_in(at, NIGHT " --out piece"), 0, "");
+  expect(run_in(at, "ulimit -f 4; " NIGHT " --out piece --replace"), 1, "File too large");
+  expect(run_in(at, "\"$INK\" replay piece && ls -A piece | wc -l"), 0, "every byte as recorded");
+  char folder[4096];
+  snprintf(folder, sizeof folder, "%s/piece", at);
+  assert_int_equal(count_entries(folder), 3);
+}
+
+static void output_that_cannot_be_printed_is_a_fault(void **state) {
+  const char *at = *state;
+  expect(run_in(at, "\"$INK\" version >/dev/full"), 1, "could not be written: No space left");
+  expect(run_in(at, NIGHT " --json >/dev/full"), 1, "could not be written: No space left");
+}
+
+// 64 candidates of a long tune take seconds: Ctrl-C comes in between.
+static void an_interrupted_work_leaves_nothing(void **state) {
+  const char *at = *state;
+  static const char *const signals[] = {"INT", "TERM"};
+  expect(run_in(at,
+                "sed 's/candidates: 4/candidates: 64/' "
+                "\"$FIXTURES/../../playbooks/poem.yaml\" >slow.yaml"),
+         0, "");
+  for (size_t i = 0; i < 2; i++) {
+    expect(run_in(at,
+                  "\"$INK\" make ./slow.yaml --set form=沁园春 --out piece & "
+                  "sleep 0.4; kill -%s $!; wait $!",
+                  signals[i]),
+           1, "stopped before");
+    assert_int_equal(count_entries(at), 1);
+  }
+}
+
+static void a_piece_that_a_check_blocks_is_shown_and_not_published(void **state) {
+  const char *at = *state;
+  expect(run_in(at,
+                "sed 's/candidates: 8/free_form: true, candidates: 1/' "
+                "\"$FIXTURES/../../playbooks/poem.yaml\" >free.yaml"),
+         0, "");
+  int seed = 1;
+  for (; seed < 60; seed++) {
+    program_run run =
+        run_in(at, "\"$INK\" make ./free.yaml --set form=七律 --seed %d --out piece --json", seed);
+    if (run.exit_code == 3) {
+      ink_error error = {0};
+      json_t *json;
+      assert_ok(ink_json_parse(run.out, strlen(run.out), "stdout", &json, &error));
+      assert_int_equal(json_array_size(json_object_get(json, "files")), 0);
+      assert_true(json_is_null(json_object_get(json, "folder")));
+      assert_true(json_is_false(
+          json_object_get(json_array_get(json_object_get(json, "checks"), 0), "passed")));
+      json_decref(json);
+      assert_non_null(strstr(run.err, "nothing was published"));
+      drop_run(&run);
+      break;
+    }
+    assert_int_equal(run.exit_code, 0);
+    drop_run(&run);
+    expect(run_in(at, "rm -r piece"), 0, "");
+  }
+  assert_true(seed < 60);
+  assert_int_equal(count_entries(at), 1);
+}
+
+// ---- playbooks
+
+static void the_starter_playbook_keeps_its_own_promises(void **state) {
+  const char *at = *state;
+  expect(run_in(at, "\"$INK\" playbook list"), 0, "poem ");
+  expect(run_in(at, "\"$INK\" playbook show poem"), 0, "acrostic");
+  expect(run_in(at, "\"$INK\" playbook test poem"), 0, "✓ keeps an acrostic");
+  program_run run = run_in(at, "\"$INK\" playbook list --json");
+  json_t *json = json_of(&run);
+  const json_t *first = json_array_get(json_object_get(json, "playbooks"), 0);
+  assert_string_equal(json_string_value(json_object_get(first, "name")), "poem");
+  json_decref(json);
+  drop_run(&run);
+}
+
+static void a_test_that_does_not_hold_fails(void **state) {
+  const char *at = *state;
+  expect(run_in(at,
+                "sed 's/contains: 我/contains: 砚/' "
+                "\"$FIXTURES/../../playbooks/poem.yaml\" >mine.yaml; "
+                "\"$INK\" playbook test ./mine.yaml"),
+         1, "✗ keeps an acrostic");
+  expect(run_in(at,
+                "sed '/^tests/,$d' \"$FIXTURES/../../playbooks/poem.yaml\" >none.yaml; "
+                "\"$INK\" playbook test ./none.yaml"),
+         1, "there are no /tests");
+}
+
+static void a_locked_playbook_keeps_to_its_model(void **state) {
+  const char *at = *state;
+  expect(run_in(at,
+                "cp \"$FIXTURES/../../playbooks/poem.yaml\" mine.yaml && "
+                "\"$INK\" playbook lock ./mine.yaml && \"$INK\" playbook lock ./mine.yaml && "
+                "grep -c '^lock: {model' mine.yaml"),
+         0, "\n1\n");
+  expect(run_in(at, "head -n -1 mine.yaml | cmp - \"$FIXTURES/../../playbooks/poem.yaml\""), 0, "");
+  expect(run_in(at, "\"$INK\" make ./mine.yaml --out a"), 0, "");
+  expect(run_in(at,
+                "sed -i 's/model: \"..../model: \"0000/' mine.yaml; "
+                "\"$INK\" make ./mine.yaml --out b"),
+         1, "is locked to a model of SHA-256 0000");
+  expect(run_in(at, "\"$INK\" playbook lock ./mine.yaml && \"$INK\" make ./mine.yaml --out b"), 0,
+         "");
+  expect(run_in(at,
+                "sed -i 's/inkstone: \"[^\"]*/inkstone: \"0.0.9/' mine.yaml; "
+                "\"$INK\" make ./mine.yaml --out c"),
+         1, "is locked to inkstone 0.0.9");
+}
+
+// ---- help
+
+static void help_of_a_command_is_the_same_by_either_name(void **state) {
+  const char *at = *state;
+  program_run commands = run_in(at, "\"$INK\" --list-commands");
+  assert_int_equal(commands.exit_code, 0);
+  size_t n = 0;
+  for (char *name = strtok(commands.out, "\n"); name; name = strtok(NULL, "\n")) {
+    program_run a = run_in(at, "\"$INK\" help %s", name),
+                b = run_in(at, "\"$INK\" %s --help", name);
+    assert_int_equal(a.exit_code, 0);
+    assert_int_equal(b.exit_code, 0);
+    assert_string_equal(a.out, b.out);
+    assert_string_equal(a.err, "");
+    if (!strstr(a.out, "\nExamples:\n  inkstone ")) fail_msg("%s has no examples", name);
+    drop_run(&a);
+    drop_run(&b);
+    n++;
+  }
+  assert_true(n >= 10);
+  drop_run(&commands);
+}
+
+// The examples in the help of a command, as lines of a shell script.
+static void run_examples(const char *at, const char *command) {
+  program_run help = run_in(at, "\"$INK\" %s --help", command);
+  char *examples = strstr(help.out, "\nExamples:\n");
+  assert_non_null(examples);
+  char path[4096];
+  snprintf(path, sizeof path, "%s/examples.sh", at);
+  FILE *script = fopen(path, "w");
+  assert_non_null(script);
+  fputs("set -e\ninkstone() { \"$INK\" \"$@\"; }\n", script);
+  fputs(examples + strlen("\nExamples:\n"), script);
+  fclose(script);
+  program_run run = run_in(at, "sh examples.sh");
+  if (run.exit_code != 0) fail_msg("%s: %s%s", command, examples, run.err);
+  drop_run(&run);
+  drop_run(&help);
+}
+
+static void examples_in_the_help_work_as_they_stand(void **state) {
+  const char *at = *state;
+  static const char *const commands[] = {"make", "replay", "explain", "playbook", "version"};
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) run_examples(at, commands[i]);
+}
+
+static void the_program_speaks_chinese_where_asked(void **state) {
+  const char *at = *state;
+  expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" make poem --help"), 0, "从 JSON 文件读取各项及其值");
+  expect(run_in(at, "LC_ALL=zh_CN.UTF-8 \"$INK\" mkae"), 2, "您是指 make 吗？");
+  expect(run_in(at, "LANG=zh_CN.UTF-8 \"$INK\" replay nowhere"), 1,
+         "无法打开：没有这个文件或文件夹");
+  expect(run_in(at, "LC_ALL=C LANG=zh_CN.UTF-8 \"$INK\" replay"), 2, "name one piece");
+  expect(run_in(at, "INKSTONE_LANG=zh " NIGHT " --out piece"), 0, "✓ 合律：七绝");
+  expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" replay piece"), 0, "逐字节与记录相同");
+  expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" explain piece"), 0, "温度 0.8，top-p 0.9");
+  expect(run_in(at, "rm piece/poem.md; INKSTONE_LANG=zh \"$INK\" replay piece"), 1,
+         "piece/poem.md 不见了");
+}
+
+int main(void) {
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+  const struct CMUnitTest tests[] = {
+      PROMISE(a_piece_is_rebuilt_byte_for_byte_whatever_the_threads),
+      PROMISE(make_prints_the_record_and_where_the_piece_lies),
+      PROMISE(what_was_changed_is_named),
+      PROMISE(a_record_that_is_none_is_refused),
+      PROMISE(a_changed_model_and_a_changed_playbook_are_named),
+      PROMISE(a_playbook_given_by_path_travels_in_the_record),
+      PROMISE(a_brief_comes_from_a_file_or_stdin_and_set_beats_it),
+      PROMISE(wrong_briefs_and_usage_have_a_word_and_exit_code_2),
+      PROMISE(nothing_is_overwritten_unless_replace_asks),
+      PROMISE(a_folder_that_cannot_be_written_is_named),
+      PROMISE(a_full_disk_leaves_all_or_nothing),
+      PROMISE(output_that_cannot_be_printed_is_a_fault),
+      PROMISE(an_interrupted_work_leaves_nothing),
+      PROMISE(a_piece_that_a_check_blocks_is_shown_and_not_published),
+      PROMISE(the_starter_playbook_keeps_its_own_promises),
+      PROMISE(a_test_that_does_not_hold_fails),
+      PROMISE(a_locked_playbook_keeps_to_its_model),
+      PROMISE(help_of_a_command_is_the_same_by_either_name),
+      PROMISE(examples_in_the_help_work_as_they_stand),
+      PROMISE(the_program_speaks_chinese_where_asked),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
