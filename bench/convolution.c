@@ -2,7 +2,9 @@
 // 2), and of its decoder: time, GFLOP/s, share of what the register tile does on operands in cache,
 // and the sum, which is what a step costs when nothing lies between the kernels.
 //
-//     build/bench/convolution [bf16|f32] [unet|decoder|all]
+//     build/bench/convolution [bf16|f32] [unet|decoder|all] [WORD]
+//
+// WORD: only the lines that hold it ("attention").
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,11 +241,14 @@ static int by_value(const void *a, const void *b) {
 }
 
 static void bench(ink_pool *pool, const char *title, const shape *shapes, size_t n, int64_t batch,
-                  ink_dtype dtype, double most) {
+                  ink_dtype dtype, double most, const char *word) {
   printf("\n%s, %s\n%-52s %5s %9s %9s %6s %9s\n", title, ink_dtype_about(dtype)->name, "", "times",
          "ms", "GFLOP/s", "share", "sum ms");
   double total = 0.0, work = 0.0, parts[7] = {0}, part_work[7] = {0};
   for (size_t i = 0; i < n; i++) {
+    char name[80];
+    name_of(&shapes[i], name);
+    if (word && !strstr(name, word)) continue;
     ink_arena *arena = ink_arena_new(0);
     ink_prepared *prepared = ink_prepared_new(NULL, NULL);
     ink_compute c = {.arena = arena, .pool = pool, .prepared = prepared};
@@ -266,8 +271,6 @@ static void bench(ink_pool *pool, const char *title, const shape *shapes, size_t
     }
     qsort(took, (size_t)runs, sizeof *took, by_value);
     double median = took[runs / 2], flops = work_of(&shapes[i], batch);
-    char name[80];
-    name_of(&shapes[i], name);
     printf("%-52s %5d %9.3f", name, shapes[i].count, 1e3 * median);
     if (flops > 0.0) {
       printf(" %9.0f %5.0f%%", 1e-9 * flops / median, 100.0 * flops / median / most);
@@ -299,7 +302,7 @@ static void bench(ink_pool *pool, const char *title, const shape *shapes, size_t
 }
 
 int main(int argc, char **argv) {
-  const char *what = argc > 2 ? argv[2] : "all";
+  const char *what = argc > 2 ? argv[2] : "all", *word = argc > 3 ? argv[3] : NULL;
   ink_dtype dtype = argc > 1 && strcmp(argv[1], "f32") == 0 ? INK_F32 : INK_BF16;
   ink_pool *pool = ink_pool_new(0);
   const ink_convolve_kernels *kernels = &ink_convolve_portable;
@@ -313,10 +316,11 @@ int main(int argc, char **argv) {
   printf("%d threads, register tile in cache: %.0f GFLOP/s\n", ink_pool_threads(pool), 1e-9 * most);
   if (strcmp(what, "decoder") != 0) {
     bench(pool, "Stable Diffusion 1.5, 512 x 512, one guided step", unet,
-          sizeof unet / sizeof *unet, 2, dtype, most);
+          sizeof unet / sizeof *unet, 2, dtype, most, word);
   }
   if (strcmp(what, "unet") != 0) {
-    bench(pool, "Decoder, 512 x 512", decoder, sizeof decoder / sizeof *decoder, 1, dtype, most);
+    bench(pool, "Decoder, 512 x 512", decoder, sizeof decoder / sizeof *decoder, 1, dtype, most,
+          word);
   }
   ink_pool_free(pool);
   return 0;

@@ -102,6 +102,7 @@ int main(int argc, char **argv) {
   snprintf(threads, sizeof threads, "%d", ink_pool_threads(pool));
   if (!getenv("OMP_NUM_THREADS")) {  // read when the library is loaded: begin anew with it
     setenv("OMP_NUM_THREADS", threads, 0);
+    setenv("OMP_WAIT_POLICY", "passive", 0);  // its threads must not spin on our turns
     execv("/proc/self/exe", argv);
   }
   const dnnl_version_t *version = dnnl_version();

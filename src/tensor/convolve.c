@@ -284,6 +284,13 @@ static void cut(job *j, int threads) {
   j->group = divided_up(n_panels, groups) * columns;
 }
 
+// Channels of a block: as even as whole lines of cache allow, so that the last is not a short one.
+// It depends on the number of channels alone.
+static int64_t even_block(int64_t channels, bool linear) {
+  int64_t most = linear ? INK_LINEAR_CHANNELS : INK_CONVOLVE_CHANNELS;
+  return divided_up(divided_up(channels, divided_up(channels, most)), 32) * 32;
+}
+
 bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *v) {
   int64_t taps = v->kernel_height * v->kernel_width;
   if (v->batch * v->y_height * v->y_width * v->out == 0) return true;
@@ -297,7 +304,7 @@ bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *v) {
                       .out = v->out,
                       .channels = v->channels,
                       .taps = taps,
-                      .block = j.linear ? INK_LINEAR_CHANNELS : INK_CONVOLVE_CHANNELS,
+                      .block = even_block(v->channels, j.linear),
                       .round = v->x_dtype == INK_BF16 && j.kernels->elements == 1,
                       .weight = v->weight};
   j.panels.panel_bytes = block_offset(&j.panels, v->channels);

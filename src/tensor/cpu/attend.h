@@ -8,7 +8,7 @@
 
 enum {
   INK_ATTEND_ROWS = 60,    // queries of a tile: a multiple of 12, 6 and 5
-  INK_ATTEND_KEYS = 128,   // of a chunk; the running maximum moves once a chunk
+  INK_ATTEND_KEYS = 256,   // of a chunk; the running maximum moves once a chunk
   INK_ATTEND_WIDTH = 512,  // the most a head may have
   INK_ATTEND_PANEL = 32,   // keys side by side in a panel
   // Bytes from row to row of queries and of probabilities: a line of cache more than a power of

@@ -87,28 +87,27 @@ static void scores(const char *q, int64_t steps, const char *panel, float *s) {
 
 // ---- probabilities ------------------------------------------------------------------------------
 
-// 2^x for x <= 0, relative error 3e-6; about 1e-38 from -126 down. A minimax fit of degree 4 on
-// [-1/2, 1/2].
+// 2^x within a relative error of 3e-06: a minimax fit of degree 4 to 2^(x - floor(x)), exact at 0,
+// which the last instruction moves by floor(x). 0 for -infinity; NaN stays.
 static inline __attribute__((always_inline)) vec power_of_two(vec x) {
-  const vec shift = splat(0x1.8p23f);
-  x = max_of(splat(-126.0f), x);
-  vec shifted = x + shift, r = x - (shifted - shift);
-  vec p = 0.009570101276f * r + 0.05591785908f;
-  p = p * r + 0.2402474433f;
-  p = p * r + 0.6931217909f;
-  p = p * r + 0.9999992847f;
-  return (vec)((ivec)p + ((ivec)shifted << 23));
+  enum { TOWARDS_MINUS_INFINITY = 1 };
+  vec r = (vec)_mm512_reduce_ps((__m512)x, TOWARDS_MINUS_INFINITY);
+  vec p = 0.0134266838f * r + 0.0522424728f;
+  p = p * r + 0.241280198f;
+  p = p * r + 0.693044841f;
+  p = p * r + 1.0f;
+  return (vec)_mm512_scalef_ps((__m512)p, (__m512)x);
 }
 
 // One row of n scores becomes probabilities relative to its running maximum, zero up to an even
-// number; the sum so far and what came before shrink with the maximum.
-static inline __attribute__((always_inline)) void soften(const float *s, int64_t n, float scale,
-                                                         float *greatest, float *sum, float *shrink,
-                                                         char *p) {
-  // Scores of a whole chunk stay in registers.
-  vec x[KEYS / LANES], most = splat(-INFINITY);
+// number. *fall is how far the maximum before lies below the new one, in powers of two; returns the
+// sum. n is a constant where this is inlined for a whole chunk.
+static inline __attribute__((always_inline)) float soften(const float *s, const int64_t n,
+                                                          float scale, float *greatest, float *fall,
+                                                          char *p) {
+  vec x[KEYS / LANES], most = splat(-INFINITY);  // a whole chunk stays in registers
   int64_t vectors = (n + LANES - 1) / LANES;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int j = 0; j < KEYS / LANES; j++) {
     x[j] = splat(-INFINITY);
     if (j < vectors) {
@@ -116,10 +115,10 @@ static inline __attribute__((always_inline)) void soften(const float *s, int64_t
     }
     most = max_of(x[j], most);
   }
-  float now = _mm512_reduce_max_ps((__m512)most) * scale, before = *greatest;
+  float before = *greatest, now = _mm512_reduce_max_ps((__m512)most) * scale;
   now = now > before ? now : before;
   *greatest = now;
-  *shrink = power_of_two(splat(before - now))[0];
+  *fall = before - now;
   vec total = {0};
 #pragma GCC unroll 4
   for (int j = 0; j < KEYS / LANES; j += 2) {
@@ -133,7 +132,30 @@ static inline __attribute__((always_inline)) void soften(const float *s, int64_t
     total += a + b;
     _mm512_storeu_si512(p + j * LANES * 2, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
   }
-  *sum = *sum * *shrink + _mm512_reduce_add_ps((__m512)total);
+  return _mm512_reduce_add_ps((__m512)total);
+}
+
+// All rows of a chunk of n keys; the sums so far, and what came before, shrink with the maximum.
+static void soften_rows(const ink_attend_tile *t, int64_t n, float scale) {
+  enum { ROWS = (INK_ATTEND_ROWS + LANES - 1) / LANES * LANES };
+  float total[ROWS] = {0}, fall[ROWS] = {0};
+  if (n == KEYS) {
+    for (int i = 0; i < t->rows; i++) {
+      total[i] = soften(t->s + i * KEYS, KEYS, scale, t->greatest + i, fall + i,
+                        t->p + i * INK_ATTEND_P_ROW);
+    }
+  } else {
+    for (int i = 0; i < t->rows; i++) {
+      total[i] =
+          soften(t->s + i * KEYS, n, scale, t->greatest + i, fall + i, t->p + i * INK_ATTEND_P_ROW);
+    }
+  }
+  for (int i = 0; i < INK_ATTEND_ROWS; i += LANES) {
+    int64_t left = INK_ATTEND_ROWS - i;
+    vec shrink = power_of_two(load(fall + i));
+    put(t->shrink + i, left, shrink);
+    put(t->sum + i, left, get(t->sum + i, left) * shrink + load(total + i));
+  }
 }
 
 // ---- results ------------------------------------------------------------------------------------
@@ -211,10 +233,7 @@ void ink_attend_bf16(const ink_attend_tile *t) {
         scores(t->q + i * INK_ATTEND_Q_ROW, steps, panel, t->s + i * KEYS + j);
       }
     }
-    for (int i = 0; i < t->rows; i++) {
-      soften(t->s + i * KEYS, n, scale, t->greatest + i, t->sum + i, t->shrink + i,
-             t->p + i * INK_ATTEND_P_ROW);
-    }
+    soften_rows(t, n, scale);
     const char *v = t->v + key / 2 * t->columns * 4;
     for (int64_t part = 0; part < parts; part++) {
       int64_t begin = registers * part / parts, end = registers * (part + 1) / parts;

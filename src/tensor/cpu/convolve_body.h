@@ -23,6 +23,7 @@ enum { ELEMENTS = 1 };
 #endif
 enum {
   COLUMNS = WIDE * LANES,
+  AHEAD = 8,  // steps of b that are fetched ahead
   // One line of cache more than a power of two, so that pixels fall into different cache sets.
   PIXEL = INK_CONVOLVE_CHANNELS * 4 / ELEMENTS + 64,
   LINEAR_PIXEL = INK_LINEAR_CHANNELS * 4 / ELEMENTS + 64
@@ -51,10 +52,21 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
   }
   const word *b = (const word *)(const void *)t->b;
   int64_t steps = t->steps;
+  if (t->add || !t->y) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+      for (int j = 0; j < WIDE; j++) {
+        __builtin_prefetch(t->sums + i * t->sums_stride + j * LANES, 1);
+      }
+    }
+  }
   for (int64_t tap = 0; tap < t->taps; tap++) {
     const char *a = t->a + t->tap[tap];
     for (int64_t s = 0; s < steps; s++) {
       vec line[WIDE];
+#pragma GCC unroll 4
+      for (int j = 0; j < WIDE; j++) __builtin_prefetch(b + AHEAD * COLUMNS + j * LANES);
 #pragma GCC unroll 4
       for (int j = 0; j < WIDE; j++) line[j] = load((const float *)b + j * LANES);
 #pragma GCC unroll 16
