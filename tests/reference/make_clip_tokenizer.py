@@ -96,4 +96,5 @@ def main():
     (saved / "expected.json").write_text(json.dumps({"encode": cases}, ensure_ascii=False) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
