@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "diffusion/pipeline_parts.h"
+#include "weights/weights.h"
 
 // ---- the model
 // -----------------------------------------------------------------------------------
@@ -61,9 +62,47 @@ ink_status ink_pipeline_open(const char *path, ink_pool *pool, ink_pipeline **ou
 void ink_pipeline_free(ink_pipeline *pipeline) {
   if (!pipeline) return;
   ink_prepared_free(pipeline->prepared);
+  while (pipeline->n_loras) ink_lora_remove(pipeline->loras[--pipeline->n_loras]);
   for (size_t i = 0; i < INK_SD_TEXTS; i++) ink_tokenizer_free(pipeline->tokenizers[i]);
   ink_stable_diffusion_free(pipeline->model);
   free(pipeline);
+}
+
+static ink_status merge_lora(ink_pipeline *p, const ink_weights *file, double weight,
+                             ink_error *error) {
+  ink_arena *arena = ink_arena_new(0);
+  // What the kernels made of the weights before is no longer true.
+  ink_prepared *fresh = arena ? ink_prepared_new(NULL, NULL) : NULL;
+  if (!fresh) {
+    ink_arena_free(arena);
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for a plug-in");
+  }
+  ink_prepared_free(p->prepared);
+  p->prepared = fresh;
+  ink_compute compute = {.arena = arena, .pool = p->pool};
+  ink_lora_options options = {.unet_strength = weight, .text_strength = weight};
+  ink_lora_report report;
+  ink_status status =
+      ink_lora_merge(&compute, p->model, file, &options, &p->loras[p->n_loras], &report, error);
+  if (status == INK_OK) p->n_loras++;
+  ink_arena_free(arena);
+  return status;
+}
+
+ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, double weight,
+                                   ink_error *error) {
+  if (pipeline->n_loras == INK_PIPELINE_MOST_LORAS) {
+    return ink_fail(error, INK_ERR_USAGE, "at most %d plug-ins at a time", INK_PIPELINE_MOST_LORAS);
+  }
+  if (!(fabs(weight) <= 100)) {
+    return ink_fail(error, INK_ERR_USAGE, "%s: a weight of %g; it must lie in -100 … 100", path,
+                    weight);
+  }
+  ink_weights *file;
+  INK_TRY(ink_weights_open(path, &file, error));
+  ink_status status = merge_lora(pipeline, file, weight, error);
+  ink_weights_close(file);
+  return status == INK_OK ? status : ink_context(error, status, "%s", path);
 }
 
 const struct ink_stable_diffusion *ink_pipeline_about(const ink_pipeline *pipeline) {
@@ -197,6 +236,11 @@ static ink_status draw_first(ink_paint_run *run, float *noise) {
 // ---- the run
 // -------------------------------------------------------------------------------------
 
+// True for models whose UNet reads the mask and the latent of what stays.
+static bool shows_mask(const ink_paint_run *run) {
+  return ink_unet_about(run->pipeline->model->unet)->in_channels != run->channels;
+}
+
 // The latent to begin with, and the step to begin at.
 static ink_status begin(ink_paint_run *run, int32_t *first_step) {
   const ink_paint_request *q = run->request;
@@ -206,7 +250,9 @@ static ink_status begin(ink_paint_run *run, int32_t *first_step) {
     ink_sampler_begin(run->sampler, run->latent);
     return INK_OK;
   }
-  INK_TRY(ink_paint_begin_from(run));
+  // An inpainting model is shown what stays; from noise alone it needs no other latent.
+  bool from_noise = q->mask && q->strength == 1;
+  INK_TRY(ink_paint_begin_from(run, !from_noise || !shows_mask(run)));
   INK_TRY(draw_first(run, run->first));
   int32_t n = q->steps, painted = (int32_t)(n * q->strength);
   if (painted < 1) {
@@ -215,7 +261,7 @@ static ink_status begin(ink_paint_run *run, int32_t *first_step) {
                     (int)n);
   }
   *first_step = n - painted;
-  if (q->mask && q->strength == 1) {
+  if (from_noise) {
     memcpy(run->latent, run->first, run->n * sizeof *run->latent);
     ink_sampler_begin(run->sampler, run->latent);
   } else {
@@ -226,8 +272,7 @@ static ink_status begin(ink_paint_run *run, int32_t *first_step) {
 
 // The latent of what stays, for models that are shown it.
 static ink_status encode_masked(ink_paint_run *run) {
-  const ink_stable_diffusion *sd = run->pipeline->model;
-  if (ink_unet_about(sd->unet)->in_channels == run->channels) return INK_OK;
+  if (!shows_mask(run)) return INK_OK;
   return ink_paint_encode(run, &run->init, &run->mask_picture, run->masked);
 }
 
@@ -255,7 +300,7 @@ static ink_status take_steps(ink_paint_run *run, int32_t first, ink_painting *pa
   const ink_paint_request *q = run->request;
   ink_denoiser denoiser = {ink_paint_predict, run};
   int32_t n = run->schedule->n_steps - first;
-  bool blend = q->mask && ink_unet_about(run->pipeline->model->unet)->in_channels == run->channels;
+  bool blend = q->mask && !shows_mask(run);
   painting->step_seconds = calloc((size_t)n, sizeof *painting->step_seconds);
   if (!painting->step_seconds) return ink_fail(run->error, INK_ERR_MEMORY, "no memory for steps");
   INK_TRY(ink_sampler_start(run->sampler, first, run->error));

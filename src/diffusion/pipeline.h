@@ -23,6 +23,12 @@ const struct ink_stable_diffusion *ink_pipeline_about(const ink_pipeline *pipeli
 // The sides of a picture as the model was trained for it.
 int32_t ink_pipeline_side(const ink_pipeline *pipeline);
 
+// Merge a plug-in (models/lora.h) into the model, for all pictures from now on. CONFLICT: it
+// belongs to another model, or tensors of it fit nothing.
+ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, double weight,
+                                   ink_error *error);
+enum { INK_PIPELINE_MOST_LORAS = 16 };
+
 enum { INK_PAINT_MOST_SIDE = 4096, INK_PAINT_MOST_STEPS = 1000 };
 
 // What to paint. Start from ink_paint_request_default.
@@ -47,6 +53,7 @@ typedef struct ink_paint_request {
   // where the mask is black.
   const ink_picture *mask;
   ink_precision precision;       // of products
+  bool keep_values;              // give the picture before it is rounded, too
   const ink_progress *progress;  // may be NULL; between steps it can stop the work
 } ink_paint_request;
 

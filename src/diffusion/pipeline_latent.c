@@ -88,6 +88,7 @@ ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_paintin
   ink_arena_mark mark = ink_arena_save(c->arena);
   double scale, shift;
   scales_of(sd, &scale, &shift);
+  ink_picture *picture = &painting->picture;
   ink_tensor *x =
       ink_tensor_new(c->arena, INK_F32, 4, (int64_t[]){1, run->h, run->w, run->channels});
   if (!x) return ink_fail(run->error, INK_ERR_MEMORY, "no memory to decode a picture");
@@ -142,14 +143,14 @@ static void shrink_mask(ink_paint_run *run) {
   }
 }
 
-ink_status ink_paint_begin_from(ink_paint_run *run) {
+ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent) {
   const ink_paint_request *q = run->request;
   INK_TRY(fit(run, q->init, 3, &run->init));
   if (q->mask) {
     INK_TRY(fit(run, q->mask, 1, &run->mask_picture));
     shrink_mask(run);
   }
-  return ink_paint_encode(run, &run->init, NULL, run->clean);
+  return with_latent ? ink_paint_encode(run, &run->init, NULL, run->clean) : INK_OK;
 }
 
 // ---- the network

@@ -5,6 +5,7 @@
 #include "diffusion/pipeline.h"
 #include "diffusion/prompt.h"
 #include "diffusion/scheduler_config.h"
+#include "models/lora.h"
 #include "models/stable_diffusion.h"
 #include "tensor/prepared.h"
 #include "tokenizer/tokenizer.h"
@@ -14,6 +15,8 @@ struct ink_pipeline {
   ink_tokenizer *tokenizers[INK_SD_TEXTS];
   ink_pool *pool;
   ink_prepared *prepared;
+  ink_lora *loras[INK_PIPELINE_MOST_LORAS];
+  size_t n_loras;
 };
 
 // One painting under way. Latents are (H, W, C).
@@ -58,8 +61,9 @@ ink_status ink_paint_encode(ink_paint_run *run, const ink_picture *picture, cons
                             float *latent);
 // A picture out of a latent; its values too where the request keeps them.
 ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_painting *painting);
-// Read init and mask of the request into run->clean, mask and masked.
-ink_status ink_paint_begin_from(ink_paint_run *run);
+// Read init and mask of the request into run->init, mask_picture and mask, and the latent of init
+// into run->clean where it is needed.
+ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent);
 
 // The network with guidance, for samplers; the context is the run.
 ink_status ink_paint_predict(void *context, const float *input, double timestep, float *output,

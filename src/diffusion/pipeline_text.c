@@ -101,7 +101,7 @@ static ink_status encode_texts(ink_paint_run *run) {
   const char *both[2] = {ink_text_string(&run->negative), ink_text_string(&run->prompt)};
   int sides = run->guided ? 2 : 1;
   ink_arena_release(c->arena, (ink_arena_mark){0});
-  const ink_tensor *hidden[INK_SD_TEXTS];
+  const ink_tensor *hidden[INK_SD_TEXTS] = {0};
   run->pooled = NULL;
   for (size_t i = 0; i < sd->n_text; i++) {
     encoded e;

@@ -89,11 +89,11 @@ static ink_status encode(const ink_picture *p, const ink_picture_encoding *encod
   bool done = (p->channels == 4 ? WebPPictureImportRGBA(&webp, p->pixels, row)
                                 : WebPPictureImportRGB(&webp, p->pixels, row)) &&
               WebPEncode(&config, &webp);
-  int code = webp.error_code;
+  WebPEncodingError code = webp.error_code;
   WebPPictureFree(&webp);
   if (done) return INK_OK;
   return ink_fail(error, code == VP8_ENC_ERROR_OUT_OF_MEMORY ? INK_ERR_MEMORY : INK_ERR_INTERNAL,
-                  "a WebP could not be written (libwebp's error %d)", code);
+                  "a WebP could not be written (libwebp's error %d)", (int)code);
 }
 
 // Put the still picture, notes and profile together.

@@ -99,5 +99,5 @@ int main(void) {
       cmocka_unit_test(what_is_written_reads_the_same),
       cmocka_unit_test(crooked_fields_are_survived),
   };
-  return cmocka_run_group_tests_name("infotext", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("hostile_infotext", tests, NULL, NULL);
 }
