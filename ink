@@ -22,8 +22,9 @@ build=$root/build
 program=$build/inkstone
 stamp=$build/.up-to-date
 
-packages='gcc libc6-dev meson ninja-build pkg-config libcbor-dev libcmocka-dev libcurl4-openssl-dev
-  libedit-dev libfyaml-dev libjansson-dev libpcre2-dev libssl-dev libutf8proc-dev libxml2-dev'
+packages='gcc libc6-dev meson ninja-build pkg-config libcbor-dev libchafa-dev libcmocka-dev
+  libcurl4-openssl-dev libedit-dev libfyaml-dev libjansson-dev libjpeg62-turbo-dev libpcre2-dev
+  libpng-dev libssl-dev libutf8proc-dev libwebp-dev libxml2-dev'
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -32,8 +33,8 @@ complete() {
   for tool in cc meson ninja pkg-config; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
-  pkg-config --exists cmocka libcbor libcurl libedit libfyaml jansson libpcre2-8 libcrypto libutf8proc \
-    libxml-2.0
+  pkg-config --exists chafa cmocka libcbor libcurl libedit libfyaml jansson libjpeg libpcre2-8 libpng \
+    libcrypto libutf8proc libwebp libwebpdemux libwebpmux libxml-2.0
 }
 
 install_packages() {

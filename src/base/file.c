@@ -50,6 +50,19 @@ void ink_map_close(ink_map *map) {
   *map = (ink_map){0};
 }
 
+void ink_map_let_go(const void *data, size_t size) {
+#ifdef MADV_PAGEOUT
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t start = ((uintptr_t)data + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t)data + size) / page * page;
+  // A wish: whether the system grants it changes nothing.
+  if (end > start) (void)madvise((void *)start, end - start, MADV_PAGEOUT);
+#else
+  (void)data;
+  (void)size;
+#endif
+}
+
 ink_status ink_file_read(const char *path, size_t most, char **bytes, size_t *size,
                          ink_error *error) {
   *bytes = NULL;

@@ -76,7 +76,7 @@ static ink_tensor *take_mapped(ink_binder *b, const ink_parameter_request *reque
     return as_f32(b, found, request->name);
   }
   bool conv1d = request->flags & INK_BIND_CONV1D;
-  bool hugging_face = ink_weights_format_of(b->weights) == INK_WEIGHTS_SAFETENSORS;
+  bool hugging_face = ink_weights_format_of(b->weights) != INK_WEIGHTS_GGUF;
   if (conv1d && hugging_face && found->dtype != INK_F32) return turned(b, found, request->name);
   *transposed = conv1d && hugging_face;
   ink_tensor *view = ink_arena_take(b->decoder->arena, sizeof *view);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/attention_bf16.h"
 #include "tensor/gemm.h"
 #include "tensor/operation.h"
 
@@ -365,7 +366,7 @@ static void attention_back(ink_compute *c, ink_record *record) {
 
 static bool check(ink_compute *c, const char *name, const ink_tensor *q, const ink_tensor *k,
                   const ink_tensor *v, const ink_tensor *first_key) {
-  if (!ink_op_expect(c, name, "queries", q, INK_F32)) return false;
+  if (!ink_op_expect_float(c, name, "queries", q)) return false;
   bool fits = q->rank == 4 && k->rank == 4 && q->shape[0] == k->shape[0] &&
               q->shape[3] == k->shape[3] && q->shape[3] > 0 && k->shape[2] > 0 &&
               q->shape[2] % k->shape[2] == 0;
@@ -409,6 +410,7 @@ ink_tensor *ink_attention(ink_compute *c, const ink_tensor *q, const ink_tensor 
   const char *name = "ink_attention";
   const ink_tensor *inputs[] = {q, k, v};
   if (!ink_op_begin(c, name, 3, inputs) || !check(c, name, q, k, v, mask.first_key)) return NULL;
+  if (q->dtype == INK_BF16) return ink_attention_bf16(c, name, q, k, v, scale, mask);
   ink_tensor *y = ink_op_result_like(c, name, q);
   if (!y) return NULL;
   bool record =

@@ -6,6 +6,7 @@
 
 typedef struct rows_job {
   const ink_kernels *kernels;
+  ink_dtype dtype;  // of x and y, forward
   int64_t width;
   const float *x, *weight, *bias, *dy;
   float *mean, *inverse;  // one per row
@@ -35,6 +36,11 @@ static void layer_norm_range(void *context, int64_t begin, int64_t end, int64_t 
   (void)range;
   const rows_job *j = context;
   int64_t at = begin * j->width;
+  if (j->dtype == INK_BF16) {
+    j->kernels->layer_norm_bf16(end - begin, j->width, (const uint16_t *)(const void *)j->x + at,
+                                j->weight, j->bias, j->epsilon, (uint16_t *)(void *)j->y + at);
+    return;
+  }
   j->kernels->layer_norm(end - begin, j->width, j->x + at, j->weight, j->bias, j->epsilon,
                          j->y + at, j->mean + begin, j->inverse + begin);
 }
@@ -98,13 +104,16 @@ static bool check_vector(ink_compute *c, const char *name, const ink_tensor *x,
 static ink_tensor *norm(ink_compute *c, const char *name, const ink_tensor *x,
                         const ink_tensor *weight, const ink_tensor *bias, float epsilon,
                         bool centred) {
-  if (!ink_op_begin2(c, name, x, weight) || !ink_op_expect(c, name, "operand", x, INK_F32) ||
+  if (!ink_op_begin2(c, name, x, weight) ||
+      !(centred ? ink_op_expect_float(c, name, "operand", x)
+                : ink_op_expect(c, name, "operand", x, INK_F32)) ||
       !check_vector(c, name, x, weight) || (bias && !check_vector(c, name, x, bias))) {
     return NULL;
   }
   int64_t rows = ink_op_rows(x), width = ink_op_width(x);
   ink_tensor *y = ink_op_result_like(c, name, x);
   rows_job job = {.kernels = ink_kernels_here(),
+                  .dtype = x->dtype,
                   .width = width,
                   .x = ink_op_dense(c, name, x),
                   .weight = ink_op_dense(c, name, weight),
@@ -118,6 +127,7 @@ static ink_tensor *norm(ink_compute *c, const char *name, const ink_tensor *x,
                  &job);
   if (ink_op_differentiable(c, x) || ink_op_differentiable(c, weight) ||
       ink_op_differentiable(c, bias)) {
+    if (!ink_op_expect(c, name, "operand on the tape", x, INK_F32)) return NULL;
     norm_record *r = ink_op_record(c, sizeof *r, norm_back, y);
     if (!r) return NULL;
     r->x = *x;

@@ -70,6 +70,15 @@ bool ink_op_expect(ink_compute *c, const char *name, const char *operand, const 
   return false;
 }
 
+bool ink_op_expect_float(ink_compute *c, const char *name, const char *operand,
+                         const ink_tensor *x) {
+  if (x->dtype == INK_F32 || x->dtype == INK_BF16) return true;
+  char text[96];
+  ink_compute_fail(c, INK_ERR_UNSUPPORTED, "%s: %s %s is %s, not F32 or BF16", name, operand,
+                   ink_tensor_describe(x, text), ink_dtype_about(x->dtype)->name);
+  return false;
+}
+
 ink_tensor *ink_op_misfit(ink_compute *c, const char *name, const ink_tensor *x,
                           const ink_tensor *y) {
   char first[96], second[96];
@@ -86,6 +95,12 @@ void *ink_op_take(ink_compute *c, const char *name, size_t count, size_t size) {
   if (!taken) {
     ink_compute_fail(c, INK_ERR_MEMORY, "%s: no memory for %zu x %zu bytes", name, count, size);
   }
+  return taken;
+}
+
+void *ink_op_zeros(ink_compute *c, const char *name, size_t count, size_t size) {
+  void *taken = ink_op_take(c, name, count, size);
+  if (taken) memset(taken, 0, count * size);
   return taken;
 }
 

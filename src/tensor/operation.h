@@ -37,19 +37,23 @@ bool ink_op_begin2(ink_compute *c, const char *name, const ink_tensor *x, const 
 // Record a failure unless the tensor has this type.
 bool ink_op_expect(ink_compute *c, const char *name, const char *operand, const ink_tensor *x,
                    ink_dtype dtype);
+// As above for F32 or BF16.
+bool ink_op_expect_float(ink_compute *c, const char *name, const char *operand,
+                         const ink_tensor *x);
 // The failure of two shapes that do not fit; returns NULL.
 ink_tensor *ink_op_misfit(ink_compute *c, const char *name, const ink_tensor *x,
                           const ink_tensor *y);
 
 // Memory of the context's arena; NULL records the failure.
 void *ink_op_take(ink_compute *c, const char *name, size_t count, size_t size);
+void *ink_op_zeros(ink_compute *c, const char *name, size_t count, size_t size);
 // A new contiguous result; NULL records the failure.
 ink_tensor *ink_op_result(ink_compute *c, const char *name, ink_dtype dtype, int rank,
                           const int64_t *shape);
 ink_tensor *ink_op_result_like(ink_compute *c, const char *name, const ink_tensor *x);
 
-// The elements of an F32 or I32 tensor in order: its own memory, or a copy in the arena when it is
-// strided. NULL when memory fails.
+// The elements of an F32 (or, seen as bytes, BF16) or I32 tensor in order: its own memory, or a
+// copy in the arena when it is strided. NULL when memory fails.
 const float *ink_op_dense(ink_compute *c, const char *name, const ink_tensor *x);
 const int32_t *ink_op_dense_ids(ink_compute *c, const char *name, const ink_tensor *x);
 

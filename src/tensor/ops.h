@@ -6,7 +6,11 @@
 // forward pass reads like its paper and is checked once, with ink_compute_status, at its end.
 //
 // Every operation gives the same bytes for any number of threads. Letters in the comments: B batch,
-// T time (queries), S time (keys), H heads, D width of a head, N rows, C channels, V vocabulary.
+// T time (queries), S time (keys), H heads, D width of a head, N rows, C channels, V vocabulary;
+// for pictures H and W are height and width.
+//
+// Where a comment says F32 or BF16, a BF16 operand is a constant to the tape, sums are kept in F32,
+// and the result has the type of the first operand.
 #ifndef INK_TENSOR_OPS_H
 #define INK_TENSOR_OPS_H
 
@@ -17,6 +21,7 @@
 #include "tensor/tensor.h"
 
 struct ink_tape;
+struct ink_prepared;
 
 // What dense products of F32 operands are computed in. BF16 rounds both operands and sums in F32;
 // on a machine without bf16 instructions it falls back to F32.
@@ -28,6 +33,9 @@ typedef struct ink_compute {
   ink_pool *pool;         // NULL: this thread alone
   struct ink_tape *tape;  // NULL: nothing is recorded
   ink_precision precision;
+  // Weights as the kernels want them, kept from call to call (tensor/prepared.h). NULL: dense
+  // operations prepare theirs each time, which is right while weights change.
+  struct ink_prepared *prepared;
   ink_error error;  // sticky
 } ink_compute;
 
@@ -59,27 +67,37 @@ ink_tensor *ink_concat(ink_compute *c, int dimension, int n, const ink_tensor *c
 // Rows of a table (V, C), any dtype, by ids (I32, any shape): result ids' shape + (C), F32.
 ink_tensor *ink_embedding(ink_compute *c, const ink_tensor *table, const ink_tensor *ids);
 
-// ---- arithmetic (F32), the second operand broadcast over leading dimensions ---------------------
+// ---- arithmetic (F32 or BF16) -------------------------------------------------------------------
 
+// The second operand is broadcast over leading dimensions, or over inner ones: (B, 1, 1, C) against
+// (B, H, W, C). It may be F32 or BF16 whatever the first is.
 ink_tensor *ink_add(ink_compute *c, const ink_tensor *a, const ink_tensor *b);
 ink_tensor *ink_mul(ink_compute *c, const ink_tensor *a, const ink_tensor *b);
 ink_tensor *ink_scale(ink_compute *c, const ink_tensor *x, float factor);
 ink_tensor *ink_silu(ink_compute *c, const ink_tensor *x);
 // GELU (Hendrycks and Gimpel 2016): exact with erf, or by the tanh approximation.
 ink_tensor *ink_gelu(ink_compute *c, const ink_tensor *x, bool tanh_approximation);
+// x * sigmoid(1.702 x), the approximation that CLIP uses.
+ink_tensor *ink_gelu_quick(ink_compute *c, const ink_tensor *x);
+ink_tensor *ink_relu(ink_compute *c, const ink_tensor *x);
+ink_tensor *ink_tanh(ink_compute *c, const ink_tensor *x);
+// x (…, 2 n) = [up, gate] side by side: up * gelu(gate) with erf, (…, n) (GEGLU, Shazeer 2020, in
+// the order of diffusers).
+ink_tensor *ink_geglu(ink_compute *c, const ink_tensor *x);
 // silu(gate) * up, one pass (SwiGLU, Shazeer 2020).
 ink_tensor *ink_swiglu(ink_compute *c, const ink_tensor *gate, const ink_tensor *up);
 // Inverted dropout; element i of the result depends on (random.seed, random.stream, i) alone.
 // Outside training (no tape) or with rate 0 it returns x.
 ink_tensor *ink_dropout(ink_compute *c, const ink_tensor *x, float rate, ink_random random);
-// Sum of all elements, as a tensor of rank 0; fixed reduction tree.
+// Sum of all elements (F32), as a tensor of rank 0; fixed reduction tree.
 ink_tensor *ink_sum(ink_compute *c, const ink_tensor *x);
 
 // ---- products ---------------------------------------------------------------------------------
 
-// x (…, in) times weight (out, in) transposed, plus bias (out) or NULL: (…, out), F32. The weight
-// may be F32, F16, BF16 or a block type (constants then), or a strided F32 view such as a
-// transposed Conv1D. Rows of the result do not depend on how many rows there are.
+// x (…, in), F32 or BF16, times weight (out, in) transposed, plus bias (out) or NULL: (…, out). The
+// weight may be F32, F16, BF16 or a block type (constants then), or a strided F32 view such as a
+// transposed Conv1D. Rows of the result do not depend on how many rows there are. With BF16 x the
+// weight is rounded to BF16.
 ink_tensor *ink_linear(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                        const ink_tensor *bias);
 // a (…, N, K) times b (…, K, M); leading dimensions equal. F32.
@@ -90,11 +108,35 @@ ink_tensor *ink_matmul(ink_compute *c, const ink_tensor *a, const ink_tensor *b)
 // RMSNorm (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + epsilon) * weight. weight (C).
 ink_tensor *ink_rms_norm(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                          float epsilon);
-// LayerNorm (Ba et al. 2016), biased variance. weight (C), bias (C) or NULL.
+// LayerNorm (Ba et al. 2016), biased variance. x F32 or BF16; weight (C), bias (C) or NULL.
 ink_tensor *ink_layer_norm(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                            const ink_tensor *bias, float epsilon);
 ink_tensor *ink_softmax(ink_compute *c, const ink_tensor *x);
 ink_tensor *ink_log_softmax(ink_compute *c, const ink_tensor *x);
+
+// ---- pictures: (B, H, W, C), F32 or BF16 --------------------------------------------------------
+
+typedef struct ink_padding {
+  int64_t top, left, bottom, right;  // zeros around the picture
+} ink_padding;
+
+// Convolution as in torch.nn.Conv2d: result pixel (y, x) is the sum over the kernel's taps and the
+// channels of x[y * stride - top + tap_y][x * stride - left + tap_x] * weight, plus bias (out) or
+// NULL. weight (out, C, kh, kw), contiguous, F32, F16 or BF16 (the latter two constants); rounded
+// to BF16 with BF16 x. Result (B, H', W', out) with H' = (H + top + bottom - kh) / stride + 1.
+ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                       const ink_tensor *bias, int64_t stride, ink_padding padding);
+// GroupNorm (Wu and He 2018) over height, width and the channels of each of `groups` groups, biased
+// variance. x (B, …, C); weight (C), bias (C), F32.
+ink_tensor *ink_group_norm(ink_compute *c, const ink_tensor *x, int64_t groups,
+                           const ink_tensor *weight, const ink_tensor *bias, float epsilon);
+// silu(group_norm(x)) in one pass.
+ink_tensor *ink_group_norm_silu(ink_compute *c, const ink_tensor *x, int64_t groups,
+                                const ink_tensor *weight, const ink_tensor *bias, float epsilon);
+// Every pixel becomes a square of factor x factor pixels.
+ink_tensor *ink_upsample_nearest(ink_compute *c, const ink_tensor *x, int64_t factor);
+// Every square of factor x factor pixels becomes its mean; height and width are multiples.
+ink_tensor *ink_average_pool(ink_compute *c, const ink_tensor *x, int64_t factor);
 
 // ---- attention --------------------------------------------------------------------------------
 
@@ -119,7 +161,8 @@ typedef struct ink_attention_mask {
 
 // softmax(scale * q k^T, masked) v with online softmax (Dao et al. 2022), fixed key chunks.
 // q (B, T, H, D); k, v (B, S, G, D) with H a multiple of G (grouped queries), F32, or F16/BF16 for
-// a cache (constants then); last dimension contiguous. Result (B, T, H, D), contiguous.
+// a cache (constants then); last dimension contiguous. Result (B, T, H, D), contiguous. With BF16
+// q, k and v are BF16 and nothing is masked: probabilities are rounded to BF16.
 ink_tensor *ink_attention(ink_compute *c, const ink_tensor *q, const ink_tensor *k,
                           const ink_tensor *v, float scale, ink_attention_mask mask);
 

@@ -1,6 +1,7 @@
 // Dense layers and products of matrices, on ink_gemm.
 #include <string.h>
 
+#include "tensor/convolve.h"
 #include "tensor/gemm.h"
 #include "tensor/operation.h"
 
@@ -138,10 +139,45 @@ static void linear_back(ink_compute *c, ink_record *record) {
   }
 }
 
+// With BF16 activations: a convolution of one tap, whose weight can be prepared.
+static ink_tensor *linear_bf16(ink_compute *c, const char *name, const ink_tensor *x,
+                               const ink_tensor *weight, const ink_tensor *bias,
+                               const int64_t *shape) {
+  if (ink_op_differentiable(c, weight) || ink_op_differentiable(c, bias)) {
+    return ink_compute_fail(c, INK_ERR_USAGE, "%s: BF16 activations are for inference", name);
+  }
+  ink_tensor w = *weight;
+  if (!ink_tensor_is_contiguous(weight)) {
+    if (ink_dtype_is_block(weight->dtype)) return ink_op_misfit(c, name, x, weight);
+    w = ink_tensor_view(weight->dtype, NULL, 2, weight->shape);
+    w.data = (void *)(uintptr_t)ink_op_dense(c, name, weight);
+  }
+  ink_tensor *y = ink_op_result(c, name, INK_BF16, x->rank, shape);
+  ink_convolution v = {.x_dtype = INK_BF16,
+                       .y_dtype = INK_BF16,
+                       .x = ink_op_dense(c, name, x),
+                       .y = y ? y->data : NULL,
+                       .batch = 1,
+                       .height = 1,
+                       .width = ink_op_rows(x),
+                       .channels = ink_op_width(x),
+                       .y_height = 1,
+                       .y_width = ink_op_rows(x),
+                       .out = weight->shape[0],
+                       .kernel_height = 1,
+                       .kernel_width = 1,
+                       .stride = 1,
+                       .bias = bias ? ink_op_dense(c, name, bias) : NULL,
+                       .weight = &w,
+                       .passing = w.data != weight->data};
+  if (c->error.status != INK_OK || !ink_convolve(c, name, &v)) return NULL;
+  return y;
+}
+
 ink_tensor *ink_linear(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                        const ink_tensor *bias) {
   const char *name = "ink_linear";
-  if (!ink_op_begin2(c, name, x, weight) || !ink_op_expect(c, name, "operand", x, INK_F32)) {
+  if (!ink_op_begin2(c, name, x, weight) || !ink_op_expect_float(c, name, "operand", x)) {
     return NULL;
   }
   if (x->rank < 1 || weight->rank != 2 || weight->shape[1] != ink_op_width(x)) {
@@ -156,6 +192,7 @@ ink_tensor *ink_linear(ink_compute *c, const ink_tensor *x, const ink_tensor *we
   int64_t shape[INK_MAX_RANK];
   memcpy(shape, x->shape, sizeof shape);
   shape[x->rank - 1] = weight->shape[0];
+  if (x->dtype == INK_BF16) return linear_bf16(c, name, x, weight, bias, shape);
   ink_tensor *y = ink_op_result(c, name, INK_F32, x->rank, shape);
   const float *added = bias ? ink_op_dense(c, name, bias) : NULL;
   ink_matrix rows, w;

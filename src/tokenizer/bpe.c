@@ -75,6 +75,16 @@ bool ink_bpe_add_merge(ink_bpe *bpe, uint32_t left, uint32_t right, uint32_t ran
   return true;
 }
 
+// The token that the last character of a word is spelled as.
+static int32_t find_last(const ink_bpe *bpe, const ink_vocabulary *vocabulary, const char *text,
+                         size_t size) {
+  char spelling[4 + INK_BPE_WORD_END];
+  size_t end = bpe->word_end ? strlen(bpe->word_end) : 0;
+  memcpy(spelling, text, size);
+  if (end) memcpy(spelling + size, bpe->word_end, end);
+  return ink_vocabulary_find_inside(vocabulary, spelling, size + end);
+}
+
 bool ink_bpe_has_merge(const ink_bpe *bpe, uint32_t left, uint32_t right) {
   return bpe->n_slots && find_slot(bpe, pair_of(left, right))->pair != UINT64_MAX;
 }
@@ -84,6 +94,7 @@ void ink_bpe_start(ink_bpe *bpe, const ink_vocabulary *vocabulary) {
     char text[8];
     size_t size = ink_utf8_encode(ink_byte_rune((unsigned char)byte), text);
     bpe->byte_ids[byte] = ink_vocabulary_find_inside(vocabulary, text, size);
+    bpe->end_ids[byte] = find_last(bpe, vocabulary, text, size);
     size = (size_t)snprintf(text, sizeof text, "<0x%02X>", byte);
     bpe->fallback_ids[byte] = ink_vocabulary_find_inside(vocabulary, text, size);
   }
@@ -430,8 +441,9 @@ static void merge_short(const ink_bpe *bpe, ink_bpe_scratch *s) {
 
 // The symbol of one character (or byte), or -1.
 static int64_t symbol_of(const ink_bpe *bpe, const ink_vocabulary *vocabulary, const char *text,
-                         size_t size) {
-  if (bpe->byte_level) return bpe->byte_ids[(unsigned char)text[0]];
+                         size_t size, bool last) {
+  if (bpe->byte_level) return (last ? bpe->end_ids : bpe->byte_ids)[(unsigned char)text[0]];
+  if (last && bpe->word_end) return find_last(bpe, vocabulary, text, size);
   int32_t id = ink_vocabulary_find_inside(vocabulary, text, size);
   if (id >= 0 || !bpe->parts.n_ids) return id;
   id = ink_vocabulary_find(&bpe->parts, text, size);
@@ -476,7 +488,7 @@ static ink_status first_symbols(const ink_bpe *bpe, const ink_vocabulary *vocabu
       int32_t rune;
       length = ink_utf8_decode(word + at, size - at, &rune);
     }
-    int64_t id = symbol_of(bpe, vocabulary, word + at, length);
+    int64_t id = symbol_of(bpe, vocabulary, word + at, length, at + length == size);
     if (id >= 0) {
       if (unknown_held) s->ids[s->n++] = (uint32_t)bpe->unknown;
       unknown_held = false;

@@ -9,6 +9,8 @@
 #include "tokenizer/ids.h"
 #include "tokenizer/vocabulary.h"
 
+enum { INK_BPE_WORD_END = 32 };  // most bytes of a word's ending
+
 typedef struct ink_merge_slot {
   uint64_t pair;  // left id in the upper half, right id in the lower
   uint32_t rank;
@@ -25,8 +27,11 @@ typedef struct ink_bpe {
   bool byte_fallback;  // a character without a token becomes its bytes' tokens, <0x00> … <0xFF>
   int32_t fallback_ids[256];
   bool ignore_merges;  // a word that is a token is that token
-  bool fuse_unknown;   // neighbouring unknown characters give one unknown token
-  bool has_unknown;    // there is an unknown token; its id is -1 when the vocabulary lacks it
+  // What the spelling of a word's last symbol ends in ("</w>", CLIP); NULL for nothing.
+  const char *word_end;
+  int32_t end_ids[256];  // byte_ids with it
+  bool fuse_unknown;     // neighbouring unknown characters give one unknown token
+  bool has_unknown;      // there is an unknown token; its id is -1 when the vocabulary lacks it
   int32_t unknown;
   // Characters that have no token but begin or end tokens (SentencePiece). Their symbols follow the
   // ids of the vocabulary in number.

@@ -309,6 +309,11 @@ static ink_status put_all(const ink_tokenizer *t, size_t n, ink_gguf_writer *wri
                           ink_error *error) {
   bool byte_level = t->bpe.byte_level, prefix = false;
   const char *pre = "default";
+  if (t->bpe.word_end) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED,
+                    "%s: its words end in “%s”, for which GGUF has no kind of vocabulary", t->name,
+                    t->bpe.word_end);
+  }
   if (byte_level) {
     INK_TRY(find_pretokenizer(t, &pre, error));
   } else if (t->bpe.byte_fallback) {
@@ -537,7 +542,7 @@ static json_t *model_json(const ink_tokenizer *t) {
   json_t *model = json_pack("{s:s, s:n}", "type", "BPE", "dropout");
   bool fine = model && put(model, "unk_token", text_or_null(spelling(t, t->bpe.unknown))) &&
               put(model, "continuing_subword_prefix", json_null()) &&
-              put(model, "end_of_word_suffix", json_null()) &&
+              put(model, "end_of_word_suffix", text_or_null(t->bpe.word_end)) &&
               put(model, "fuse_unk", json_boolean(t->bpe.fuse_unknown)) &&
               put(model, "byte_fallback", json_boolean(t->bpe.byte_fallback)) &&
               put(model, "ignore_merges", json_boolean(t->bpe.ignore_merges)) &&

@@ -725,10 +725,14 @@ static ink_status read_model_members(ink_building *b, const json_t *model, const
   }
   INK_TRY(get_string(b, model, at, "continuing_subword_prefix", false, &prefix));
   INK_TRY(get_string(b, model, at, "end_of_word_suffix", false, &suffix));
-  if ((prefix && *prefix) || (suffix && *suffix)) {
-    place here =
-        place_member(at, prefix && *prefix ? "continuing_subword_prefix" : "end_of_word_suffix");
+  if (prefix && *prefix) {
+    place here = place_member(at, "continuing_subword_prefix");
     return ink_fail(b->error, INK_ERR_UNSUPPORTED, "%s: not supported", here.text);
+  }
+  if (suffix && *suffix) {
+    place here = place_member(at, "end_of_word_suffix");
+    if (strlen(suffix) > INK_BPE_WORD_END) return bad(b, &here, "is too long");
+    INK_TRY(ink_building_copy(b, suffix, strlen(suffix), &t->bpe.word_end));
   }
   INK_TRY(get_bool(b, model, at, "fuse_unk", false, &t->bpe.fuse_unknown));
   INK_TRY(get_bool(b, model, at, "byte_fallback", false, &t->bpe.byte_fallback));
@@ -1051,10 +1055,10 @@ ink_status ink_tokenizer_read_json(const char *name, const char *bytes, size_t s
 
 // What the classes that keep this pair of files add to it; the files do not say.
 typedef struct pair_class {
-  const char *name;  // tokenizer_class in tokenizer_config.json
-  const char *pretokenizer;
-  bool wrapped;          // <s> … </s> around a text
-  const char *roles[4];  // bos, eos, unk, pad by default
+  const char *name;          // tokenizer_class in tokenizer_config.json
+  const char *pretokenizer;  // NULL: CLIP's
+  bool wrapped;              // <s> … </s> around a text
+  const char *roles[4];      // bos, eos, unk, pad by default
 } pair_class;
 
 static const pair_class pair_classes[] = {
@@ -1062,6 +1066,10 @@ static const pair_class pair_classes[] = {
     {"Qwen2Tokenizer", "qwen2", false, {NULL, "<|endoftext|>", NULL, "<|endoftext|>"}},
     {"RobertaTokenizer", "gpt-2", true, {"<s>", "</s>", "<unk>", "<pad>"}},
     {"BartTokenizer", "gpt-2", true, {"<s>", "</s>", "<unk>", "<pad>"}},
+    {"CLIPTokenizer",
+     NULL,
+     true,
+     {"<|startoftext|>", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>"}},
 };
 
 static ink_status find_class(const ink_building *b, const json_t *config, const pair_class **out) {
@@ -1109,16 +1117,44 @@ static ink_status add_default_role(ink_building *b, const char *text, int32_t *r
   return ink_building_make_special(b, id, b->tokenizer->name);
 }
 
+// What CLIP does to a text before its merges (CLIP, clip/simple_tokenizer.py): lower case, words
+// without the space before them, each with an ending. What no pattern takes is dropped.
+static ink_status add_clip_steps(ink_building *b) {
+  static const char spaces[] = "\\s+", end[] = "</w>",
+                    words[] =
+                        "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|"
+                        "[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+  ink_tokenizer *t = b->tokenizer;
+  ink_normalizer one_space = {.kind = INK_NORMALIZE_REPLACE, .content = " ", .content_size = 1};
+  ink_splitter split = {
+      .kind = INK_SPLITTER_PATTERN, .behavior = INK_SPLIT_REMOVED, .invert = true};
+  INK_TRY(ink_pattern_regex(spaces, strlen(spaces), t->name, &one_space.pattern, b->error));
+  INK_TRY(ink_building_keep(b, one_space.pattern));
+  INK_TRY(ink_pattern_regex(words, strlen(words), t->name, &split.pattern, b->error));
+  INK_TRY(ink_building_keep(b, split.pattern));
+  t->normalizers[t->n_normalizers++] = (ink_normalizer){.kind = INK_NORMALIZE_NFC};
+  t->normalizers[t->n_normalizers++] = one_space;
+  t->normalizers[t->n_normalizers++] = (ink_normalizer){.kind = INK_NORMALIZE_LOWERCASE};
+  t->splitters[t->n_splitters++] = split;
+  t->bpe.word_end = end;
+  t->bpe.has_unknown = true;
+  t->bpe.unknown = ink_vocabulary_find(&t->vocabulary, "<|endoftext|>", 13);
+  return ink_building_add_pretokenizer(b, ink_pretokenizer_find("gpt-2", 5));
+}
+
 static ink_status build_pair(ink_building *b, const pair_class *class,
                              const ink_tokenizer_sides *sides) {
   ink_tokenizer *t = b->tokenizer;
-  const ink_pretokenizer_name *pre =
-      ink_pretokenizer_find(class->pretokenizer, strlen(class->pretokenizer));
   bool prefix = false;
   place root = place_at("tokenizer_config.json", "");
   INK_TRY(get_bool(b, sides->config, &root, "add_prefix_space", false, &prefix));
   if (prefix) t->splitters[t->n_splitters++] = (ink_splitter){.kind = INK_SPLITTER_PREFIX_SPACE};
-  INK_TRY(ink_building_add_pretokenizer(b, pre));
+  if (class->pretokenizer) {
+    INK_TRY(ink_building_add_pretokenizer(
+        b, ink_pretokenizer_find(class->pretokenizer, strlen(class->pretokenizer))));
+  } else {
+    INK_TRY(add_clip_steps(b));
+  }
   // Roles that a file states count before a class's own.
   INK_TRY(ink_building_read_sides(b, sides));
   INK_TRY(add_default_role(b, class->roles[0], &t->bos));

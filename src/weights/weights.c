@@ -16,11 +16,12 @@
 
 enum { MAX_CONFIG = 16 << 20, MAX_INDEX = 64 << 20, MAX_FILES = 100000 };
 
-// One weight file; one of the two readers is open.
+// One weight file; one of the readers is open.
 typedef struct part {
   char *path;
   ink_gguf *gguf;
   ink_safetensors *safetensors;
+  ink_torch *torch;
 } part;
 
 struct ink_weights {
@@ -135,10 +136,8 @@ static ink_status find_gguf(const char *folder, char **path, ink_error *error) {
   if (!listing) return ink_fail(error, INK_ERR_IO, "%s: %s", folder, strerror(errno));
   char first[256] = "";
   size_t n = 0;
-  bool pickle = false;
   for (struct dirent *item; (item = readdir(listing));) {
     size_t number = 1, length = strlen(item->d_name);
-    if (strcmp(item->d_name, "pytorch_model.bin") == 0) pickle = true;
     if (length < 5 || strcasecmp(item->d_name + length - 5, ".gguf") != 0) continue;
     if (ink_gguf_split_name(item->d_name, NULL, &number, NULL) && number != 1) continue;
     if (n++ == 0) snprintf(first, sizeof first, "%s", item->d_name);
@@ -153,29 +152,28 @@ static ink_status find_gguf(const char *folder, char **path, ink_error *error) {
                     "%s: %zu GGUF models in this folder; name one of them, such as %s/%s", folder,
                     n, folder, first);
   }
-  if (pickle) {
-    return ink_fail(error, INK_ERR_UNSUPPORTED,
-                    "%s: only pytorch_model.bin, a pickle that could run code; take a revision "
-                    "with model.safetensors",
-                    folder);
-  }
-  return ink_fail(error, INK_ERR_NOT_FOUND,
-                  "%s: no weights: neither model.safetensors, nor model.safetensors.index.json, "
-                  "nor a .gguf file",
-                  folder);
+  return ink_fail(
+      error, INK_ERR_NOT_FOUND,
+      "%s: no weights: neither model.safetensors nor diffusion_pytorch_model.safetensors "
+      "(nor their .index.json), nor pytorch_model.bin, nor a .gguf file",
+      folder);
 }
 
 // -- Opening the parts ----------------------------------------------------------------------------
 
-static ink_status is_gguf(const char *path, bool *gguf, ink_error *error) {
+// Told by the first bytes; what is neither of the others is tried as safetensors.
+static ink_status find_format(const char *path, ink_weights_format *format, ink_error *error) {
   FILE *file = fopen(path, "rbe");
   if (!file) {
     return ink_fail(error, errno == ENOENT ? INK_ERR_NOT_FOUND : INK_ERR_IO, "%s: %s", path,
                     strerror(errno));
   }
-  char start[4] = {0};
-  *gguf = fread(start, 1, 4, file) == 4 && memcmp(start, "GGUF", 4) == 0;
+  unsigned char start[4] = {0};
+  size_t size = fread(start, 1, sizeof start, file);
   fclose(file);
+  *format = INK_WEIGHTS_SAFETENSORS;
+  if (size == 4 && memcmp(start, "GGUF", 4) == 0) *format = INK_WEIGHTS_GGUF;
+  if (ink_torch_is(start, size)) *format = INK_WEIGHTS_TORCH;
   return INK_OK;
 }
 
@@ -211,10 +209,16 @@ static ink_status check_split(const ink_weights *weights, ink_error *error) {
 static ink_status open_parts(ink_weights *weights, ink_error *error) {
   for (size_t i = 0; i < weights->n_parts; i++) {
     part *p = &weights->parts[i];
-    if (weights->format == INK_WEIGHTS_GGUF) {
-      INK_TRY(ink_gguf_open(p->path, &p->gguf, error));
-    } else {
-      INK_TRY(ink_safetensors_open(p->path, &p->safetensors, error));
+    switch (weights->format) {
+      case INK_WEIGHTS_GGUF:
+        INK_TRY(ink_gguf_open(p->path, &p->gguf, error));
+        break;
+      case INK_WEIGHTS_SAFETENSORS:
+        INK_TRY(ink_safetensors_open(p->path, &p->safetensors, error));
+        break;
+      case INK_WEIGHTS_TORCH:
+        INK_TRY(ink_torch_open(p->path, &p->torch, error));
+        break;
     }
   }
   return weights->format == INK_WEIGHTS_GGUF ? check_split(weights, error) : INK_OK;
@@ -254,6 +258,33 @@ static ink_weights_entry from_safetensors(const ink_safetensor *tensor, size_t f
   return entry;
 }
 
+static ink_weights_entry from_torch(const ink_torch_tensor *tensor, size_t file) {
+  ink_weights_entry entry = {.name = tensor->name,
+                             .type_name = tensor->type_name,
+                             .usable = tensor->usable,
+                             .rank = tensor->rank,
+                             .shape = tensor->shape,
+                             .bytes = tensor->bytes,
+                             .offset = tensor->offset,
+                             .file = file};
+  if (tensor->usable) {
+    entry.tensor = ink_tensor_view(tensor->dtype, (void *)(uintptr_t)tensor->data, tensor->rank,
+                                   tensor->shape);
+  }
+  return entry;
+}
+
+static size_t part_count(const part *p) {
+  if (p->gguf) return ink_gguf_n_tensors(p->gguf);
+  return p->torch ? ink_torch_count(p->torch) : ink_safetensors_count(p->safetensors);
+}
+
+static ink_weights_entry part_entry(const part *p, size_t index, size_t file) {
+  if (p->gguf) return from_gguf(ink_gguf_tensor_at(p->gguf, index), file);
+  if (p->torch) return from_torch(ink_torch_at(p->torch, index), file);
+  return from_safetensors(ink_safetensors_at(p->safetensors, index), file);
+}
+
 static int by_name(const void *a, const void *b) {
   return strcmp((*(const ink_weights_entry *const *)a)->name,
                 (*(const ink_weights_entry *const *)b)->name);
@@ -261,21 +292,15 @@ static int by_name(const void *a, const void *b) {
 
 static ink_status make_table(ink_weights *weights, ink_error *error) {
   size_t n = 0;
-  for (size_t i = 0; i < weights->n_parts; i++) {
-    const part *p = &weights->parts[i];
-    n += p->gguf ? ink_gguf_n_tensors(p->gguf) : ink_safetensors_count(p->safetensors);
-  }
+  for (size_t i = 0; i < weights->n_parts; i++) n += part_count(&weights->parts[i]);
   weights->entries = calloc(n + 1, sizeof *weights->entries);
   weights->by_name = calloc(n + 1, sizeof *weights->by_name);
   if (!weights->entries || !weights->by_name) return no_memory(weights->path, error);
   for (size_t i = 0; i < weights->n_parts; i++) {
-    const part *p = &weights->parts[i];
-    size_t count = p->gguf ? ink_gguf_n_tensors(p->gguf) : ink_safetensors_count(p->safetensors);
+    size_t count = part_count(&weights->parts[i]);
     for (size_t j = 0; j < count; j++) {
       weights->by_name[weights->n] = &weights->entries[weights->n];
-      weights->entries[weights->n++] =
-          p->gguf ? from_gguf(ink_gguf_tensor_at(p->gguf, j), i)
-                  : from_safetensors(ink_safetensors_at(p->safetensors, j), i);
+      weights->entries[weights->n++] = part_entry(&weights->parts[i], j, i);
     }
   }
   qsort(weights->by_name, n, sizeof *weights->by_name, by_name);
@@ -323,9 +348,8 @@ static ink_status open_indexed(ink_weights *weights, const char *index_path, ink
 }
 
 static ink_status open_file(ink_weights *weights, const char *path, ink_error *error) {
-  bool gguf = false;
-  INK_TRY(is_gguf(path, &gguf, error));
-  weights->format = gguf ? INK_WEIGHTS_GGUF : INK_WEIGHTS_SAFETENSORS;
+  INK_TRY(find_format(path, &weights->format, error));
+  bool gguf = weights->format == INK_WEIGHTS_GGUF;
   if (gguf) {
     INK_TRY(add_gguf_parts(weights, path, error));
   } else {
@@ -341,26 +365,36 @@ static ink_status open_file(ink_weights *weights, const char *path, ink_error *e
   return status;
 }
 
+// Weights in a Hugging Face folder, best first.
+static const char *const folder_files[] = {
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.safetensors.index.json",
+    "model.fp16.safetensors",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "pytorch_model.bin",
+    "diffusion_pytorch_model.bin",
+};
+
 static ink_status open_folder(ink_weights *weights, ink_error *error) {
-  char *single = ink_path_join(weights->path, "model.safetensors");
-  char *index = ink_path_join(weights->path, "model.safetensors.index.json");
-  char *gguf = NULL;
-  ink_status status;
-  if (!single || !index) {
-    status = no_memory(weights->path, error);
-  } else if (ink_file_exists(single)) {
-    status = open_file(weights, single, error);
-  } else if (ink_file_exists(index)) {
-    weights->format = INK_WEIGHTS_SAFETENSORS;
-    status = open_indexed(weights, index, error);
-    if (status == INK_OK) status = load_config(weights, weights->path, error);
-  } else {
-    status = find_gguf(weights->path, &gguf, error);
-    if (status == INK_OK) status = open_file(weights, gguf, error);
+  char *path = NULL;
+  for (size_t i = 0; i < sizeof folder_files / sizeof *folder_files; i++) {
+    path = ink_path_join(weights->path, folder_files[i]);
+    if (!path) return no_memory(weights->path, error);
+    if (ink_file_exists(path)) break;
+    free(path);
+    path = NULL;
   }
-  free(single);
-  free(index);
-  free(gguf);
+  ink_status status = path ? INK_OK : find_gguf(weights->path, &path, error);
+  if (status == INK_OK && strstr(ink_path_name(path), ".index.json")) {
+    weights->format = INK_WEIGHTS_SAFETENSORS;
+    status = open_indexed(weights, path, error);
+    if (status == INK_OK) status = load_config(weights, weights->path, error);
+  } else if (status == INK_OK) {
+    status = open_file(weights, path, error);
+  }
+  free(path);
   return status;
 }
 
@@ -396,6 +430,7 @@ void ink_weights_close(ink_weights *weights) {
   for (size_t i = 0; i < weights->n_parts; i++) {
     ink_gguf_close(weights->parts[i].gguf);
     ink_safetensors_close(weights->parts[i].safetensors);
+    ink_torch_close(weights->parts[i].torch);
     free(weights->parts[i].path);
   }
   free(weights->parts);
@@ -409,6 +444,11 @@ void ink_weights_close(ink_weights *weights) {
 }
 
 // -- Access ---------------------------------------------------------------------------------------
+
+void ink_weights_let_go(void *context, const void *data, size_t bytes) {
+  (void)context;
+  ink_map_let_go(data, bytes);
+}
 
 ink_weights_format ink_weights_format_of(const ink_weights *weights) {
   return weights->format;

@@ -17,10 +17,15 @@
 #include "tensor/tensor.h"
 #include "weights/gguf.h"
 #include "weights/safetensors.h"
+#include "weights/torch.h"
 
 typedef struct ink_weights ink_weights;
 
-typedef enum ink_weights_format { INK_WEIGHTS_SAFETENSORS, INK_WEIGHTS_GGUF } ink_weights_format;
+typedef enum ink_weights_format {
+  INK_WEIGHTS_SAFETENSORS,
+  INK_WEIGHTS_GGUF,
+  INK_WEIGHTS_TORCH
+} ink_weights_format;
 
 // One tensor as it is stored.
 typedef struct ink_weights_entry {
@@ -37,13 +42,16 @@ typedef struct ink_weights_entry {
 
 // Open the weights at `path`, which is one of
 //   - a Hugging Face folder: model.safetensors, or model.safetensors.index.json and the shards it
-//     names; config.json is read when it is there. Failing these, the one GGUF in the folder;
+//     names, of transformers or (with "diffusion_pytorch_" in front) of diffusers, also in halves
+//     (model.fp16.safetensors); failing these pytorch_model.bin or diffusion_pytorch_model.bin, or
+//     else the one GGUF in the folder. config.json is read when it is there;
 //   - a .safetensors file;
+//   - a PyTorch file (.ckpt, .pt, .pth, .bin), of which tensors alone are read (weights/torch.h);
 //   - a .gguf file; of a split one (NAME-00001-of-00003.gguf) any part stands for the whole.
 // The kind is told by the content, not by the ending. *weights is the caller's (ink_weights_close);
 // NULL on failure. NOT_FOUND: nothing there, with what was looked for. FORMAT, UNSUPPORTED: as
-// ink_gguf_open and ink_safetensors_open; also a tensor in two shards, and a shard that lies
-// outside the folder or lacks what the index promises.
+// ink_gguf_open, ink_safetensors_open and ink_torch_open; also a tensor in two shards, and a shard
+// that lies outside the folder or lacks what the index promises.
 ink_status ink_weights_open(const char *path, ink_weights **weights, ink_error *error);
 void ink_weights_close(ink_weights *weights);
 
@@ -75,10 +83,16 @@ ink_status ink_weights_get(const ink_weights *weights, const char *name, int ran
 
 // config.json of a Hugging Face folder, an object; NULL when there is none. Borrowed.
 const json_t *ink_weights_config(const ink_weights *weights);
-// The GGUF file with the metadata (of a split model the first part); NULL for safetensors.
+// The GGUF file with the metadata (of a split model the first part); NULL for other formats.
 const ink_gguf *ink_weights_gguf(const ink_weights *weights);
-// A value of a safetensors file's "__metadata__"; NULL when there is none or for GGUF.
+// A value of a safetensors file's "__metadata__"; NULL when there is none or for
+// other formats.
 const char *ink_weights_metadata(const ink_weights *weights, const char *key);
+
+// Let go of the mapped pages that hold `bytes` at `data`, for ink_prepared_new (tensor/prepared.h):
+// a weight that has been prepared is not read again, and its file's pages need not stay in memory.
+// `context` is not used.
+void ink_weights_let_go(void *context, const void *data, size_t bytes);
 
 // SHA-256 of the model. With one weight file it is the hash of that file; with more, the hash of
 // the text that `sha256sum` prints for the files' names in order ("HEX  NAME\n" each), so that

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/random.h"
+#include "tensor/half.h"
 #include "tensor/isa.h"
 #include "tensor/tape.h"
 #include "testing.h"
@@ -213,26 +214,81 @@ static void bytes_do_not_depend_on_threads(void **state) {
   ink_arena_free(d.arena);
 }
 
+// ---- BF16 --------------------------------------------------------------------------------------
+
+// The result of a subject with BF16 operands, as F32, and its bytes.
+static const float *run_halves(ink_compute *c, const subject *s, const numbers *d, int64_t *n,
+                               const uint16_t **bytes) {
+  ink_tensor *in[MOST_INPUTS] = {0};
+  for (int i = 0; i < s->n_inputs; i++) {
+    in[i] = ink_tensor_new(c->arena, INK_F32, s->input[i].rank, s->input[i].shape);
+    memcpy(in[i]->data, d->values[i], (size_t)input_elements(s, i) * sizeof(float));
+    if (i < s->halves) in[i] = ink_cast(c, in[i], INK_BF16);
+  }
+  ink_tensor *y = s->run(c, in), *wide = ink_cast(c, y, INK_F32);
+  ink_error error = {0};
+  assert_ok(ink_compute_status(c, &error));
+  assert_int_equal(y->dtype, INK_BF16);
+  *n = ink_tensor_elements(y);
+  *bytes = y->data;
+  return wide->data;
+}
+
+static void round_all(const subject *s, numbers *d) {
+  for (int i = 0; i < s->n_inputs; i++) {
+    for (int64_t e = 0; e < input_elements(s, i); e++) {
+      d->values[i][e] = ink_f32_from_bf16(ink_bf16_from_f32(d->values[i][e]));
+      d->exact[i][e] = (double)d->values[i][e];
+    }
+  }
+}
+
+static void operation_of_bf16_equals_its_twin_for_any_threads(void **state) {
+  const subject *s = *state;
+  numbers d = draw(s);
+  round_all(s, &d);
+  s->twin(s, d.exact, d.y);
+  ink_compute alone = {.arena = d.arena};
+  int64_t n, again_n;
+  const uint16_t *bytes, *again;
+  const float *y = run_halves(&alone, s, &d, &n, &bytes);
+  for (int64_t e = 0; e < n; e++) assert_close(s, "result", e, (double)y[e], d.y[e], 8e-3);
+  const int teams[] = {2, 7};
+  for (int t = 0; t < 2; t++) {
+    ink_pool *pool = ink_pool_new(teams[t]);
+    ink_compute c = {.arena = d.arena, .pool = pool};
+    run_halves(&c, s, &d, &again_n, &again);
+    assert_int_equal(again_n, n);
+    assert_memory_equal(again, bytes, (size_t)n * sizeof *bytes);
+    ink_pool_free(pool);
+  }
+  ink_arena_free(d.arena);
+}
+
 int main(void) {
   ink_error error = {0};
   if (ink_cpu_check(&error) != INK_OK) {
     printf("1..0 # SKIP %s\n", error.text);
     return 0;
   }
-  static char names[256][96];
-  struct CMUnitTest tests[256];
+  static char names[512][96];
+  struct CMUnitTest tests[512];
   static const struct {
     const char *promise;
     CMUnitTestFunction function;
   } promises[] = {{"equals_its_twin", operation_equals_its_twin},
                   {"gradient_equals_finite_differences", gradient_equals_finite_differences},
-                  {"bytes_do_not_depend_on_threads", bytes_do_not_depend_on_threads}};
+                  {"bytes_do_not_depend_on_threads", bytes_do_not_depend_on_threads},
+                  {"of_bf16_equals_its_twin_for_any_threads",
+                   operation_of_bf16_equals_its_twin_for_any_threads}};
   size_t n = 0;
-  for (int p = 0; p < 3; p++) {
-    for (int i = 0; i < n_subjects; i++, n++) {
+  for (int p = 0; p < 4; p++) {
+    for (int i = 0; i < n_subjects; i++) {
+      if (p == 3 && subjects[i].halves == 0) continue;
       snprintf(names[n], sizeof names[n], "%s_%s", subjects[i].name, promises[p].promise);
       tests[n] = (struct CMUnitTest){names[n], promises[p].function, NULL, NULL,
                                      (void *)(uintptr_t)&subjects[i]};
+      n++;
     }
   }
   return _cmocka_run_group_tests("operations", tests, n, NULL, NULL);

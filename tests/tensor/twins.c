@@ -102,6 +102,158 @@ static void twin_sum(const subject *s, double *const *in, double *out) {
   for (int64_t i = 0; i < count(s, 0); i++) *out += in[0][i];
 }
 
+static ink_tensor *run_relu(ink_compute *c, ink_tensor *const *in) {
+  return ink_relu(c, in[0]);
+}
+static void twin_relu(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = in[0][i] > 0.0 ? in[0][i] : 0.0;
+}
+
+static ink_tensor *run_tanh(ink_compute *c, ink_tensor *const *in) {
+  return ink_tanh(c, in[0]);
+}
+static void twin_tanh(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = tanh(in[0][i]);
+}
+
+static ink_tensor *run_gelu_quick(ink_compute *c, ink_tensor *const *in) {
+  return ink_gelu_quick(c, in[0]);
+}
+static void twin_gelu_quick(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = in[0][i] * sigmoid(1.702 * in[0][i]);
+}
+
+static ink_tensor *run_geglu(ink_compute *c, ink_tensor *const *in) {
+  return ink_geglu(c, in[0]);
+}
+static void twin_geglu(const subject *s, double *const *in, double *out) {
+  int64_t w = width(s, 0) / 2;
+  for (int64_t i = 0; i < count(s, 0) / 2; i++) {
+    double up = in[0][i / w * 2 * w + i % w], gate = in[0][i / w * 2 * w + w + i % w];
+    out[i] = up * 0.5 * gate * (1.0 + erf(gate / sqrt(2.0)));
+  }
+}
+
+// (B, H, W, C) and (B, 1, 1, C).
+static double of_picture(const subject *s, double *const *in, int64_t i) {
+  int64_t w = width(s, 0), picture = count(s, 0) / s->input[0].shape[0];
+  return in[1][i / picture * w + i % w];
+}
+static void twin_add_picture(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = in[0][i] + of_picture(s, in, i);
+}
+static void twin_mul_picture(const subject *s, double *const *in, double *out) {
+  for (int64_t i = 0; i < count(s, 0); i++) out[i] = in[0][i] * of_picture(s, in, i);
+}
+
+// ---- pictures ----------------------------------------------------------------------------------
+
+static void twin_convolution(const subject *s, double *const *in, double *out, int64_t stride,
+                             ink_padding padding) {
+  const int64_t *x = s->input[0].shape, *w = s->input[1].shape;
+  int64_t height = (x[1] + padding.top + padding.bottom - w[2]) / stride + 1;
+  int64_t columns = (x[2] + padding.left + padding.right - w[3]) / stride + 1;
+  for (int64_t i = 0; i < x[0] * height * columns * w[0]; i++) {
+    int64_t o = i % w[0], column = i / w[0] % columns, row = i / w[0] / columns % height;
+    int64_t b = i / w[0] / columns / height;
+    double sum = s->n_inputs > 2 ? in[2][o] : 0.0;
+    for (int64_t t = 0; t < w[2] * w[3]; t++) {
+      int64_t yy = row * stride - padding.top + t / w[3];
+      int64_t xx = column * stride - padding.left + t % w[3];
+      if (yy < 0 || yy >= x[1] || xx < 0 || xx >= x[2]) continue;
+      for (int64_t c = 0; c < w[1]; c++) {
+        sum += in[0][((b * x[1] + yy) * x[2] + xx) * w[1] + c] *
+               in[1][(o * w[1] + c) * w[2] * w[3] + t];
+      }
+    }
+    out[i] = sum;
+  }
+}
+
+#define CONVOLUTION(name, stride, ...)                                           \
+  static ink_tensor *run_##name(ink_compute *c, ink_tensor *const *in) {         \
+    return ink_conv2d(c, in[0], in[1], in[2], stride, (ink_padding)__VA_ARGS__); \
+  }                                                                              \
+  static void twin_##name(const subject *s, double *const *in, double *out) {    \
+    twin_convolution(s, in, out, stride, (ink_padding)__VA_ARGS__);              \
+  }
+CONVOLUTION(conv_same, 1, {1, 1, 1, 1})
+CONVOLUTION(conv_point, 1, {0, 0, 0, 0})
+CONVOLUTION(conv_down, 2, {0, 0, 1, 1})
+CONVOLUTION(conv_down_even, 2, {1, 1, 1, 1})
+CONVOLUTION(conv_odd, 3, {2, 0, 1, 4})
+
+static ink_tensor *run_conv_bare(ink_compute *c, ink_tensor *const *in) {
+  return ink_conv2d(c, in[0], in[1], NULL, 1, (ink_padding){1, 1, 1, 1});
+}
+static void twin_conv_bare(const subject *s, double *const *in, double *out) {
+  twin_convolution(s, in, out, 1, (ink_padding){1, 1, 1, 1});
+}
+
+enum { GROUPS = 4 };
+
+static void twin_groups(const subject *s, double *const *in, double *out, bool silu) {
+  int64_t c = width(s, 0), batch = s->input[0].shape[0], pixels = count(s, 0) / batch / c;
+  int64_t w = c / GROUPS;
+  for (int64_t i = 0; i < batch * GROUPS; i++) {
+    int64_t first = i / GROUPS * pixels * c + i % GROUPS * w;
+    double mean = 0.0, variance = 0.0, n = (double)(pixels * w);
+    for (int64_t e = 0; e < pixels * w; e++) mean += in[0][first + e / w * c + e % w] / n;
+    for (int64_t e = 0; e < pixels * w; e++) {
+      variance += pow(in[0][first + e / w * c + e % w] - mean, 2.0) / n;
+    }
+    for (int64_t e = 0; e < pixels * w; e++) {
+      int64_t at = first + e / w * c + e % w, channel = i % GROUPS * w + e % w;
+      double y = (in[0][at] - mean) / sqrt(variance + (double)1e-3f) * in[1][channel];
+      y += in[2][channel];
+      out[at] = silu ? y * sigmoid(y) : y;
+    }
+  }
+}
+static ink_tensor *run_group_norm(ink_compute *c, ink_tensor *const *in) {
+  return ink_group_norm(c, in[0], GROUPS, in[1], in[2], 1e-3f);
+}
+static void twin_group_norm(const subject *s, double *const *in, double *out) {
+  twin_groups(s, in, out, false);
+}
+static ink_tensor *run_group_norm_silu(ink_compute *c, ink_tensor *const *in) {
+  return ink_group_norm_silu(c, in[0], GROUPS, in[1], in[2], 1e-3f);
+}
+static void twin_group_norm_silu(const subject *s, double *const *in, double *out) {
+  twin_groups(s, in, out, true);
+}
+
+enum { FACTOR = 2 };
+
+static ink_tensor *run_upsample(ink_compute *c, ink_tensor *const *in) {
+  return ink_upsample_nearest(c, in[0], FACTOR);
+}
+static void twin_upsample(const subject *s, double *const *in, double *out) {
+  const int64_t *x = s->input[0].shape;
+  int64_t w = FACTOR * x[2], h = FACTOR * x[1];
+  for (int64_t i = 0; i < FACTOR * FACTOR * count(s, 0); i++) {
+    int64_t pixel = i / x[3], b = pixel / w / h;
+    int64_t row = pixel / w % h / FACTOR, column = pixel % w / FACTOR;
+    out[i] = in[0][((b * x[1] + row) * x[2] + column) * x[3] + i % x[3]];
+  }
+}
+static ink_tensor *run_average_pool(ink_compute *c, ink_tensor *const *in) {
+  return ink_average_pool(c, in[0], FACTOR);
+}
+static void twin_average_pool(const subject *s, double *const *in, double *out) {
+  const int64_t *x = s->input[0].shape;
+  int64_t w = x[2] / FACTOR, h = x[1] / FACTOR;
+  for (int64_t i = 0; i < count(s, 0) / (FACTOR * FACTOR); i++) {
+    int64_t pixel = i / x[3], b = pixel / w / h;
+    int64_t row = pixel / w % h * FACTOR, column = pixel % w * FACTOR;
+    out[i] = 0.0;
+    for (int64_t t = 0; t < FACTOR * FACTOR; t++) {
+      int64_t at = (b * x[1] + row + t / FACTOR) * x[2] + column + t % FACTOR;
+      out[i] += in[0][at * x[3] + i % x[3]] / (FACTOR * FACTOR);
+    }
+  }
+}
+
 // ---- movement ----------------------------------------------------------------------------------
 
 static ink_tensor *run_cast(ink_compute *c, ink_tensor *const *in) {
@@ -408,87 +560,144 @@ static void twin_loss(const subject *s, double *const *in, double *out) {
 
 // Rows and widths are odd, larger than one range of work, and not multiples of any register.
 const subject subjects[] = {
-    {"add", 2, {{3, {3, 90, 101}, false}, {3, {3, 90, 101}, false}}, run_add, twin_add, 0},
-    {"add_broadcast", 2, {{3, {3, 90, 101}, false}, {1, {101}, false}}, run_add, twin_add, 0},
-    {"mul", 2, {{2, {270, 101}, false}, {2, {270, 101}, false}}, run_mul, twin_mul, 0},
-    {"mul_broadcast", 2, {{3, {30, 9, 101}, false}, {2, {9, 101}, false}}, run_mul, twin_mul, 0},
-    {"square", 1, {{2, {270, 101}, false}}, run_square, twin_square, 0},
-    {"scale", 1, {{2, {270, 101}, false}}, run_scale, twin_scale, 0},
-    {"silu", 1, {{2, {270, 101}, false}}, run_silu, twin_silu, 0},
-    {"gelu_erf", 1, {{2, {270, 101}, false}}, run_gelu_erf, twin_gelu_erf, 0},
-    {"gelu_tanh", 1, {{2, {270, 101}, false}}, run_gelu_tanh, twin_gelu_tanh, 0},
-    {"swiglu", 2, {{2, {270, 101}, false}, {2, {270, 101}, false}}, run_swiglu, twin_swiglu, 0},
-    {"dropout", 1, {{2, {270, 101}, false}}, run_dropout, twin_dropout, 0},
-    {"sum", 1, {{2, {270, 101}, false}}, run_sum, twin_sum, 1e-4},
-    {"copy", 1, {{3, {9, 30, 101}, false}}, run_cast, twin_copy, 0},
-    {"concat", 2, {{3, {4, 70, 33}, false}, {3, {4, 81, 33}, false}}, run_concat, twin_concat, 0},
-    {"embedding", 1, {{2, {12, 130}, true}}, run_embedding, twin_embedding, 0},
+    {"add", 2, {{3, {3, 90, 101}, false}, {3, {3, 90, 101}, false}}, run_add, twin_add, 0, 2},
+    {"add_broadcast", 2, {{3, {3, 90, 101}, false}, {1, {101}, false}}, run_add, twin_add, 0, 1},
+    {"mul", 2, {{2, {270, 101}, false}, {2, {270, 101}, false}}, run_mul, twin_mul, 0, 1},
+    {"mul_broadcast", 2, {{3, {30, 9, 101}, false}, {2, {9, 101}, false}}, run_mul, twin_mul, 0, 2},
+    {"square", 1, {{2, {270, 101}, false}}, run_square, twin_square, 0, 0},
+    {"scale", 1, {{2, {270, 101}, false}}, run_scale, twin_scale, 0, 1},
+    {"silu", 1, {{2, {270, 101}, false}}, run_silu, twin_silu, 0, 1},
+    {"gelu_erf", 1, {{2, {270, 101}, false}}, run_gelu_erf, twin_gelu_erf, 0, 1},
+    {"gelu_tanh", 1, {{2, {270, 101}, false}}, run_gelu_tanh, twin_gelu_tanh, 0, 1},
+    {"swiglu", 2, {{2, {270, 101}, false}, {2, {270, 101}, false}}, run_swiglu, twin_swiglu, 0, 2},
+    {"dropout", 1, {{2, {270, 101}, false}}, run_dropout, twin_dropout, 0, 0},
+    {"sum", 1, {{2, {270, 101}, false}}, run_sum, twin_sum, 1e-4, 0},
+    {"copy", 1, {{3, {9, 30, 101}, false}}, run_cast, twin_copy, 0, 0},
+    {"concat",
+     2,
+     {{3, {4, 70, 33}, false}, {3, {4, 81, 33}, false}},
+     run_concat,
+     twin_concat,
+     0,
+     2},
+    {"embedding", 1, {{2, {12, 130}, true}}, run_embedding, twin_embedding, 0, 0},
     {"linear",
      3,
      {{3, {5, 61, 37}, false}, {2, {43, 37}, false}, {1, {43}, false}},
      run_linear,
      twin_linear,
-     1e-5},
+     1e-5,
+     1},
     {"linear_bare",
      2,
      {{2, {305, 37}, false}, {2, {43, 37}, false}},
      run_linear_bare,
      twin_linear,
-     1e-5},
+     1e-5,
+     1},
     {"matmul",
      2,
      {{3, {3, 41, 19}, false}, {3, {3, 19, 27}, false}},
      run_matmul,
      twin_matmul,
-     1e-5},
-    {"rms_norm", 2, {{3, {3, 121, 101}, false}, {1, {101}, false}}, run_rms_norm, twin_rms_norm, 0},
+     1e-5,
+     0},
+    {"rms_norm",
+     2,
+     {{3, {3, 121, 101}, false}, {1, {101}, false}},
+     run_rms_norm,
+     twin_rms_norm,
+     0,
+     0},
     {"rms_norm_of_heads",
      2,
      {{4, {2, 91, 4, 64}, false}, {1, {64}, false}},
      run_rms_norm,
      twin_rms_norm,
+     0,
      0},
     {"layer_norm",
      3,
      {{2, {363, 101}, false}, {1, {101}, false}, {1, {101}, false}},
      run_layer_norm,
      twin_layer_norm,
-     0},
+     0,
+     1},
     {"layer_norm_bare",
      2,
      {{2, {363, 101}, false}, {1, {101}, false}},
      run_layer_norm_bare,
      twin_layer_norm,
-     0},
-    {"softmax", 1, {{2, {270, 101}, false}}, run_softmax, twin_softmax, 0},
-    {"softmax_narrow", 1, {{2, {3000, 5}, false}}, run_softmax, twin_softmax, 0},
-    {"log_softmax_narrow", 1, {{2, {3000, 5}, false}}, run_log_softmax, twin_log_softmax, 0},
-    {"log_softmax", 1, {{2, {270, 101}, false}}, run_log_softmax, twin_log_softmax, 1e-5},
-    {"rope_halves", 1, {{4, {2, 130, 5, 21}, false}}, run_rope_halves, twin_rope_halves, 0},
-    {"rope_pairs", 1, {{4, {2, 130, 5, 21}, false}}, run_rope_pairs, twin_rope_pairs, 0},
+     0,
+     1},
+    {"softmax", 1, {{2, {270, 101}, false}}, run_softmax, twin_softmax, 0, 0},
+    {"softmax_narrow", 1, {{2, {3000, 5}, false}}, run_softmax, twin_softmax, 0, 0},
+    {"log_softmax_narrow", 1, {{2, {3000, 5}, false}}, run_log_softmax, twin_log_softmax, 0, 0},
+    {"log_softmax", 1, {{2, {270, 101}, false}}, run_log_softmax, twin_log_softmax, 1e-5, 0},
+    {"rope_halves", 1, {{4, {2, 130, 5, 21}, false}}, run_rope_halves, twin_rope_halves, 0, 0},
+    {"rope_pairs", 1, {{4, {2, 130, 5, 21}, false}}, run_rope_pairs, twin_rope_pairs, 0, 0},
     {"attention_causal",
      3,
      {{4, {2, 131, 4, 20}, true}, {4, {2, 131, 2, 20}, true}, {4, {2, 131, 2, 20}, true}},
      run_attention_causal,
      twin_attention_causal,
-     0},
+     0,
+     3},
     {"attention_full",
      3,
      {{4, {1, 67, 3, 32}, true}, {4, {1, 90, 1, 32}, true}, {4, {1, 90, 1, 32}, true}},
      run_attention_full,
      twin_attention_full,
-     0},
+     0,
+     3},
+    {"attention_heads_of_40",
+     3,
+     {{4, {2, 70, 4, 40}, true}, {4, {2, 133, 2, 40}, true}, {4, {2, 133, 2, 40}, true}},
+     run_attention_full,
+     twin_attention_full,
+     1e-5,
+     3},
+    {"attention_heads_of_80",
+     3,
+     {{4, {1, 61, 2, 80}, true}, {4, {1, 77, 2, 80}, true}, {4, {1, 77, 2, 80}, true}},
+     run_attention_full,
+     twin_attention_full,
+     1e-5,
+     3},
+    {"attention_heads_of_160",
+     3,
+     {{4, {1, 64, 2, 160}, true}, {4, {1, 257, 1, 160}, true}, {4, {1, 257, 1, 160}, true}},
+     run_attention_full,
+     twin_attention_full,
+     1e-5,
+     3},
+    {"attention_heads_of_33",
+     3,
+     {{4, {1, 13, 2, 33}, true}, {4, {1, 3, 2, 33}, true}, {4, {1, 3, 2, 33}, true}},
+     run_attention_full,
+     twin_attention_full,
+     1e-5,
+     3},
+    {"attention_one_wide_head",
+     3,
+     {{4, {1, 62, 1, 512}, true}, {4, {1, 130, 1, 512}, true}, {4, {1, 130, 1, 512}, true}},
+     run_attention_full,
+     twin_attention_full,
+     5e-5,
+     3},
     {"attention_packed",
      3,
      {{4, {2, 131, 4, 20}, true}, {4, {2, 131, 4, 20}, true}, {4, {2, 131, 4, 20}, true}},
      run_attention_packed,
      twin_attention_packed,
+     0,
      0},
     {"attention_long",
      3,
      {{4, {1, 800, 2, 16}, true}, {4, {1, 800, 1, 16}, true}, {4, {1, 800, 1, 16}, true}},
      run_attention_long,
      twin_attention_long,
+     0,
      0},
     {"attention_cached",
      3,
@@ -497,12 +706,98 @@ const subject subjects[] = {
       {4, {1, CACHED + 3, 2, 20}, true}},
      run_attention_cached,
      twin_attention_cached,
+     0,
      0},
+    {"relu", 1, {{2, {270, 101}, false}}, run_relu, twin_relu, 0, 1},
+    {"tanh", 1, {{2, {270, 101}, false}}, run_tanh, twin_tanh, 0, 1},
+    {"gelu_quick", 1, {{2, {270, 101}, false}}, run_gelu_quick, twin_gelu_quick, 0, 1},
+    {"geglu", 1, {{3, {3, 90, 202}, false}}, run_geglu, twin_geglu, 0, 1},
+    {"add_picture",
+     2,
+     {{4, {3, 9, 10, 101}, false}, {4, {3, 1, 1, 101}, false}},
+     run_add,
+     twin_add_picture,
+     0,
+     1},
+    {"mul_picture",
+     2,
+     {{4, {3, 9, 10, 101}, false}, {4, {3, 1, 1, 101}, false}},
+     run_mul,
+     twin_mul_picture,
+     0,
+     2},
+    {"conv2d_same",
+     3,
+     {{4, {2, 9, 17, 5}, false}, {4, {37, 5, 3, 3}, false}, {1, {37}, false}},
+     run_conv_same,
+     twin_conv_same,
+     1e-5,
+     1},
+    {"conv2d_point",
+     3,
+     {{4, {2, 9, 17, 21}, false}, {4, {37, 21, 1, 1}, false}, {1, {37}, false}},
+     run_conv_point,
+     twin_conv_point,
+     1e-5,
+     1},
+    {"conv2d_down",
+     3,
+     {{4, {2, 8, 18, 5}, false}, {4, {37, 5, 3, 3}, false}, {1, {37}, false}},
+     run_conv_down,
+     twin_conv_down,
+     1e-5,
+     1},
+    {"conv2d_down_even",
+     3,
+     {{4, {2, 9, 16, 6}, false}, {4, {3, 6, 3, 3}, false}, {1, {3}, false}},
+     run_conv_down_even,
+     twin_conv_down_even,
+     1e-5,
+     1},
+    {"conv2d_odd",
+     3,
+     {{4, {3, 11, 13, 3}, false}, {4, {35, 3, 4, 2}, false}, {1, {35}, false}},
+     run_conv_odd,
+     twin_conv_odd,
+     1e-5,
+     1},
+    // Several blocks of channels, and of pixels.
+    {"conv2d_deep",
+     2,
+     {{4, {1, 3, 70, 300}, false}, {4, {7, 300, 3, 3}, false}},
+     run_conv_bare,
+     twin_conv_bare,
+     1e-4,
+     1},
+    {"group_norm",
+     3,
+     {{4, {3, 9, 13, 20}, false}, {1, {20}, false}, {1, {20}, false}},
+     run_group_norm,
+     twin_group_norm,
+     0,
+     1},
+    {"group_norm_wide",
+     3,
+     {{3, {2, 130, 132}, false}, {1, {132}, false}, {1, {132}, false}},
+     run_group_norm,
+     twin_group_norm,
+     0,
+     1},
+    {"group_norm_silu",
+     3,
+     {{4, {3, 9, 13, 20}, false}, {1, {20}, false}, {1, {20}, false}},
+     run_group_norm_silu,
+     twin_group_norm_silu,
+     0,
+     1},
+    {"upsample_nearest", 1, {{4, {2, 9, 13, 11}, false}}, run_upsample, twin_upsample, 0, 1},
+    {"average_pool", 1, {{4, {2, 18, 26, 11}, false}}, run_average_pool, twin_average_pool, 0, 1},
     {"linear_cross_entropy",
      2,
      {{2, {301, 19}, false}, {2, {97, 19}, false}},
      run_loss,
      twin_loss,
-     1e-3},
+     1e-3,
+     0},
 };
 const int n_subjects = (int)(sizeof subjects / sizeof *subjects);

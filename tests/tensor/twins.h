@@ -19,6 +19,7 @@ typedef struct subject {
   // out receives the elements of the result in order.
   void (*twin)(const struct subject *subject, double *const *in, double *out);
   double tolerance;  // of the result, relative to 1; 0: 2e-6
+  int halves;        // leading operands that may be BF16; 0: none
 } subject;
 
 extern const subject subjects[];

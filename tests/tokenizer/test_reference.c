@@ -239,6 +239,32 @@ static void vocab_and_merges_give_the_ids_of_the_reference(void **state) {
   json_decref(expected);
 }
 
+// Both forms in which CLIP's tokenizer is published, with the tokens around a text.
+static void clip_gives_the_ids_of_the_reference(void **state) {
+  (void)state;
+  static const char *const folders[] = {"tokenizer/clip", "tokenizer/clip-files"};
+  json_t *expected = load(fixture_path("tokenizer/clip/expected.json"));
+  for (size_t f = 0; f < 2; f++) {
+    ink_tokenizer *tokenizer = open_tokenizer(fixture_path(folders[f]));
+    size_t i, n = 0, wrong = 0;
+    json_t *item;
+    json_array_foreach(json_object_get(expected, "encode"), i, item) {
+      n++;
+      if (!same_ids(tokenizer, item, "ids", INK_ENCODE_SPECIAL | INK_ENCODE_AFFIX)) wrong++;
+    }
+    if (wrong) fail_msg("%s: %zu of %zu texts give other ids", folders[f], wrong, n);
+    assert_true(n > 1000);
+    static const char start[] = "<|startoftext|>", end[] = "<|endoftext|>";
+    int32_t end_id = ink_tokenizer_id(tokenizer, end, strlen(end));
+    assert_int_equal(ink_tokenizer_bos(tokenizer),
+                     ink_tokenizer_id(tokenizer, start, strlen(start)));
+    assert_int_equal(ink_tokenizer_eos(tokenizer), end_id);
+    assert_int_equal(ink_tokenizer_pad(tokenizer), end_id);
+    ink_tokenizer_free(tokenizer);
+  }
+  json_decref(expected);
+}
+
 static void gguf_gpt2_gives_the_ids_of_the_reference(void **state) {
   (void)state;
   check_gguf("gpt2", true);
@@ -455,6 +481,7 @@ int main(void) {
       cmocka_unit_test(qwen2_gives_the_ids_of_the_reference),
       cmocka_unit_test(characters_give_the_ids_of_the_reference),
       cmocka_unit_test(vocab_and_merges_give_the_ids_of_the_reference),
+      cmocka_unit_test(clip_gives_the_ids_of_the_reference),
       cmocka_unit_test(gguf_gpt2_gives_the_ids_of_the_reference),
       cmocka_unit_test(gguf_llama3_gives_the_ids_of_the_reference),
       cmocka_unit_test(gguf_qwen2_gives_the_ids_of_the_reference),

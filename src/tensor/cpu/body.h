@@ -7,7 +7,9 @@
 
 #include "tensor/cpu/kernels.h"
 #include "tensor/cpu/vector.h"
+#include "tensor/half.h"
 // clang-format off: these build on one another, in this order.
+#include "tensor/cpu/channels.h"
 #include "tensor/cpu/elementwise.h"
 #include "tensor/cpu/rows.h"
 #include "tensor/cpu/tiles.h"
@@ -26,6 +28,14 @@ const ink_kernels INK_TABLE = {
     .gelu_tanh_back = gelu_tanh_back,
     .gelu_erf = gelu_erf,
     .gelu_erf_back = gelu_erf_back,
+    .gelu_quick = gelu_quick,
+    .gelu_quick_back = gelu_quick_back,
+    .relu = relu,
+    .relu_back = relu_back,
+    .tanh = hyperbolic_tangent,
+    .tanh_back = hyperbolic_tangent_back,
+    .geglu = geglu,
+    .geglu_back = geglu_back,
     .swiglu = swiglu,
     .swiglu_back = swiglu_back,
     .dropout = dropout,
@@ -35,7 +45,10 @@ const ink_kernels INK_TABLE = {
     .rms_norm = rms_norm,
     .rms_norm_back = rms_norm_back,
     .layer_norm = layer_norm,
+    .layer_norm_bf16 = layer_norm_bf16,
     .layer_norm_back = layer_norm_back,
+    .channel_sums = channel_sums,
+    .scale_channels = scale_channels,
     .softmax = softmax,
     .softmax_back = softmax_back,
     .log_softmax = log_softmax,

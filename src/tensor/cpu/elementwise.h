@@ -113,6 +113,64 @@ static void gelu_erf_back(const float *x, const float *dy, float *dx, bool add_i
   }
 }
 
+// x sigmoid(1.702 x).
+static void gelu_quick(const float *x, float *y, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    vec v = get(x + i, n - i);
+    put(y + i, n - i, v * sigmoid_of(1.702f * v));
+  }
+}
+
+static void gelu_quick_back(const float *x, const float *dy, float *dx, bool add_it, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    vec v = 1.702f * get(x + i, n - i);
+    give(dx + i, n - i, add_it, get(dy + i, n - i) * silu_slope(v, sigmoid_of(v)));
+  }
+}
+
+static void relu(const float *x, float *y, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    put(y + i, n - i, max_of(splat(0.0f), get(x + i, n - i)));  // NaN stays
+  }
+}
+
+static void relu_back(const float *x, const float *dy, float *dx, bool add_it, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    vec v = get(x + i, n - i);
+    give(dx + i, n - i, add_it, choose(v > splat(0.0f), get(dy + i, n - i), splat(0.0f)));
+  }
+}
+
+static void hyperbolic_tangent(const float *x, float *y, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) put(y + i, n - i, tanh_of(get(x + i, n - i)));
+}
+
+static void hyperbolic_tangent_back(const float *x, const float *dy, float *dx, bool add_it,
+                                    int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    vec t = tanh_of(get(x + i, n - i));
+    give(dx + i, n - i, add_it, get(dy + i, n - i) * (1.0f - t * t));
+  }
+}
+
+static void geglu(const float *up, const float *gate, float *y, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    vec g = get(gate + i, n - i);
+    put(y + i, n - i, get(up + i, n - i) * (g * normal_cdf(g)));
+  }
+}
+
+static void geglu_back(const float *up, const float *gate, const float *dy, float *d_up,
+                       float *d_gate, bool add_it, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    int64_t left = n - i;
+    vec g = get(gate + i, left), d = get(dy + i, left), cdf = normal_cdf(g);
+    vec density = 0.3989422804f * exp_of(-0.5f * g * g);
+    give(d_up + i, left, add_it, d * (g * cdf));
+    give(d_gate + i, left, add_it, d * get(up + i, left) * (cdf + g * density));
+  }
+}
+
 // ---- dropout -----------------------------------------------------------------------------------
 
 // Words of the sequence (base/random.h: Philox4x32-10) that one call draws: as many blocks of four

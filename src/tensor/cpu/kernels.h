@@ -45,6 +45,16 @@ typedef struct ink_kernels {
   void (*gelu_tanh_back)(const float *x, const float *dy, float *dx, bool add, int64_t n);
   void (*gelu_erf)(const float *x, float *y, int64_t n);
   void (*gelu_erf_back)(const float *x, const float *dy, float *dx, bool add, int64_t n);
+  void (*gelu_quick)(const float *x, float *y, int64_t n);
+  void (*gelu_quick_back)(const float *x, const float *dy, float *dx, bool add, int64_t n);
+  void (*relu)(const float *x, float *y, int64_t n);
+  void (*relu_back)(const float *x, const float *dy, float *dx, bool add, int64_t n);
+  void (*tanh)(const float *x, float *y, int64_t n);
+  void (*tanh_back)(const float *x, const float *dy, float *dx, bool add, int64_t n);
+  // up * gelu_erf(gate); d_up and d_gate are written, or added to when told.
+  void (*geglu)(const float *up, const float *gate, float *y, int64_t n);
+  void (*geglu_back)(const float *up, const float *gate, const float *dy, float *d_up,
+                     float *d_gate, bool add, int64_t n);
   void (*swiglu)(const float *gate, const float *up, float *y, int64_t n);
   // d_gate or d_up may be NULL.
   void (*swiglu_back)(const float *gate, const float *up, const float *dy, float *d_gate,
@@ -66,9 +76,18 @@ typedef struct ink_kernels {
                         float *d_weight);
   void (*layer_norm)(int64_t rows, int64_t width, const float *x, const float *weight,
                      const float *bias, float epsilon, float *y, float *mean, float *inverse);
+  void (*layer_norm_bf16)(int64_t rows, int64_t width, const uint16_t *x, const float *weight,
+                          const float *bias, float epsilon, uint16_t *y);
   void (*layer_norm_back)(int64_t rows, int64_t width, const float *x, const float *weight,
                           const float *mean, const float *inverse, const float *dy, float *dx,
                           bool add, float *d_weight, float *d_bias);
+  // Over pixels of `channels` elements, F32 or BF16: for each channel the sums of x - pivot and of
+  // its square.
+  void (*channel_sums)(bool bf16, int64_t pixels, int64_t channels, const void *pivot,
+                       const void *x, float *sums, float *squares);
+  // y = x * factor + term, channel by channel, with SiLU behind it when told.
+  void (*scale_channels)(bool bf16, bool silu, int64_t pixels, int64_t channels, const void *x,
+                         const float *factor, const float *term, void *y);
   void (*softmax)(int64_t rows, int64_t width, const float *x, float *y);
   void (*softmax_back)(int64_t rows, int64_t width, const float *y, const float *dy, float *dx,
                        bool add);

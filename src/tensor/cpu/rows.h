@@ -96,6 +96,33 @@ static void layer_norm(int64_t rows, int64_t width, const float *x, const float 
   }
 }
 
+static void layer_norm_bf16(int64_t rows, int64_t width, const uint16_t *x, const float *weight,
+                            const float *bias, float epsilon, uint16_t *y) {
+  int64_t whole = width / LANES * LANES;
+  for (int64_t row = 0; row < rows; row++, x += width, y += width) {
+    vec s[2] = {{0}};
+    for (int64_t i = 0; i < whole; i += LANES) s[i / LANES & 1] += load_bf16(x + i);
+    if (whole < width) s[0] += get_bf16(x + whole, width - whole);
+    float m = sum_of(s[0] + s[1]) / (float)width;
+    vec q[2] = {{0}};
+    for (int64_t i = 0; i < whole; i += LANES) {
+      vec d = load_bf16(x + i) - m;
+      q[i / LANES & 1] += d * d;
+    }
+    float square = sum_of(q[0] + q[1]);
+    for (int64_t i = whole; i < width; i++) {
+      float d = ink_f32_from_bf16(x[i]) - m;
+      square += d * d;
+    }
+    float r = 1.0f / sqrtf(square / (float)width + epsilon);
+    for (int64_t i = 0; i < width; i += LANES) {
+      int64_t left = width - i;
+      vec v = (get_bf16(x + i, left) - m) * r * get(weight + i, left);
+      put_bf16(y + i, left, bias ? v + get(bias + i, left) : v);
+    }
+  }
+}
+
 // With n_i = (x_i - mean) r and g_i = w_i dy_i: dx_i = r (g_i - mean(g) - n_i mean(g n)).
 static void layer_norm_back(int64_t rows, int64_t width, const float *x, const float *weight,
                             const float *mean, const float *inverse, const float *dy, float *dx,

@@ -96,6 +96,38 @@ static inline vec min_of(vec a, vec b) {
 
 #endif
 
+// BF16 in memory: exact towards F32; to nearest even, NaN kept, from it (tensor/half.h). As get and
+// put above, the first n lanes.
+typedef uint16_t hvec __attribute__((vector_size(2 * LANES)));
+typedef hvec unaligned_hvec __attribute__((aligned(2), may_alias));
+
+static inline vec load_bf16(const uint16_t *p) {
+  return (vec)(__builtin_convertvector(*(const unaligned_hvec *)p, uvec) << 16);
+}
+static inline vec get_bf16(const uint16_t *p, int64_t n) {
+  if (__builtin_expect(n >= LANES, 1)) return load_bf16(p);
+  hvec x = {0};
+  for (int64_t i = 0; i < n; i++) x[i] = p[i];
+  return (vec)(__builtin_convertvector(x, uvec) << 16);
+}
+static inline hvec bf16_of(vec x) {
+#if defined(__AVX512BF16__)
+  return (hvec)_mm512_cvtneps_pbh((__m512)x);
+#else
+  uvec bits = (uvec)x, rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+  uvec nan = (uvec)(x != x);
+  return __builtin_convertvector((rounded & ~nan) | ((bits >> 16 | 0x40) & nan), hvec);
+#endif
+}
+static inline void put_bf16(uint16_t *p, int64_t n, vec x) {
+  hvec h = bf16_of(x);
+  if (__builtin_expect(n >= LANES, 1)) {
+    *(unaligned_hvec *)p = h;
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) p[i] = h[i];
+}
+
 // Products of the low halves of 64-bit lanes, and two registers of 64-bit lanes interleaved.
 static inline wide_vec mul_halves(wide_vec a, wide_vec b) {
 #if defined(__AVX512F__)

@@ -1,0 +1,403 @@
+// One painting from request to picture.
+#include "diffusion/pipeline.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "diffusion/pipeline_parts.h"
+#include "weights/weights.h"
+
+// ---- the model
+// -----------------------------------------------------------------------------------
+
+// The tokenizer of a text encoder: beside a single file, in the folder `tokenizer`.
+static ink_status open_tokenizer(const ink_stable_diffusion *sd, size_t which,
+                                 ink_tokenizer **tokenizer, ink_error *error) {
+  if (sd->texts[which].tokenizer) {
+    return ink_tokenizer_open(sd->texts[which].tokenizer, tokenizer, error);
+  }
+  size_t folder = (size_t)(ink_path_name(sd->path) - sd->path);
+  char *beside = malloc(folder + sizeof "tokenizer");
+  if (!beside) return ink_fail(error, INK_ERR_MEMORY, "no memory to open %s", sd->path);
+  memcpy(beside, sd->path, folder);
+  memcpy(beside + folder, "tokenizer", sizeof "tokenizer");
+  ink_status status =
+      ink_file_is_folder(beside)
+          ? ink_tokenizer_open(beside, tokenizer, error)
+          : ink_fail(error, INK_ERR_NOT_FOUND,
+                     "%s: a single file holds no tokenizer; put CLIP's (vocab.json, merges.txt) "
+                     "into %s",
+                     sd->path, beside);
+  free(beside);
+  return status;
+}
+
+ink_status ink_pipeline_open(const char *path, ink_pool *pool, ink_pipeline **out,
+                             ink_error *error) {
+  *out = NULL;
+  ink_pipeline *p = calloc(1, sizeof *p);
+  if (!p) return ink_fail(error, INK_ERR_MEMORY, "no memory to open %s", path);
+  p->pool = pool;
+  ink_status status = ink_stable_diffusion_open(path, &p->model, error);
+  if (status == INK_OK && !p->model->vae && !p->model->taesd) {
+    status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: the model has no autoencoder", path);
+  }
+  for (size_t i = 0; status == INK_OK && i < p->model->n_text; i++) {
+    status = open_tokenizer(p->model, i, &p->tokenizers[i], error);
+  }
+  if (status == INK_OK) {
+    p->prepared = ink_prepared_new(NULL, NULL);
+    if (!p->prepared) status = ink_fail(error, INK_ERR_MEMORY, "no memory to open %s", path);
+  }
+  if (status != INK_OK) {
+    ink_pipeline_free(p);
+    return status;
+  }
+  *out = p;
+  return INK_OK;
+}
+
+void ink_pipeline_free(ink_pipeline *pipeline) {
+  if (!pipeline) return;
+  ink_prepared_free(pipeline->prepared);
+  while (pipeline->n_loras) ink_lora_remove(pipeline->loras[--pipeline->n_loras]);
+  for (size_t i = 0; i < INK_SD_TEXTS; i++) ink_tokenizer_free(pipeline->tokenizers[i]);
+  ink_stable_diffusion_free(pipeline->model);
+  free(pipeline);
+}
+
+static ink_status merge_lora(ink_pipeline *p, const ink_weights *file, double weight,
+                             ink_error *error) {
+  ink_arena *arena = ink_arena_new(0);
+  // What the kernels made of the weights before is no longer true.
+  ink_prepared *fresh = arena ? ink_prepared_new(NULL, NULL) : NULL;
+  if (!fresh) {
+    ink_arena_free(arena);
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for a plug-in");
+  }
+  ink_prepared_free(p->prepared);
+  p->prepared = fresh;
+  ink_compute compute = {.arena = arena, .pool = p->pool};
+  ink_lora_options options = {.unet_strength = weight, .text_strength = weight};
+  ink_lora_report report;
+  ink_status status =
+      ink_lora_merge(&compute, p->model, file, &options, &p->loras[p->n_loras], &report, error);
+  if (status == INK_OK) p->n_loras++;
+  ink_arena_free(arena);
+  return status;
+}
+
+ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, double weight,
+                                   ink_error *error) {
+  if (pipeline->n_loras == INK_PIPELINE_MOST_LORAS) {
+    return ink_fail(error, INK_ERR_USAGE, "at most %d plug-ins at a time", INK_PIPELINE_MOST_LORAS);
+  }
+  if (!(fabs(weight) <= 100)) {
+    return ink_fail(error, INK_ERR_USAGE, "%s: a weight of %g; it must lie in -100 … 100", path,
+                    weight);
+  }
+  ink_weights *file;
+  INK_TRY(ink_weights_open(path, &file, error));
+  ink_status status = merge_lora(pipeline, file, weight, error);
+  ink_weights_close(file);
+  return status == INK_OK ? status : ink_context(error, status, "%s", path);
+}
+
+const struct ink_stable_diffusion *ink_pipeline_about(const ink_pipeline *pipeline) {
+  return pipeline->model;
+}
+
+int32_t ink_pipeline_side(const ink_pipeline *pipeline) {
+  return ink_unet_about(pipeline->model->unet)->sample_size * ink_paint_factor(pipeline);
+}
+
+// ---- the request
+// ---------------------------------------------------------------------------------
+
+ink_paint_request ink_paint_request_default(void) {
+  return (ink_paint_request){.prompt = "",
+                             .negative = "",
+                             .steps = 20,
+                             .guidance_scale = 7.5,
+                             .eta = (double)NAN,
+                             .strength = 0.75};
+}
+
+void ink_painting_free(ink_painting *painting) {
+  ink_picture_free(&painting->picture);
+  free(painting->values);
+  free(painting->step_seconds);
+  *painting = (ink_painting){0};
+}
+
+static ink_status check_number(const char *name, double value, double low, double high,
+                               ink_error *error) {
+  if (value >= low && value <= high) return INK_OK;
+  return ink_fail(error, INK_ERR_USAGE, "%s is %g; it must lie in %g … %g", name, value, low, high);
+}
+
+static ink_status check_side(const char *name, int32_t side, int32_t factor, ink_error *error) {
+  if (side >= factor && side <= INK_PAINT_MOST_SIDE && side % factor == 0) return INK_OK;
+  return ink_fail(error, INK_ERR_USAGE, "a %s of %d; this model takes multiples of %d up to %d",
+                  name, (int)side, (int)factor, INK_PAINT_MOST_SIDE);
+}
+
+static ink_status check_request(const ink_paint_run *run) {
+  const ink_paint_request *q = run->request;
+  const ink_stable_diffusion *sd = run->pipeline->model;
+  ink_error *error = run->error;
+  int32_t factor = ink_paint_factor(run->pipeline);
+  INK_TRY(check_side("width", run->width, factor, error));
+  INK_TRY(check_side("height", run->height, factor, error));
+  INK_TRY(check_number("steps", q->steps, 1, INK_PAINT_MOST_STEPS, error));
+  INK_TRY(check_number("guidance", q->guidance_scale, 0, 100, error));
+  INK_TRY(check_number("guidance rescale", q->guidance_rescale, 0, 1, error));
+  if (!isnan(q->eta)) INK_TRY(check_number("eta", q->eta, 0, 1, error));
+  int32_t layers = ink_clip_about(sd->texts[0].clip)->n_layer - sd->texts[0].skip - 1;
+  INK_TRY(check_number("clip skip", q->clip_skip, 0, layers, error));
+  if (q->init) INK_TRY(check_number("strength", q->strength, 0, 1, error));
+  if (q->mask && !q->init) {
+    return ink_fail(error, INK_ERR_USAGE, "a mask needs a picture to begin from");
+  }
+  int32_t in = ink_unet_about(sd->unet)->in_channels;
+  bool inpainting = in == 2 * run->channels + 1;
+  if (inpainting && !q->mask) {
+    return ink_fail(error, INK_ERR_USAGE, "%s is a model for inpainting: give a picture and a mask",
+                    sd->path);
+  }
+  if (in != run->channels && !inpainting) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED, "%s: a UNet that reads %d channels", sd->path, in);
+  }
+  return INK_OK;
+}
+
+// ---- schedule and sampler
+// ------------------------------------------------------------------------
+
+static ink_status scheduler_of(const ink_paint_run *run, ink_scheduler_config *config) {
+  const ink_stable_diffusion *sd = run->pipeline->model;
+  const ink_paint_request *q = run->request;
+  if (sd->scheduler) {
+    INK_TRY(ink_scheduler_config_read(sd->scheduler, "scheduler_config.json", q->sampler, config,
+                                      run->error));
+  } else {
+    *config = (ink_scheduler_config){.noise = ink_noise_config_default(),
+                                     .sampler = q->sampler ? *q->sampler : INK_SAMPLER_DPMPP_2M};
+    config->noise.zero_terminal_snr = sd->zero_terminal_snr;
+    config->noise.prediction = sd->prediction == INK_SD_PREDICTS_V        ? INK_PREDICTS_V
+                               : sd->prediction == INK_SD_PREDICTS_SAMPLE ? INK_PREDICTS_SAMPLE
+                                                                          : INK_PREDICTS_EPSILON;
+  }
+  if (q->curve) config->curve = *q->curve;
+  return INK_OK;
+}
+
+static ink_status lay_out(ink_paint_run *run, ink_painting *painting) {
+  ink_scheduler_config config;
+  INK_TRY(scheduler_of(run, &config));
+  painting->sampler = config.sampler;
+  painting->curve = config.curve;
+  ink_grid grid = ink_sampler_about(config.sampler)->grid;
+  INK_TRY(ink_schedule_new(&config.noise, grid, config.curve, run->request->steps, &run->schedule,
+                           run->error));
+  return ink_sampler_new(config.sampler, run->schedule, run->n, run->request->eta, &run->sampler,
+                         run->error);
+}
+
+// ---- noise
+// ---------------------------------------------------------------------------------------
+
+// A source's (C, H, W) as (H, W, C).
+static void turn(const ink_paint_run *run, const float *from, float *to) {
+  int64_t pixels = run->h * run->w;
+  for (int64_t c = 0; c < run->channels; c++) {
+    for (int64_t i = 0; i < pixels; i++) to[i * run->channels + c] = from[c * pixels + i];
+  }
+}
+
+static ink_status draw_turned(void *context, float *noise, size_t n, ink_error *error) {
+  ink_paint_run *run = context;
+  ink_noise_source source = ink_noise_source_of(&run->generator);
+  INK_TRY(source.draw(source.context, run->turned, n, error));
+  turn(run, run->turned, noise);
+  return INK_OK;
+}
+
+static ink_status draw_first(ink_paint_run *run, float *noise) {
+  const ink_noise_source *first = run->request->first_noise;
+  if (!first) return run->noise.draw(run->noise.context, noise, run->n, run->error);
+  INK_TRY(first->draw(first->context, run->turned, run->n, run->error));
+  turn(run, run->turned, noise);
+  return INK_OK;
+}
+
+// ---- the run
+// -------------------------------------------------------------------------------------
+
+// True for models whose UNet reads the mask and the latent of what stays.
+static bool shows_mask(const ink_paint_run *run) {
+  return ink_unet_about(run->pipeline->model->unet)->in_channels != run->channels;
+}
+
+// The latent to begin with, and the step to begin at.
+static ink_status begin(ink_paint_run *run, int32_t *first_step) {
+  const ink_paint_request *q = run->request;
+  *first_step = 0;
+  if (!q->init) {
+    INK_TRY(draw_first(run, run->latent));
+    ink_sampler_begin(run->sampler, run->latent);
+    return INK_OK;
+  }
+  // An inpainting model is shown what stays; from noise alone it needs no other latent.
+  bool from_noise = q->mask && q->strength == 1;
+  INK_TRY(ink_paint_begin_from(run, !from_noise || !shows_mask(run)));
+  INK_TRY(draw_first(run, run->first));
+  int32_t n = q->steps, painted = (int32_t)(n * q->strength);
+  if (painted < 1) {
+    return ink_fail(run->error, INK_ERR_USAGE,
+                    "a strength of %g of %d steps leaves none to paint; raise either", q->strength,
+                    (int)n);
+  }
+  *first_step = n - painted;
+  if (from_noise) {
+    memcpy(run->latent, run->first, run->n * sizeof *run->latent);
+    ink_sampler_begin(run->sampler, run->latent);
+  } else {
+    ink_sampler_add_noise(run->sampler, *first_step, run->clean, run->first, run->latent);
+  }
+  return INK_OK;
+}
+
+// The latent of what stays, for models that are shown it.
+static ink_status encode_masked(ink_paint_run *run) {
+  if (!shows_mask(run)) return INK_OK;
+  return ink_paint_encode(run, &run->init, &run->mask_picture, run->masked);
+}
+
+// Where the mask is black the latent follows the picture, at the noise of the next step.
+static void keep_outside(ink_paint_run *run) {
+  ink_sampler_add_noise(run->sampler, ink_sampler_done(run->sampler), run->clean, run->first,
+                        run->drawn);
+  for (size_t i = 0; i < run->n; i++) {
+    float m = run->mask[i / (size_t)run->channels];
+    run->latent[i] = (1 - m) * run->drawn[i] + m * run->latent[i];
+  }
+}
+
+static ink_status check_finite(const ink_paint_run *run, int32_t step) {
+  for (size_t i = 0; i < run->n; i++) {
+    if (isfinite(run->latent[i])) continue;
+    return ink_fail(run->error, INK_ERR_INTERNAL,
+                    "the latent is not finite after step %d; try another sampler or F32",
+                    (int)step + 1);
+  }
+  return INK_OK;
+}
+
+static ink_status take_steps(ink_paint_run *run, int32_t first, ink_painting *painting) {
+  const ink_paint_request *q = run->request;
+  ink_denoiser denoiser = {ink_paint_predict, run};
+  int32_t n = run->schedule->n_steps - first;
+  bool blend = q->mask && !shows_mask(run);
+  painting->step_seconds = calloc((size_t)n, sizeof *painting->step_seconds);
+  if (!painting->step_seconds) return ink_fail(run->error, INK_ERR_MEMORY, "no memory for steps");
+  INK_TRY(ink_sampler_start(run->sampler, first, run->error));
+  for (int32_t i = 0; i < n; i++) {
+    if (!ink_progress_report(q->progress, i, n, "painting")) {
+      return ink_fail(run->error, INK_ERR_CANCELLED, "stopped after %d of %d steps", (int)i,
+                      (int)n);
+    }
+    double start = ink_clock_seconds();
+    INK_TRY(ink_paint_texts(run, first + i));
+    INK_TRY(ink_sampler_step(run->sampler, run->latent, &denoiser, &run->noise, run->error));
+    if (blend) keep_outside(run);
+    INK_TRY(check_finite(run, i));
+    painting->step_seconds[i] = ink_clock_seconds() - start;
+    painting->n_steps = i + 1;
+  }
+  ink_progress_report(q->progress, n, n, "decoding");
+  return INK_OK;
+}
+
+// The picture's own pixels where the mask is black, a mixture where it is grey.
+static void keep_pixels(const ink_paint_run *run, ink_picture *picture) {
+  for (size_t i = 0; i < ink_picture_bytes(picture); i++) {
+    unsigned m = run->mask_picture.pixels[i / 3];
+    picture->pixels[i] =
+        (uint8_t)((picture->pixels[i] * m + run->init.pixels[i] * (255 - m) + 127) / 255);
+  }
+}
+
+static ink_status paint(ink_paint_run *run, ink_painting *painting) {
+  INK_TRY(check_request(run));
+  INK_TRY(lay_out(run, painting));
+  double start = ink_clock_seconds();
+  int32_t first;
+  INK_TRY(begin(run, &first));
+  if (run->request->mask) INK_TRY(encode_masked(run));
+  INK_TRY(ink_paint_texts(run, first));
+  painting->encode_seconds = ink_clock_seconds() - start;
+  INK_TRY(take_steps(run, first, painting));
+  start = ink_clock_seconds();
+  INK_TRY(ink_paint_decode(run, run->latent, painting));
+  if (run->request->mask) keep_pixels(run, &painting->picture);
+  painting->decode_seconds = ink_clock_seconds() - start;
+  painting->peak_bytes = ink_arena_peak(run->compute.arena) + ink_arena_peak(run->kept.arena) +
+                         ink_prepared_bytes(run->pipeline->prepared);
+  return INK_OK;
+}
+
+static ink_status prepare(ink_paint_run *run, ink_painting *painting) {
+  ink_pipeline *p = run->pipeline;
+  const ink_paint_request *q = run->request;
+  int32_t factor = ink_paint_factor(p), side = ink_pipeline_side(p);
+  run->width = painting->width = q->width ? q->width : side;
+  run->height = painting->height = q->height ? q->height : side;
+  painting->steps = q->steps;
+  INK_TRY(check_side("width", run->width, factor, run->error));
+  INK_TRY(check_side("height", run->height, factor, run->error));
+  run->h = run->height / factor;
+  run->w = run->width / factor;
+  run->channels = ink_paint_channels(p);
+  run->n = (size_t)(run->h * run->w * run->channels);
+  // A model that is told the guidance scale needs no second prompt.
+  run->guided = q->guidance_scale > 1 && ink_unet_about(p->model->unet)->time_cond == 0;
+  ink_noise_start(&run->generator, q->noise, q->seed, q->stream);
+  run->noise = (ink_noise_source){draw_turned, run};
+  enum { ARRAYS = 7 };
+  run->memory = calloc(ARRAYS * run->n, sizeof *run->memory);
+  ink_compute compute = {.pool = p->pool, .precision = q->precision, .prepared = p->prepared};
+  run->kept = run->compute = compute;
+  run->kept.arena = ink_arena_new(0);
+  run->compute.arena = ink_arena_new(0);
+  if (!run->memory || !run->kept.arena || !run->compute.arena) {
+    return ink_fail(run->error, INK_ERR_MEMORY, "no memory to paint %d x %d", (int)run->width,
+                    (int)run->height);
+  }
+  float **arrays[ARRAYS] = {&run->latent, &run->drawn, &run->turned, &run->clean,
+                            &run->first,  &run->mask,  &run->masked};
+  for (size_t i = 0; i < ARRAYS; i++) *arrays[i] = run->memory + i * run->n;
+  return INK_OK;
+}
+
+ink_status ink_pipeline_paint(ink_pipeline *pipeline, const ink_paint_request *request,
+                              ink_painting *painting, ink_error *error) {
+  *painting = (ink_painting){0};
+  ink_error own = {0};
+  ink_paint_run run = {.pipeline = pipeline, .request = request, .error = error ? error : &own};
+  ink_status status = prepare(&run, painting);
+  if (status == INK_OK) status = paint(&run, painting);
+  ink_sampler_free(run.sampler);
+  ink_schedule_free(run.schedule);
+  ink_text_free(&run.prompt);
+  ink_text_free(&run.negative);
+  ink_picture_free(&run.init);
+  ink_picture_free(&run.mask_picture);
+  ink_arena_free(run.kept.arena);
+  ink_arena_free(run.compute.arena);
+  free(run.memory);
+  if (status != INK_OK) ink_painting_free(painting);
+  return status;
+}

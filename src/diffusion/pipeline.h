@@ -1,0 +1,83 @@
+// Painting with Stable Diffusion: text to picture, picture to picture, and parts of a picture anew.
+#ifndef INK_DIFFUSION_PIPELINE_H
+#define INK_DIFFUSION_PIPELINE_H
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "diffusion/sampler.h"
+#include "picture/picture.h"
+#include "tensor/ops.h"
+
+struct ink_stable_diffusion;
+
+// A model that is ready to paint. Its weights are mapped; what the kernels make of them is kept
+// from picture to picture. One picture at a time.
+typedef struct ink_pipeline ink_pipeline;
+
+// Open a diffusers folder, or a single file beside which a folder `tokenizer` lies. `pool` outlives
+// the pipeline (NULL: this thread alone). *pipeline is the caller's, NULL on failure.
+ink_status ink_pipeline_open(const char *path, ink_pool *pool, ink_pipeline **pipeline,
+                             ink_error *error);
+void ink_pipeline_free(ink_pipeline *pipeline);
+const struct ink_stable_diffusion *ink_pipeline_about(const ink_pipeline *pipeline);
+// The sides of a picture as the model was trained for it.
+int32_t ink_pipeline_side(const ink_pipeline *pipeline);
+
+// Merge a plug-in (models/lora.h) into the model, for all pictures from now on. CONFLICT: it
+// belongs to another model, or tensors of it fit nothing.
+ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, double weight,
+                                   ink_error *error);
+enum { INK_PIPELINE_MOST_LORAS = 16 };
+
+enum { INK_PAINT_MOST_SIDE = 4096, INK_PAINT_MOST_STEPS = 1000 };
+
+// What to paint. Start from ink_paint_request_default.
+typedef struct ink_paint_request {
+  const char *prompt, *negative;  // in the syntax of diffusion/prompt.h
+  int32_t width, height;          // multiples of the autoencoder's factor, 8; 0: the model's own
+  int32_t steps;
+  double guidance_scale;    // 1: none, and half the work
+  double guidance_rescale;  // 0 to 1: keep the contrast of the prompt alone (arXiv 2305.08891)
+  const ink_sampler_kind *sampler;  // NULL: the model's own
+  const ink_curve *curve;           // NULL: the model's own
+  double eta;                       // NAN: the sampler's own
+  int32_t clip_skip;  // layers of the text encoder that are left out, beyond the model's
+  uint64_t seed;
+  uint64_t stream;  // which picture of a run, for the own generator
+  ink_noise_kind noise;
+  // Draws the first noise instead of the generator, as (C, H, W): a watermark. NULL: the generator.
+  const ink_noise_source *first_noise;
+  const ink_picture *init;  // picture to begin from; brought to the size asked for
+  double strength;          // share of the steps that it is painted over with, above 0, up to 1
+  // What is painted anew: white all, black nothing, grey in part. Needs `init`, whose pixels stay
+  // where the mask is black.
+  const ink_picture *mask;
+  ink_precision precision;       // of products
+  bool keep_values;              // give the picture before it is rounded, too
+  const ink_progress *progress;  // may be NULL; between steps it can stop the work
+} ink_paint_request;
+
+// 20 steps, guidance 7.5, strength 0.75, own noise, F32.
+ink_paint_request ink_paint_request_default(void);
+
+// What came of it. The picture is the caller's (ink_painting_free).
+typedef struct ink_painting {
+  ink_picture picture;  // RGB
+  float *values;        // asked for: (H, W, 3), about in [-1, 1]; before the mask keeps pixels
+  int32_t width, height, steps;
+  ink_sampler_kind sampler;
+  ink_curve curve;
+  double encode_seconds, decode_seconds;
+  double *step_seconds;  // n_steps of them
+  int32_t n_steps;
+  size_t peak_bytes;  // of results and prepared weights; the weights' file is mapped beside them
+} ink_painting;
+void ink_painting_free(ink_painting *painting);
+
+// Paint. The picture depends on model, request and instruction set alone. With the CPU's noise and
+// F32 it is diffusers' picture of the same seed. USAGE: a field out of range, by name; CANCELLED by
+// the listener. A result that is not finite is INTERNAL and says after which step.
+ink_status ink_pipeline_paint(ink_pipeline *pipeline, const ink_paint_request *request,
+                              ink_painting *painting, ink_error *error);
+
+#endif

@@ -1,0 +1,72 @@
+// Inside the room: the parts of a painting.
+#ifndef INK_DIFFUSION_PIPELINE_PARTS_H
+#define INK_DIFFUSION_PIPELINE_PARTS_H
+
+#include "diffusion/pipeline.h"
+#include "diffusion/prompt.h"
+#include "diffusion/scheduler_config.h"
+#include "models/lora.h"
+#include "models/stable_diffusion.h"
+#include "tensor/prepared.h"
+#include "tokenizer/tokenizer.h"
+
+struct ink_pipeline {
+  ink_stable_diffusion *model;
+  ink_tokenizer *tokenizers[INK_SD_TEXTS];
+  ink_pool *pool;
+  ink_prepared *prepared;
+  ink_lora *loras[INK_PIPELINE_MOST_LORAS];
+  size_t n_loras;
+};
+
+// One painting under way. Latents are (H, W, C).
+typedef struct ink_paint_run {
+  ink_pipeline *pipeline;
+  const ink_paint_request *request;
+  int32_t width, height;   // of the picture
+  int64_t h, w, channels;  // of the latent
+  size_t n;                // its numbers
+  bool guided;             // both prompts in one batch
+  ink_compute kept;        // results that outlive steps: the texts
+  ink_compute compute;     // results of a step
+  ink_schedule *schedule;
+  ink_sampler *sampler;
+  ink_noise generator;
+  ink_noise_source noise;          // of the generator, as (H, W, C)
+  float *memory;                   // behind the arrays below
+  float *latent, *drawn, *turned;  // turned: a latent as (C, H, W)
+  // Painting from a picture:
+  float *clean;                    // its latent
+  float *first;                    // the noise laid over it
+  float *mask;                     // (H, W), 1: painted anew
+  float *masked;                   // the latent of what stays, for inpainting models
+  ink_picture init, mask_picture;  // at the size of the picture
+  // The texts as they read now:
+  ink_text prompt, negative;
+  const ink_tensor *context, *pooled;
+  ink_unet_text *text;
+  ink_error *error;
+} ink_paint_run;
+
+// Encode the prompts as they read at a step, unless they read so already.
+ink_status ink_paint_texts(ink_paint_run *run, int32_t step);
+
+// Factor between latent and picture; channels of the latent.
+int32_t ink_paint_factor(const ink_pipeline *pipeline);
+int64_t ink_paint_channels(const ink_pipeline *pipeline);
+// A latent out of a picture at the run's size, scaled as the UNet knows it; the autoencoder's
+// distribution is drawn from the generator. Where a mask (or NULL) is white the picture counts as
+// grey.
+ink_status ink_paint_encode(ink_paint_run *run, const ink_picture *picture, const ink_picture *mask,
+                            float *latent);
+// A picture out of a latent; its values too where the request keeps them.
+ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_painting *painting);
+// Read init and mask of the request into run->init, mask_picture and mask, and the latent of init
+// into run->clean where it is needed.
+ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent);
+
+// The network with guidance, for samplers; the context is the run.
+ink_status ink_paint_predict(void *context, const float *input, double timestep, float *output,
+                             ink_error *error);
+
+#endif

@@ -1,0 +1,368 @@
+// Recipes of paintings, to JSON and to A1111's parameters and back.
+#include "diffusion/recipe.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+
+enum { VERSION = 1 };
+
+void ink_paint_recipe_free(ink_paint_recipe *recipe) {
+  free(recipe->model);
+  free(recipe->prompt);
+  free(recipe->negative);
+  for (size_t i = 0; i < recipe->n_loras; i++) free(recipe->loras[i].path);
+  *recipe = (ink_paint_recipe){0};
+}
+
+static ink_status set_string(char **to, const char *text, ink_error *error) {
+  char *copy = strdup(text ? text : "");
+  if (!copy) return ink_fail(error, INK_ERR_MEMORY, "no memory for a recipe");
+  free(*to);
+  *to = copy;
+  return INK_OK;
+}
+
+// ---- JSON
+// ----------------------------------------------------------------------------------------
+
+static void put(json_t *json, const char *key, json_t *value) {
+  json_object_set_new(json, key, value);
+}
+
+static json_t *loras_to_json(const ink_paint_recipe *r) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < r->n_loras; i++) {
+    json_array_append_new(list, json_pack("{s:s,s:s,s:f}", "path", r->loras[i].path, "sha256",
+                                          r->loras[i].sha256, "weight", r->loras[i].weight));
+  }
+  return list;
+}
+
+json_t *ink_paint_recipe_to_json(const ink_paint_recipe *r) {
+  json_t *json = json_pack(
+      "{s:i,s:{s:s,s:s},s:s,s:s,s:i,s:i,s:i,s:f,s:I,s:I,s:s}", "version", VERSION, "model", "name",
+      r->model ? r->model : "", "sha256", r->model_sha256, "prompt", r->prompt ? r->prompt : "",
+      "negative", r->negative ? r->negative : "", "width", (int)r->width, "height", (int)r->height,
+      "steps", (int)r->steps, "guidance_scale", r->guidance_scale, "seed", (json_int_t)r->seed,
+      "picture", (json_int_t)r->stream, "noise", ink_noise_name(r->noise));
+  if (!json) return NULL;
+  if (r->has_sampler) put(json, "sampler", json_string(ink_sampler_about(r->sampler)->name));
+  if (r->has_curve) put(json, "schedule", json_string(ink_curve_name(r->curve)));
+  if (r->guidance_rescale != 0) put(json, "guidance_rescale", json_real(r->guidance_rescale));
+  if (!isnan(r->eta)) put(json, "eta", json_real(r->eta));
+  if (r->clip_skip) put(json, "clip_skip", json_integer(r->clip_skip));
+  if (r->bf16) put(json, "bf16", json_true());
+  if (r->init_sha256[0]) {
+    put(json, "init_sha256", json_string(r->init_sha256));
+    put(json, "strength", json_real(r->strength));
+  }
+  if (r->mask_sha256[0]) put(json, "mask_sha256", json_string(r->mask_sha256));
+  if (r->n_loras) put(json, "loras", loras_to_json(r));
+  return json;
+}
+
+static ink_status get_hash(const json_t *json, const char *key, const char *name,
+                           char out[INK_SHA256_HEX], ink_error *error) {
+  const char *text = NULL;
+  INK_TRY(ink_json_get_string(json, key, name, &text, error));
+  if (!text) return INK_OK;
+  if (strlen(text) >= INK_SHA256_HEX || strspn(text, "0123456789abcdef") != strlen(text)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /%s is no SHA-256", name, key);
+  }
+  memcpy(out, text, strlen(text) + 1);
+  return INK_OK;
+}
+
+static ink_status get_string(const json_t *json, const char *key, const char *name, char **out,
+                             ink_error *error) {
+  const char *text = NULL;
+  INK_TRY(ink_json_get_string(json, key, name, &text, error));
+  return text ? set_string(out, text, error) : INK_OK;
+}
+
+static ink_status get_names(const json_t *json, const char *name, ink_paint_recipe *r,
+                            ink_error *error) {
+  const char *sampler = NULL, *curve = NULL, *noise = NULL;
+  INK_TRY(ink_json_get_string(json, "sampler", name, &sampler, error));
+  INK_TRY(ink_json_get_string(json, "schedule", name, &curve, error));
+  INK_TRY(ink_json_get_string(json, "noise", name, &noise, error));
+  r->has_sampler = sampler != NULL;
+  r->has_curve = curve != NULL;
+  if (sampler && !ink_sampler_parse(sampler, &r->sampler)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /sampler \"%s\" is not known", name, sampler);
+  }
+  if (curve && !ink_curve_parse(curve, &r->curve)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /schedule \"%s\" is not known", name, curve);
+  }
+  if (noise && !ink_noise_parse(noise, &r->noise)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /noise \"%s\" is not known", name, noise);
+  }
+  return INK_OK;
+}
+
+static ink_status get_loras(const json_t *json, const char *name, ink_paint_recipe *r,
+                            ink_error *error) {
+  const json_t *list = json_object_get(json, "loras");
+  size_t n = json_array_size(list);
+  if ((list && !json_is_array(list)) || n > INK_PAINT_MOST_LORAS) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /loras is no list of up to %d", name,
+                    INK_PAINT_MOST_LORAS);
+  }
+  for (size_t i = 0; i < n; i++) {
+    const json_t *item = json_array_get(list, i);
+    ink_paint_recipe_lora *lora = &r->loras[r->n_loras++];
+    INK_TRY(set_string(&lora->path, "", error));
+    INK_TRY(get_string(item, "path", name, &lora->path, error));
+    INK_TRY(get_hash(item, "sha256", name, lora->sha256, error));
+    lora->weight = 1;
+    INK_TRY(ink_json_get_number(item, "weight", name, -100, 100, &lora->weight, error));
+  }
+  return INK_OK;
+}
+
+static ink_status get_numbers(const json_t *json, const char *name, ink_paint_recipe *r,
+                              ink_error *error) {
+  const int64_t most = INT64_C(1) << 53;
+  int64_t width = 0, height = 0, steps = 0, skip = 0, seed = 0, stream = 0;
+  INK_TRY(ink_json_get_int(json, "width", name, 1, INK_PAINT_MOST_SIDE, &width, error));
+  INK_TRY(ink_json_get_int(json, "height", name, 1, INK_PAINT_MOST_SIDE, &height, error));
+  INK_TRY(ink_json_get_int(json, "steps", name, 1, INK_PAINT_MOST_STEPS, &steps, error));
+  INK_TRY(ink_json_get_int(json, "clip_skip", name, 0, 100, &skip, error));
+  INK_TRY(ink_json_get_int(json, "seed", name, 0, most, &seed, error));
+  INK_TRY(ink_json_get_int(json, "picture", name, 0, most, &stream, error));
+  r->width = (int32_t)width;
+  r->height = (int32_t)height;
+  r->steps = (int32_t)steps;
+  r->clip_skip = (int32_t)skip;
+  r->seed = (uint64_t)seed;
+  r->stream = (uint64_t)stream;
+  r->eta = (double)NAN;
+  INK_TRY(ink_json_get_number(json, "guidance_scale", name, 0, 100, &r->guidance_scale, error));
+  INK_TRY(ink_json_get_number(json, "guidance_rescale", name, 0, 1, &r->guidance_rescale, error));
+  INK_TRY(ink_json_get_number(json, "strength", name, 0, 1, &r->strength, error));
+  INK_TRY(ink_json_get_number(json, "eta", name, 0, 1, &r->eta, error));
+  return ink_json_get_bool(json, "bf16", name, &r->bf16, error);
+}
+
+static ink_status from_json(const json_t *json, const char *name, ink_paint_recipe *r,
+                            ink_error *error) {
+  int64_t version = 0;
+  INK_TRY(ink_json_get_int(json, "version", name, 0, INT32_MAX, &version, error));
+  if (version != VERSION) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: a recipe of version %d; this program reads %d",
+                    name, (int)version, VERSION);
+  }
+  const json_t *model = json_object_get(json, "model");
+  INK_TRY(get_string(model, "name", name, &r->model, error));
+  INK_TRY(get_hash(model, "sha256", name, r->model_sha256, error));
+  INK_TRY(get_string(json, "prompt", name, &r->prompt, error));
+  INK_TRY(get_string(json, "negative", name, &r->negative, error));
+  INK_TRY(get_hash(json, "init_sha256", name, r->init_sha256, error));
+  INK_TRY(get_hash(json, "mask_sha256", name, r->mask_sha256, error));
+  INK_TRY(get_numbers(json, name, r, error));
+  INK_TRY(get_names(json, name, r, error));
+  return get_loras(json, name, r, error);
+}
+
+ink_status ink_paint_recipe_from_json(const json_t *json, const char *name,
+                                      ink_paint_recipe *recipe, ink_error *error) {
+  *recipe = (ink_paint_recipe){0};
+  if (!json_is_object(json)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: a recipe is a JSON object", name);
+  }
+  ink_status status = from_json(json, name, recipe, error);
+  if (status != INK_OK) ink_paint_recipe_free(recipe);
+  return status;
+}
+
+// ---- A1111's parameters
+// --------------------------------------------------------------------------
+
+// Schedules by the names that A1111 has for them.
+static const char *const curve_labels[INK_CURVE_COUNT] = {
+    "Automatic",   "Karras", "Exponential",      "Beta",
+    "SGM Uniform", "Simple", "Align Your Steps", "Align Your Steps XL"};
+
+static ink_status set_field(ink_infotext *info, ink_error *error, const char *key,
+                            const char *format, ...) INK_PRINTF(4, 5);
+static ink_status set_field(ink_infotext *info, ink_error *error, const char *key,
+                            const char *format, ...) {
+  char text[128];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return ink_infotext_set(info, key, text, error);
+}
+
+ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext *info,
+                                        ink_error *error) {
+  static const char *const generators[INK_NOISE_COUNT] = {"inkstone", "CPU", "NV"};
+  *info = (ink_infotext){0};
+  INK_TRY(set_string(&info->prompt, r->prompt, error));
+  INK_TRY(set_string(&info->negative, r->negative, error));
+  INK_TRY(set_field(info, error, "Steps", "%d", (int)r->steps));
+  INK_TRY(set_field(info, error, "Sampler", "%s", ink_sampler_about(r->sampler)->label));
+  INK_TRY(set_field(info, error, "Schedule type", "%s", curve_labels[r->curve]));
+  INK_TRY(set_field(info, error, "CFG scale", "%.10g", r->guidance_scale));
+  INK_TRY(set_field(info, error, "Seed", "%llu", (unsigned long long)r->seed));
+  INK_TRY(set_field(info, error, "Size", "%dx%d", (int)r->width, (int)r->height));
+  if (r->model_sha256[0]) {
+    INK_TRY(set_field(info, error, "Model hash", "%.10s", r->model_sha256));
+  }
+  if (r->model) INK_TRY(ink_infotext_set(info, "Model", r->model, error));
+  if (r->init_sha256[0]) {
+    INK_TRY(set_field(info, error, "Denoising strength", "%.10g", r->strength));
+  }
+  if (r->clip_skip) INK_TRY(set_field(info, error, "Clip skip", "%d", (int)r->clip_skip + 1));
+  INK_TRY(set_field(info, error, "RNG", "%s", generators[r->noise]));
+  return set_field(info, error, "Version", "inkstone %s", INKSTONE_VERSION);
+}
+
+json_t *ink_paint_recipe_to_comfyui(const ink_paint_recipe *r) {
+  static const char *const samplers[INK_SAMPLER_COUNT] = {"euler",
+                                                          "euler_ancestral",
+                                                          "heun",
+                                                          "dpm_2",
+                                                          "dpmpp_2m",
+                                                          "dpmpp_2m_sde",
+                                                          "dpmpp_2s_ancestral",
+                                                          "dpmpp_3m_sde",
+                                                          "ddim",
+                                                          NULL,
+                                                          "uni_pc",
+                                                          "lcm",
+                                                          NULL};
+  static const char *const curves[INK_CURVE_COUNT] = {
+      "normal", "karras", "exponential", "beta", "sgm_uniform", "simple", NULL, NULL};
+  if (!samplers[r->sampler] || !curves[r->curve]) return NULL;
+  return json_pack(
+      "{s:{s:s,s:{s:s}},s:{s:s,s:{s:s,s:[s,i]}},s:{s:s,s:{s:s,s:[s,i]}},s:{s:s,s:{s:i,s:i,s:i}},"
+      "s:{s:s,s:{s:I,s:i,s:f,s:s,s:s,s:f,s:[s,i],s:[s,i],s:[s,i],s:[s,i]}},"
+      "s:{s:s,s:{s:[s,i],s:[s,i]}},s:{s:s,s:{s:s,s:[s,i]}}}",
+      "1", "class_type", "CheckpointLoaderSimple", "inputs", "ckpt_name", r->model ? r->model : "",
+      "2", "class_type", "CLIPTextEncode", "inputs", "text", r->prompt ? r->prompt : "", "clip",
+      "1", 1, "3", "class_type", "CLIPTextEncode", "inputs", "text", r->negative ? r->negative : "",
+      "clip", "1", 1, "4", "class_type", "EmptyLatentImage", "inputs", "width", (int)r->width,
+      "height", (int)r->height, "batch_size", 1, "5", "class_type", "KSampler", "inputs", "seed",
+      (json_int_t)r->seed, "steps", (int)r->steps, "cfg", r->guidance_scale, "sampler_name",
+      samplers[r->sampler], "scheduler", curves[r->curve], "denoise", 1.0, "model", "1", 0,
+      "positive", "2", 0, "negative", "3", 0, "latent_image", "4", 0, "6", "class_type",
+      "VAEDecode", "inputs", "samples", "5", 0, "vae", "1", 2, "7", "class_type", "SaveImage",
+      "inputs", "filename_prefix", "inkstone", "images", "6", 0);
+}
+
+static ink_status number_of(const ink_infotext *info, const char *key, double low, double high,
+                            double *out, ink_error *error) {
+  const char *text = ink_infotext_get(info, key);
+  if (!text) return INK_OK;
+  char *end;
+  double value = strtod(text, &end);
+  if (end == text || *end || !(value >= low && value <= high)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s is \"%.40s\"; it must be a number in %g … %g", key,
+                    text, low, high);
+  }
+  *out = value;
+  return INK_OK;
+}
+
+static ink_status sampler_of(const ink_infotext *info, ink_paint_recipe *r, ink_error *error) {
+  const char *text = ink_infotext_get(info, "Sampler"),
+             *type = ink_infotext_get(info, "Schedule type");
+  char label[64];
+  snprintf(label, sizeof label, "%s", text ? text : "");
+  // Before version 1.9 the schedule was part of the sampler's name.
+  for (int i = 1; i < INK_CURVE_COUNT; i++) {
+    size_t size = strlen(label), tail = strlen(curve_labels[i]);
+    if (size <= tail + 1 || strcasecmp(label + size - tail, curve_labels[i]) != 0) continue;
+    label[size - tail - 1] = 0;
+    type = curve_labels[i];
+  }
+  if (text) {
+    r->has_sampler = ink_sampler_parse(label, &r->sampler);
+    if (!r->has_sampler) {
+      return ink_fail(error, INK_ERR_UNSUPPORTED, "the sampler \"%s\" is not known; choose another",
+                      text);
+    }
+  }
+  for (int i = 0; type && i < INK_CURVE_COUNT; i++) {
+    if (strcasecmp(type, curve_labels[i]) != 0) continue;
+    r->curve = (ink_curve)i;
+    r->has_curve = i > 0;
+  }
+  return INK_OK;
+}
+
+static void list_left(const ink_infotext *info, ink_text *left) {
+  static const char *const obeyed[] = {
+      "Steps",      "Sampler", "Schedule type",      "CFG scale", "Seed", "Size",
+      "Model hash", "Model",   "Denoising strength", "Clip skip", "RNG",  "Version"};
+  for (size_t i = 0; i < info->n; i++) {
+    bool known = false;
+    for (size_t k = 0; k < sizeof obeyed / sizeof *obeyed; k++) {
+      known = known || strcmp(info->fields[i].key, obeyed[k]) == 0;
+    }
+    if (!known) ink_text_format(left, "%s%s", left->size ? ", " : "", info->fields[i].key);
+  }
+}
+
+ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_recipe *r,
+                                          ink_text *left, ink_error *error) {
+  double steps = 20, seed = 0, skip = 1;
+  r->guidance_scale = 7;
+  r->strength = 0.75;
+  r->eta = (double)NAN;
+  INK_TRY(set_string(&r->prompt, info->prompt, error));
+  INK_TRY(set_string(&r->negative, info->negative, error));
+  INK_TRY(number_of(info, "Steps", 1, INK_PAINT_MOST_STEPS, &steps, error));
+  INK_TRY(number_of(info, "CFG scale", 0, 100, &r->guidance_scale, error));
+  INK_TRY(number_of(info, "Seed", 0, 0x1p53, &seed, error));
+  INK_TRY(number_of(info, "Clip skip", 1, 100, &skip, error));
+  INK_TRY(number_of(info, "Denoising strength", 0, 1, &r->strength, error));
+  r->steps = (int32_t)steps;
+  r->seed = (uint64_t)seed;
+  r->clip_skip = (int32_t)skip - 1;
+  const char *size = ink_infotext_get(info, "Size"), *rng = ink_infotext_get(info, "RNG");
+  int width = 0, height = 0;
+  if (size && sscanf(size, "%5dx%5d", &width, &height) != 2) {
+    return ink_fail(error, INK_ERR_FORMAT, "Size is \"%.40s\"; it must be WIDTHxHEIGHT", size);
+  }
+  r->width = width;
+  r->height = height;
+  r->noise = !rng || strcmp(rng, "NV") == 0 || strcmp(rng, "GPU") == 0 ? INK_NOISE_CUDA
+             : strcmp(rng, "CPU") == 0                                 ? INK_NOISE_CPU
+                                                                       : INK_NOISE_OWN;
+  INK_TRY(sampler_of(info, r, error));
+  list_left(info, left);
+  return ink_text_status(left, error);
+}
+
+// ---- the request
+// ---------------------------------------------------------------------------------
+
+ink_paint_request ink_paint_recipe_request(const ink_paint_recipe *r) {
+  ink_paint_request q = ink_paint_request_default();
+  if (r->prompt) q.prompt = r->prompt;
+  if (r->negative) q.negative = r->negative;
+  q.width = r->width;
+  q.height = r->height;
+  q.steps = r->steps;
+  q.guidance_scale = r->guidance_scale;
+  q.guidance_rescale = r->guidance_rescale;
+  q.sampler = r->has_sampler ? &r->sampler : NULL;
+  q.curve = r->has_curve ? &r->curve : NULL;
+  q.eta = r->eta;
+  q.clip_skip = r->clip_skip;
+  q.seed = r->seed;
+  q.stream = r->stream;
+  q.noise = r->noise;
+  q.strength = r->strength;
+  q.precision = r->bf16 ? INK_PRECISION_BF16 : INK_PRECISION_F32;
+  return q;
+}

@@ -1,0 +1,62 @@
+// What a painting was made of, as it is written into the picture: our own JSON, which repeats it,
+// and the parameters that A1111's readers know.
+#ifndef INK_DIFFUSION_RECIPE_H
+#define INK_DIFFUSION_RECIPE_H
+
+#include <jansson.h>
+
+#include "base/hash.h"
+#include "diffusion/infotext.h"
+#include "diffusion/pipeline.h"
+
+enum { INK_PAINT_MOST_LORAS = 16 };
+
+typedef struct ink_paint_recipe_lora {
+  char *path;
+  char sha256[INK_SHA256_HEX];
+  double weight;
+} ink_paint_recipe_lora;
+
+// Zero-initialise it, or start from ink_paint_recipe_default. Strings are its own.
+typedef struct ink_paint_recipe {
+  char *model;  // as a user names it
+  char model_sha256[INK_SHA256_HEX];
+  char *prompt, *negative;
+  int32_t width, height, steps, clip_skip;
+  double guidance_scale, guidance_rescale, strength;
+  double eta;  // NAN: the sampler's own
+  bool has_sampler, has_curve;
+  ink_sampler_kind sampler;
+  ink_curve curve;
+  uint64_t seed, stream;
+  ink_noise_kind noise;
+  bool bf16;
+  char init_sha256[INK_SHA256_HEX], mask_sha256[INK_SHA256_HEX];  // of the files; "": none
+  ink_paint_recipe_lora loras[INK_PAINT_MOST_LORAS];
+  size_t n_loras;
+} ink_paint_recipe;
+
+void ink_paint_recipe_free(ink_paint_recipe *recipe);
+
+// As one JSON object, new; NULL without memory.
+json_t *ink_paint_recipe_to_json(const ink_paint_recipe *recipe);
+// Read it back; `name` is what errors call it. FORMAT: a member of a wrong type or out of range, or
+// a version that is not known.
+ink_status ink_paint_recipe_from_json(const json_t *json, const char *name,
+                                      ink_paint_recipe *recipe, ink_error *error);
+
+// As A1111's parameters.
+ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *recipe, ink_infotext *info,
+                                        ink_error *error);
+// As a graph for ComfyUI's /prompt, which its editor opens: checkpoint, texts, sampler, decoder.
+// New; NULL without memory, or for samplers that ComfyUI does not have.
+json_t *ink_paint_recipe_to_comfyui(const ink_paint_recipe *recipe);
+// Take what A1111's parameters say. Fields that nothing here obeys are appended to `left`,
+// comma-separated: the picture cannot be met exactly. FORMAT: a number that is none.
+ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_recipe *recipe,
+                                          ink_text *left, ink_error *error);
+
+// The request that the recipe stands for; it borrows the recipe's strings and fields.
+ink_paint_request ink_paint_recipe_request(const ink_paint_recipe *recipe);
+
+#endif

@@ -1,0 +1,280 @@
+// RRDBNet (Wang et al. 2018, section 3.1): residual blocks in residual blocks, each of dense
+// convolutions that see all that came before.
+#include "models/esrgan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/network.h"
+#include "weights/weights.h"
+
+enum { DENSE = 5, IN_BLOCK = 3 };
+
+typedef struct dense_block {
+  ink_convolution conv[DENSE];
+} dense_block;
+
+struct ink_esrgan {
+  ink_esrgan_config config;
+  ink_network network;
+  ink_convolution first, body, hr, last;
+  ink_convolution up[3];
+  dense_block *blocks;  // IN_BLOCK for each of n_block
+};
+
+// ---- the forward pass --------------------------------------------------------------------------
+
+// max(x, 0.2 x).
+static ink_tensor *leaky(ink_compute *c, const ink_tensor *x) {
+  return ink_add(c, ink_scale(c, x, 0.2f), ink_scale(c, ink_relu(c, x), 0.8f));
+}
+
+// x + 0.2 * y.
+static ink_tensor *add_part(ink_compute *c, const ink_tensor *x, const ink_tensor *y) {
+  return ink_add(c, x, ink_scale(c, y, 0.2f));
+}
+
+static ink_tensor *run_dense(ink_compute *c, const dense_block *w, ink_tensor *x) {
+  if (!x) return NULL;
+  ink_scope scope = ink_scope_like(c, x, x->shape[3]);
+  const ink_tensor *seen[DENSE] = {x};
+  ink_tensor *y = NULL;
+  for (int i = 0; i < DENSE; i++) {
+    const ink_tensor *all = i ? ink_concat(c, 3, i + 1, seen) : x;
+    y = ink_run_convolution(c, all, &w->conv[i], 1);
+    if (i + 1 < DENSE) seen[i + 1] = leaky(c, y);
+  }
+  return ink_scope_close(c, &scope, add_part(c, x, y));
+}
+
+static ink_tensor *run_block(ink_compute *c, const dense_block *w, ink_tensor *x) {
+  if (!x) return NULL;
+  ink_scope scope = ink_scope_like(c, x, x->shape[3]);
+  ink_tensor *y = x;
+  for (int i = 0; i < IN_BLOCK; i++) y = run_dense(c, &w[i], y);
+  return ink_scope_close(c, &scope, add_part(c, x, y));
+}
+
+// Squares of factor x factor pixels as channels, in torch's order: channel, row, column.
+static ink_tensor *unshuffle(ink_compute *c, const ink_tensor *x, int64_t factor) {
+  int64_t h = x->shape[1] / factor, w = x->shape[2] / factor;
+  int64_t shape[4] = {x->shape[0], h, w, x->shape[3] * factor * factor};
+  ink_tensor *y = ink_tensor_new(c->arena, INK_F32, 4, shape);
+  if (!y) return ink_compute_fail(c, INK_ERR_MEMORY, "no memory for a picture");
+  const float *from = x->data;
+  for (int64_t b = 0; b < x->shape[0]; b++) {
+    for (int64_t row = 0; row < x->shape[1]; row++) {
+      for (int64_t column = 0; column < x->shape[2]; column++) {
+        float *to = (float *)y->data + ((b * h + row / factor) * w + column / factor) * shape[3];
+        int64_t place = row % factor * factor + column % factor;
+        for (int64_t k = 0; k < x->shape[3]; k++) to[k * factor * factor + place] = *from++;
+      }
+    }
+  }
+  return y;
+}
+
+static ink_tensor *enlarge(ink_compute *c, const ink_convolution *w, const ink_tensor *x) {
+  if (!x) return NULL;
+  ink_scope scope = ink_scope_open(
+      c, x->dtype, 4, (int64_t[]){x->shape[0], 2 * x->shape[1], 2 * x->shape[2], x->shape[3]});
+  ink_tensor *y = ink_run_convolution(c, ink_upsample_nearest(c, x, 2), w, 1);
+  return ink_scope_close(c, &scope, leaky(c, y));
+}
+
+static ink_tensor *run(ink_compute *c, const ink_esrgan *w, const ink_tensor *picture) {
+  const ink_esrgan_config *g = &w->config;
+  ink_tensor *first = ink_run_convolution(c, picture, &w->first, 1), *x = first;
+  for (int32_t i = 0; i < g->n_block; i++) x = run_block(c, &w->blocks[i * IN_BLOCK], x);
+  x = ink_add(c, first, ink_run_convolution(c, x, &w->body, 1));
+  for (int32_t i = 0; i < g->n_up; i++) x = enlarge(c, &w->up[i], x);
+  x = leaky(c, ink_run_convolution(c, x, &w->hr, 1));
+  return ink_run_convolution(c, x, &w->last, 1);
+}
+
+ink_tensor *ink_esrgan_forward(ink_compute *c, const ink_esrgan *esrgan, const ink_tensor *picture,
+                               ink_dtype activations) {
+  const ink_esrgan_config *g = &esrgan->config;
+  char shape[96];
+  if (c->error.status != INK_OK) return NULL;
+  if (!picture || picture->dtype != INK_F32 || picture->rank != 4 ||
+      picture->shape[3] != g->in_channels || picture->shape[0] < 1 || picture->shape[1] < 1 ||
+      picture->shape[2] < 1 || picture->shape[1] % g->unshuffle ||
+      picture->shape[2] % g->unshuffle || !ink_tensor_is_contiguous(picture)) {
+    return ink_compute_fail(c, INK_ERR_USAGE,
+                            "a picture to enlarge must be F32 (B, H, W, %d), H and W multiples of "
+                            "%d: %s",
+                            g->in_channels, g->unshuffle,
+                            picture ? ink_tensor_describe(picture, shape) : "absent");
+  }
+  ink_scope scope = ink_scope_open(c, INK_F32, 4,
+                                   (int64_t[]){picture->shape[0], picture->shape[1] * g->scale,
+                                               picture->shape[2] * g->scale, g->out_channels});
+  const ink_tensor *x = g->unshuffle > 1 ? unshuffle(c, picture, g->unshuffle) : picture;
+  bool bf16 = activations == INK_BF16;
+  ink_tensor *y = run(c, esrgan, bf16 ? ink_cast(c, x, INK_BF16) : x);
+  return ink_scope_close(c, &scope, bf16 ? ink_cast(c, y, INK_F32) : y);
+}
+
+// ---- parameters --------------------------------------------------------------------------------
+
+static void bind_dense(ink_network_builder *b, const ink_esrgan_config *g, dense_block *w) {
+  for (int64_t i = 0; i < DENSE; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "conv%d", (int)i + 1);
+    int64_t out = i + 1 < DENSE ? g->growth : g->features;
+    w->conv[i] = ink_network_convolution(b, name, out, g->features + i * g->growth, 3, true);
+  }
+}
+
+static void bind(ink_network_builder *b, ink_esrgan *w) {
+  const ink_esrgan_config *g = &w->config;
+  int64_t width = g->features, in = (int64_t)g->in_channels * g->unshuffle * g->unshuffle;
+  w->first = ink_network_convolution(b, "conv_first", width, in, 3, true);
+  w->blocks = ink_network_take(b, (size_t)g->n_block * IN_BLOCK, sizeof *w->blocks);
+  for (int32_t i = 0; w->blocks && i < g->n_block * IN_BLOCK; i++) {
+    ink_network_scope(b, "body.%d.rdb%d.", i / IN_BLOCK, i % IN_BLOCK + 1);
+    bind_dense(b, g, &w->blocks[i]);
+  }
+  ink_network_scope(b, "%s", "");
+  w->body = ink_network_convolution(b, "conv_body", width, width, 3, true);
+  for (int32_t i = 0; i < g->n_up; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "conv_up%d", i + 1);
+    w->up[i] = ink_network_convolution(b, name, width, width, 3, true);
+  }
+  w->hr = ink_network_convolution(b, "conv_hr", width, width, 3, true);
+  w->last = ink_network_convolution(b, "conv_last", g->out_channels, width, 3, true);
+}
+
+// Older files: a numbered sequence in which activations and enlargements count too.
+static bool stored_name(const void *config, ink_naming naming, const char *name,
+                        ink_stored_name *out) {
+  const ink_esrgan_config *g = config;
+  int i, rdb, conv, n = -1, used = 0;
+  char *room = out->name;
+  if (naming != INK_NAMING_LDM) return false;
+  if (sscanf(name, "body.%d.rdb%d.conv%d.%n", &i, &rdb, &conv, &used) == 3 && used > 0) {
+    n = snprintf(room, INK_NAME, "model.1.sub.%d.RDB%d.conv%d.0.%s", i, rdb, conv, name + used);
+  } else if (sscanf(name, "conv_up%d.%n", &i, &used) == 1 && used > 0) {
+    n = snprintf(room, INK_NAME, "model.%d.%s", 3 * i, name + used);
+  } else if (strncmp(name, "conv_first.", 11) == 0) {
+    n = snprintf(room, INK_NAME, "model.0.%s", name + 11);
+  } else if (strncmp(name, "conv_body.", 10) == 0) {
+    n = snprintf(room, INK_NAME, "model.1.sub.%d.%s", g->n_block, name + 10);
+  } else if (strncmp(name, "conv_hr.", 8) == 0) {
+    n = snprintf(room, INK_NAME, "model.%d.%s", 3 * g->n_up + 2, name + 8);
+  } else if (strncmp(name, "conv_last.", 10) == 0) {
+    n = snprintf(room, INK_NAME, "model.%d.%s", 3 * g->n_up + 4, name + 10);
+  }
+  out->part = 0;
+  out->parts = 1;
+  out->transposed = false;
+  return n >= 0 && n < INK_NAME;
+}
+
+static ink_status check_config(const ink_esrgan_config *g, ink_error *error) {
+  enum { MOST = 1 << 12 };
+  bool fits = g->in_channels >= 1 && g->in_channels <= MOST && g->out_channels >= 1 &&
+              g->out_channels <= MOST && g->features >= 1 && g->features <= MOST &&
+              g->growth >= 1 && g->growth <= MOST && g->n_block >= 1 && g->n_block <= 256 &&
+              g->n_up >= 0 && g->n_up <= 3 && g->unshuffle >= 1 &&
+              (1 << g->n_up) == g->scale * g->unshuffle;
+  if (fits) return INK_OK;
+  return ink_fail(error, INK_ERR_UNSUPPORTED,
+                  "an upscaler of %d blocks, %d features, scale %d is not possible", g->n_block,
+                  g->features, g->scale);
+}
+
+ink_status ink_esrgan_new(const ink_esrgan_config *config, const ink_source *source,
+                          ink_esrgan **esrgan, ink_error *error) {
+  ink_error unused = {0};
+  if (!error) error = &unused;
+  *esrgan = NULL;
+  INK_TRY(check_config(config, error));
+  ink_esrgan *new = calloc(1, sizeof *new);
+  if (!new) return ink_fail(error, INK_ERR_MEMORY, "no memory for an upscaler");
+  new->config = *config;
+  ink_network_builder b;
+  ink_network_start(&b, &new->network, source, &new->config, stored_name, error);
+  if (b.status == INK_OK) bind(&b, new);
+  ink_status status = ink_network_finish(&b);
+  if (status != INK_OK) {
+    ink_esrgan_free(new);
+    return status;
+  }
+  *esrgan = new;
+  return INK_OK;
+}
+
+void ink_esrgan_free(ink_esrgan *esrgan) {
+  if (!esrgan) return;
+  ink_network_free(&esrgan->network);
+  free(esrgan);
+}
+
+const ink_esrgan_config *ink_esrgan_about(const ink_esrgan *esrgan) {
+  return &esrgan->config;
+}
+
+ink_parameter *ink_esrgan_parameters(ink_esrgan *esrgan, size_t *n) {
+  *n = esrgan->network.n;
+  return esrgan->network.parameters;
+}
+
+// ---- files
+// ---------------------------------------------------------------------------------------
+
+static const ink_weights_entry *find(const ink_weights *weights, const char *pattern, int number) {
+  char name[96];
+  const char *hole = strstr(pattern, "%d");
+  if (hole) {
+    snprintf(name, sizeof name, "%.*s%d%s", (int)(hole - pattern), pattern, number, hole + 2);
+  } else {
+    snprintf(name, sizeof name, "%s", pattern);
+  }
+  const ink_weights_entry *entry = ink_weights_entry_of(weights, name);
+  return entry && entry->rank == 4 && entry->shape[0] <= 1 << 12 && entry->shape[1] <= 1 << 12
+             ? entry
+             : NULL;
+}
+
+static int count(const ink_weights *weights, const char *pattern, int first, int step, int most) {
+  int n = 0;
+  while (n < most && find(weights, pattern, first + n * step)) n++;
+  return n;
+}
+
+ink_status ink_esrgan_config_from_weights(const ink_weights *weights, ink_esrgan_config *config,
+                                          ink_naming *naming, ink_error *error) {
+  bool old = find(weights, "model.0.weight", 0) != NULL;
+  ink_esrgan_config g = {.unshuffle = 1};
+  const ink_weights_entry *first = find(weights, old ? "model.0.weight" : "conv_first.weight", 0);
+  const ink_weights_entry *dense =
+      find(weights, old ? "model.1.sub.0.RDB1.conv1.0.weight" : "body.0.rdb1.conv1.weight", 0);
+  // The older files' last layer is the highest in the sequence, two behind the one before it.
+  g.n_up = old ? count(weights, "model.%d.weight", 3, 3, 3)
+               : count(weights, "conv_up%d.weight", 1, 1, 3);
+  const ink_weights_entry *last =
+      old ? find(weights, "model.%d.weight", 3 * g.n_up + 4) : find(weights, "conv_last.weight", 0);
+  if (!first || !dense || !last) {
+    return ink_fail(error, INK_ERR_NOT_FOUND,
+                    "%s: not an upscaler of the form ESRGAN: neither conv_first and body.0.rdb1, "
+                    "nor model.0 and model.1.sub.0.RDB1",
+                    ink_weights_path(weights));
+  }
+  g.n_block = old ? count(weights, "model.1.sub.%d.RDB1.conv1.0.weight", 0, 1, 256)
+                  : count(weights, "body.%d.rdb1.conv1.weight", 0, 1, 256);
+  g.features = (int32_t)first->shape[0];
+  g.growth = (int32_t)dense->shape[0];
+  g.out_channels = g.in_channels = (int32_t)last->shape[0];
+  for (int32_t factor = 2; factor <= 4; factor *= 2) {
+    if (first->shape[1] == (int64_t)g.in_channels * factor * factor) g.unshuffle = factor;
+  }
+  g.scale = (1 << g.n_up) / g.unshuffle;
+  *naming = old ? INK_NAMING_LDM : INK_NAMING_DIFFUSERS;
+  *config = g;
+  ink_status status = check_config(config, error);
+  return status == INK_OK ? INK_OK : ink_context(error, status, "%s", ink_weights_path(weights));
+}

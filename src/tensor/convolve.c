@@ -1,0 +1,336 @@
+// Convolutions by blocks: a block of the result is the work of one thread, which stages the input
+// it needs, some channels at a time, and runs the register tile over it and the prepared weight.
+#include "tensor/convolve.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "tensor/cpu/convolve.h"
+#include "tensor/gemm.h"
+#include "tensor/half.h"
+#include "tensor/isa.h"
+#include "tensor/operation.h"
+#include "tensor/prepared_entry.h"
+
+enum {
+  BLOCK_PIXELS = 256,  // of the result in a block: with the taps around them they fit a cache
+  BLOCK_WIDTH = 64     // pixels of a row in a block
+};
+
+static int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static int64_t divided_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+static const ink_convolve_kernels *kernels_for(bool bf16) {
+#if defined(__x86_64__)
+  const ink_cpu *cpu = ink_cpu_about();
+  if (cpu->bf16 && bf16) return &ink_convolve_avx512_bf16;
+  if (cpu->isa == INK_ISA_AVX512) return &ink_convolve_avx512;
+  if (cpu->isa == INK_ISA_AVX2) return &ink_convolve_avx2;
+#else
+  (void)bf16;
+#endif
+  return &ink_convolve_portable;
+}
+
+// ---- weights ------------------------------------------------------------------------------------
+
+// A prepared weight is a row of panels of `columns` output channels; a panel is a row of blocks of
+// channels, a block one stretch of steps for each tap.
+typedef struct panels {
+  const ink_convolve_kernels *kernels;
+  int64_t out, channels, taps;
+  int64_t block;  // channels of a block
+  int64_t panel_bytes;
+  bool round;  // to BF16 first, where the elements of the kernels are F32
+  const ink_tensor *weight;
+  float *lines;  // scratch of a thread: columns lines of channels * taps
+  char *to;
+} panels;
+
+static int64_t steps_of(const ink_convolve_kernels *kernels, int64_t channels) {
+  return divided_up(channels, kernels->elements);
+}
+
+static int64_t step_bytes(const ink_convolve_kernels *kernels) {
+  return kernels->columns * (int64_t)sizeof(float);
+}
+
+static int64_t block_offset(const panels *p, int64_t channel) {
+  return steps_of(p->kernels, channel) * p->taps * step_bytes(p->kernels);
+}
+
+static void pack_panel(void *context, size_t index, int thread) {
+  const panels *p = context;
+  const ink_convolve_kernels *kernels = p->kernels;
+  const ink_dtype_info *type = ink_dtype_about(p->weight->dtype);
+  int64_t first = (int64_t)index * kernels->columns, length = p->channels * p->taps;
+  int64_t columns = smaller(kernels->columns, p->out - first);
+  float *lines = p->lines + thread * kernels->columns * length;
+  for (int64_t j = 0; j < columns; j++) {
+    float *line = lines + j * length;
+    int64_t at = (first + j) * length / type->block_elements * (int64_t)type->block_bytes;
+    ink_to_f32(p->weight->dtype, (const char *)p->weight->data + at, line, length);
+    if (!p->round) continue;
+    for (int64_t i = 0; i < length; i++) line[i] = ink_f32_from_bf16(ink_bf16_from_f32(line[i]));
+  }
+  char *to = p->to + (int64_t)index * p->panel_bytes;
+  for (int64_t channel = 0; channel < p->channels; channel += p->block) {
+    int64_t n = smaller(p->block, p->channels - channel);
+    for (int64_t tap = 0; tap < p->taps; tap++) {
+      kernels->pack(lines + channel * p->taps + tap, length, p->taps, columns, n, to);
+      to += steps_of(kernels, n) * step_bytes(kernels);
+    }
+  }
+}
+
+typedef struct packing {
+  ink_compute *c;
+  panels panels;
+} packing;
+
+static void pack(void *context, void *to) {
+  packing *p = context;
+  p->panels.to = to;
+  ink_pool_run(p->c->pool, (size_t)divided_up(p->panels.out, p->panels.kernels->columns),
+               pack_panel, &p->panels);
+}
+
+// The prepared weight, from the cache or made for this call in the arena.
+static const char *prepare(ink_compute *c, const char *name, const panels *p, bool passing) {
+  const ink_convolve_kernels *kernels = p->kernels;
+  size_t n_panels = (size_t)divided_up(p->out, kernels->columns), bytes, source;
+  if (!ink_mul_size(n_panels, (size_t)p->panel_bytes, &bytes) ||
+      !ink_tensor_bytes(p->weight->dtype, p->weight->rank, p->weight->shape, &source)) {
+    ink_compute_fail(c, INK_ERR_MEMORY, "%s: a weight beyond memory", name);
+    return NULL;
+  }
+  packing job = {.c = c, .panels = *p};
+  ink_prepared_key key = {p->weight->data, kernels, p->weight->dtype, p->out, p->channels, p->taps};
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  const char *prepared = NULL;
+  if (!c->prepared || passing) {
+    // The panels outlive the lines they are made of.
+    char *to = ink_op_take(c, name, 1, bytes);
+    mark = ink_arena_save(c->arena);
+    job.panels.lines =
+        ink_op_take(c, name, (size_t)ink_pool_threads(c->pool),
+                    (size_t)(kernels->columns * p->channels * p->taps) * sizeof(float));
+    if (to && job.panels.lines) {
+      pack(&job, to);
+      prepared = to;
+    }
+  } else {
+    job.panels.lines =
+        ink_op_take(c, name, (size_t)ink_pool_threads(c->pool),
+                    (size_t)(kernels->columns * p->channels * p->taps) * sizeof(float));
+    if (job.panels.lines) {
+      prepared = ink_prepared_get(c->prepared, key, source, bytes, pack, &job);
+      if (!prepared) {
+        ink_compute_fail(c, INK_ERR_MEMORY, "%s: no memory for %zu bytes of prepared weight", name,
+                         bytes);
+      }
+    }
+  }
+  ink_arena_release(c->arena, mark);
+  return prepared;
+}
+
+// ---- blocks -------------------------------------------------------------------------------------
+
+typedef struct job {
+  const ink_convolve_kernels *kernels;
+  const ink_convolution *v;
+  const char *weight;
+  panels panels;
+  bool linear;
+  int64_t pixel;                // bytes from pixel to pixel as staged
+  int64_t images, rows, width;  // of the result in a block
+  int64_t blocks_batch, blocks_down, blocks_across;
+  int64_t group;  // output channels of a block
+  // Staged: rows of the patch follow each other; columns stand by their phase, the remainder of
+  // their place by the stride, so that pixels of one tap lie side by side.
+  int64_t patch_rows, patch_columns, phase_columns;
+  const int64_t *tap;
+  char *scratch;
+  size_t staged_bytes, scratch_bytes;
+} job;
+
+static int64_t patch_at(const job *j, int64_t row, int64_t column) {
+  int64_t stride = j->v->stride;
+  return ((row * stride + column % stride) * j->phase_columns + column / stride) * j->pixel;
+}
+
+typedef struct block {
+  int64_t image, row, column;  // the first of the result
+  int64_t images, rows, columns;
+} block;
+
+// Stage channels [channel, channel + n) of what a block needs.
+static void stage(const job *j, const block *at, int64_t channel, int64_t n, char *staged) {
+  const ink_convolution *v = j->v;
+  int64_t size = (int64_t)ink_dtype_about(v->x_dtype)->block_bytes, stride = v->stride;
+  int64_t rows = (at->rows - 1) * stride + v->kernel_height;
+  int64_t columns = (at->columns - 1) * stride + v->kernel_width;
+  int64_t x0 = at->column * stride - v->left;
+  size_t bytes = (size_t)(steps_of(j->kernels, n) * (int64_t)sizeof(float));
+  for (int64_t image = 0; image < at->images; image++) {
+    for (int64_t row = 0; row < rows; row++) {
+      int64_t y = at->row * stride - v->top + row;
+      char *to = staged + patch_at(j, image * j->patch_rows + row, 0);
+      bool inside = y >= 0 && y < v->height;
+      const char *from =
+          (const char *)v->x +
+          ((((at->image + image) * v->height + y) * v->width + x0) * v->channels + channel) * size;
+      for (int64_t column = 0; column < columns; column++) {
+        char *pixel = to + patch_at(j, 0, column);
+        if (inside && x0 + column >= 0 && x0 + column < v->width) {
+          j->kernels->stage(v->x_dtype, from + column * v->channels * size, n, pixel);
+        } else {
+          memset(pixel, 0, bytes);
+        }
+      }
+    }
+  }
+}
+
+// All tiles of a block for one panel and one block of channels.
+static void run_panel(const job *j, const block *at, ink_convolve_tile tile, int64_t panel,
+                      bool last, const char *staged, float *sums) {
+  const ink_convolution *v = j->v;
+  int64_t out = panel * j->kernels->columns, stride = v->stride;
+  int64_t size = (int64_t)ink_dtype_about(v->y_dtype)->block_bytes;
+  tile.columns = (int)smaller(j->kernels->columns, v->out - out);
+  if (last && v->bias) tile.bias = v->bias + out;
+  int64_t tiles = divided_up(at->columns, j->kernels->rows);
+  for (int64_t image = 0; image < at->images; image++) {
+    for (int64_t row = 0; row < at->rows; row++) {
+      const char *a = staged + patch_at(j, image * j->patch_rows + row * stride, 0);
+      int64_t pixel = (image * at->rows + row) * at->columns;
+      int64_t y =
+          (((at->image + image) * v->y_height + at->row + row) * v->y_width + at->column) * v->out +
+          out;
+      for (int64_t t = 0; t < tiles; t++) {
+        int64_t begin = at->columns * t / tiles, end = at->columns * (t + 1) / tiles;
+        tile.rows = (int)(end - begin);
+        tile.a = a + begin * j->pixel;
+        tile.sums = sums + (pixel + begin) * tile.sums_stride;
+        if (last) tile.y = (char *)v->y + (y + begin * v->out) * size;
+        j->kernels->multiply(&tile);
+      }
+    }
+  }
+}
+
+static void run_block(void *context, size_t index, int thread) {
+  const job *j = context;
+  const ink_convolution *v = j->v;
+  int64_t across = (int64_t)index % j->blocks_across, rest = (int64_t)index / j->blocks_across;
+  int64_t down = rest % j->blocks_down;
+  rest /= j->blocks_down;
+  int64_t batch = rest % j->blocks_batch, group = rest / j->blocks_batch;
+  block at = {batch * j->images, down * j->rows, across * j->width, 0, 0, 0};
+  at.images = smaller(j->images, v->batch - at.image);
+  at.rows = smaller(j->rows, v->y_height - at.row);
+  at.columns = smaller(j->width, v->y_width - at.column);
+  char *staged = j->scratch + (size_t)thread * j->scratch_bytes;
+  float *sums = (float *)(void *)(staged + j->staged_bytes);
+  int64_t columns = j->kernels->columns, first = group * j->group / columns;
+  int64_t end = divided_up(smaller((group + 1) * j->group, v->out), columns);
+  for (int64_t channel = 0; channel < v->channels; channel += j->panels.block) {
+    int64_t n = smaller(j->panels.block, v->channels - channel);
+    bool last = channel + n == v->channels;
+    stage(j, &at, channel, n, staged);
+    ink_convolve_tile tile = {.linear = j->linear,
+                              .taps = j->panels.taps,
+                              .steps = steps_of(j->kernels, n),
+                              .tap = j->tap,
+                              .sums_stride = j->group,
+                              .add = channel > 0,
+                              .y_stride = v->out,
+                              .y_bf16 = v->y_dtype == INK_BF16};
+    for (int64_t panel = first; panel < end; panel++) {
+      tile.b = j->weight + panel * j->panels.panel_bytes + block_offset(&j->panels, channel);
+      run_panel(j, &at, tile, panel, last, staged, sums + (panel - first) * columns);
+    }
+  }
+}
+
+// Cut the result into blocks. Blocks never change a byte.
+static void cut(job *j, int threads) {
+  const ink_convolution *v = j->v;
+  int64_t columns = j->kernels->columns;
+  j->width = j->linear ? BLOCK_PIXELS : BLOCK_WIDTH;
+  j->width = divided_up(v->y_width, divided_up(v->y_width, j->width));
+  j->rows = BLOCK_PIXELS / j->width;
+  if (j->rows < 1) j->rows = 1;
+  j->rows = divided_up(v->y_height, divided_up(v->y_height, j->rows));
+  j->images = BLOCK_PIXELS / (j->width * j->rows);
+  if (j->images < 1) j->images = 1;
+  if (j->images > v->batch) j->images = v->batch;
+  j->blocks_across = divided_up(v->y_width, j->width);
+  j->blocks_down = divided_up(v->y_height, j->rows);
+  j->blocks_batch = divided_up(v->batch, j->images);
+  // Few blocks of pixels: output channels are cut as well.
+  int64_t blocks = j->blocks_across * j->blocks_down * j->blocks_batch;
+  int64_t n_panels = divided_up(v->out, columns);
+  int64_t groups = divided_up(v->out, j->linear && v->channels > j->panels.block ? 320 : 1280);
+  while (blocks * groups < 4 * threads && groups < n_panels) groups *= 2;
+  if (groups > n_panels) groups = n_panels;
+  j->group = divided_up(n_panels, groups) * columns;
+}
+
+// Channels of a block: as even as whole lines of cache allow, so that the last is not a short one.
+// It depends on the number of channels alone.
+static int64_t even_block(int64_t channels, bool linear) {
+  int64_t most = linear ? INK_LINEAR_CHANNELS : INK_CONVOLVE_CHANNELS;
+  return divided_up(divided_up(channels, divided_up(channels, most)), 32) * 32;
+}
+
+bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *v) {
+  int64_t taps = v->kernel_height * v->kernel_width;
+  if (v->batch * v->y_height * v->y_width * v->out == 0) return true;
+  if (v->channels == 0) {
+    ink_compute_fail(c, INK_ERR_CONFLICT, "%s: an input without channels", name);
+    return false;
+  }
+  bool bf16 = v->x_dtype == INK_BF16 || c->precision == INK_PRECISION_BF16;
+  job j = {.kernels = kernels_for(bf16), .v = v, .linear = taps == 1};
+  j.panels = (panels){.kernels = j.kernels,
+                      .out = v->out,
+                      .channels = v->channels,
+                      .taps = taps,
+                      .block = even_block(v->channels, j.linear),
+                      .round = v->x_dtype == INK_BF16 && j.kernels->elements == 1,
+                      .weight = v->weight};
+  j.panels.panel_bytes = block_offset(&j.panels, v->channels);
+  j.pixel = j.kernels->pixel_bytes[j.linear];
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  j.weight = prepare(c, name, &j.panels, v->passing);
+  int64_t *tap = ink_op_take(c, name, (size_t)taps, sizeof *tap);
+  int threads = ink_pool_threads(c->pool);
+  cut(&j, threads);
+  j.patch_rows = (j.rows - 1) * v->stride + v->kernel_height;
+  j.patch_columns = (j.width - 1) * v->stride + v->kernel_width;
+  j.phase_columns = divided_up(j.patch_columns, v->stride);
+  j.staged_bytes = (size_t)patch_at(&j, j.images * j.patch_rows, 0);
+  size_t sums = (size_t)(j.images * j.rows * j.width * j.group) * sizeof(float);
+  j.scratch_bytes = (j.staged_bytes + sums + 63) / 64 * 64;
+  j.scratch = ink_op_take(c, name, (size_t)threads, j.scratch_bytes);
+  bool fine = j.weight && tap && j.scratch;
+  if (fine) {
+    for (int64_t i = 0; i < taps; i++) {
+      tap[i] = patch_at(&j, i / v->kernel_width, i % v->kernel_width);
+    }
+    j.tap = tap;
+    int64_t groups = divided_up(v->out, j.group);
+    ink_pool_run(c->pool, (size_t)(groups * j.blocks_batch * j.blocks_down * j.blocks_across),
+                 run_block, &j);
+  }
+  ink_arena_release(c->arena, mark);
+  return fine;
+}

@@ -1,0 +1,27 @@
+// Convolutions and linear layers over prepared weights, on raw memory: the ground under ink_conv2d
+// and, for BF16 activations, ink_linear.
+#ifndef INK_TENSOR_CONVOLVE_H
+#define INK_TENSOR_CONVOLVE_H
+
+#include "tensor/ops.h"
+
+// x (batch, height, width, channels) and y (batch, y_height, y_width, out) are contiguous, each F32
+// or BF16. A linear layer is one row of pixels and a kernel of one tap.
+typedef struct ink_convolution {
+  ink_dtype x_dtype, y_dtype;
+  const void *x;
+  void *y;
+  int64_t batch, height, width, channels;
+  int64_t y_height, y_width, out;
+  int64_t kernel_height, kernel_width, stride;
+  int64_t top, left;         // padding; what is read below and to the right of x is zero as well
+  const float *bias;         // or NULL
+  const ink_tensor *weight;  // (out, channels[, kh, kw]), contiguous, of any type
+  bool passing;              // the weight is a copy that passes: nothing to keep
+} ink_convolution;
+
+// Run it: products of BF16 elements when x is BF16 or `precision` says so, F32 otherwise. The
+// weight is prepared now unless c->prepared has it. Failures are recorded under `name`.
+bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *convolution);
+
+#endif

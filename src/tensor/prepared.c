@@ -1,0 +1,111 @@
+// A table of prepared weights, by address and form.
+#include "tensor/prepared.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/checked.h"
+#include "tensor/prepared_entry.h"
+
+typedef struct entry {
+  ink_prepared_key key;
+  void *data;  // NULL: an empty place
+} entry;
+
+struct ink_prepared {
+  ink_prepared_source source;
+  void *context;
+  pthread_mutex_t mutex;
+  entry *entries;  // open addressing, a power of two
+  size_t capacity, count, bytes;
+};
+
+ink_prepared *ink_prepared_new(ink_prepared_source source, void *context) {
+  ink_prepared *prepared = calloc(1, sizeof *prepared);
+  if (!prepared) return NULL;
+  prepared->source = source;
+  prepared->context = context;
+  pthread_mutex_init(&prepared->mutex, NULL);
+  return prepared;
+}
+
+void ink_prepared_free(ink_prepared *prepared) {
+  if (!prepared) return;
+  for (size_t i = 0; i < prepared->capacity; i++) free(prepared->entries[i].data);
+  free(prepared->entries);
+  pthread_mutex_destroy(&prepared->mutex);
+  free(prepared);
+}
+
+size_t ink_prepared_bytes(const ink_prepared *prepared) {
+  return prepared ? prepared->bytes : 0;
+}
+
+static bool same(const ink_prepared_key *a, const ink_prepared_key *b) {
+  return a->data == b->data && a->form == b->form && a->dtype == b->dtype && a->out == b->out &&
+         a->in == b->in && a->taps == b->taps;
+}
+
+// The place of a key, or the empty place where it belongs. The table is never full.
+static entry *place(entry *entries, size_t capacity, const ink_prepared_key *key) {
+  uint64_t hash = ((uint64_t)(uintptr_t)key->data >> 4) * 0x9E3779B97F4A7C15u;
+  hash ^= (uint64_t)(uintptr_t)key->form >> 4;
+  for (size_t i = (size_t)(hash >> 32);; i++) {
+    entry *at = &entries[i & (capacity - 1)];
+    if (!at->data || same(&at->key, key)) return at;
+  }
+}
+
+static bool grow(ink_prepared *prepared) {
+  if (2 * prepared->count < prepared->capacity) return true;
+  size_t capacity = prepared->capacity ? 2 * prepared->capacity : 256;
+  entry *entries = calloc(capacity, sizeof *entries);
+  if (!entries) return false;
+  for (size_t i = 0; i < prepared->capacity; i++) {
+    const entry *old = &prepared->entries[i];
+    if (old->data) *place(entries, capacity, &old->key) = *old;
+  }
+  free(prepared->entries);
+  prepared->entries = entries;
+  prepared->capacity = capacity;
+  return true;
+}
+
+// Large weights are walked from end to end: large pages save address look-ups.
+static void prefer_huge_pages(void *data, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  const uintptr_t page = 4096;
+  uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t)data + bytes) / page * page;
+  if (end > begin && end - begin >= (uintptr_t)4 << 20) {
+    madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+  }
+#else
+  (void)data, (void)bytes;
+#endif
+}
+
+const void *ink_prepared_get(ink_prepared *prepared, ink_prepared_key key, size_t source_bytes,
+                             size_t bytes, ink_prepare prepare, void *context) {
+  pthread_mutex_lock(&prepared->mutex);
+  void *data = NULL;
+  if (grow(prepared)) {
+    entry *at = place(prepared->entries, prepared->capacity, &key);
+    size_t rounded;
+    if (at->data) {
+      data = at->data;
+    } else if (ink_add_size(bytes, 63, &rounded) &&
+               (data = aligned_alloc(64, rounded / 64 * 64)) != NULL) {
+      prefer_huge_pages(data, bytes);
+      prepare(context, data);
+      *at = (entry){key, data};
+      prepared->count++;
+      prepared->bytes += bytes;
+      if (prepared->source) prepared->source(prepared->context, key.data, source_bytes);
+    }
+  }
+  pthread_mutex_unlock(&prepared->mutex);
+  return data;
+}

@@ -1,0 +1,51 @@
+// PyTorch's own files (.pt, .pth, .ckpt, .bin): a ZIP archive with a pickle that describes tensors
+// and one stored entry per storage (torch.save since 1.6; PyTorch, torch/serialization.py). Read by
+// mapping. The pickle is read for tensors alone, nothing in it is run: weights/pickle.h.
+#ifndef INK_WEIGHTS_TORCH_H
+#define INK_WEIGHTS_TORCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "tensor/tensor.h"
+
+// One tensor of the file.
+typedef struct ink_torch_tensor {
+  const char *name;       // NUL-terminated, well-formed UTF-8; members of dicts in dicts "a.b"
+  const char *type_name;  // as safetensors spells it: "F16", "I64"
+  bool usable;            // a type (F32, F16, BF16, I32) and rank that inkstone computes with
+  ink_dtype dtype;        // when usable
+  int rank;
+  const int64_t *shape;  // rank of them
+  uint64_t offset;       // from the start of the file
+  size_t bytes;
+  // In the mapped file; for a usable tensor that is not contiguous or not aligned there a copy in
+  // memory, in order.
+  const unsigned char *data;
+} ink_torch_tensor;
+
+typedef struct ink_torch ink_torch;
+
+// True for bytes that begin as a ZIP archive or as the older form, a bare pickle: what
+// ink_torch_open takes, or refuses with a word on how to convert it.
+bool ink_torch_is(const unsigned char *start, size_t size);
+
+// Map and check a file. *file is the caller's (ink_torch_close); NULL on failure. Of a training
+// checkpoint only what stands in "state_dict" (or "params_ema", "params", as upscalers have it)
+// counts. Refused: tensors beyond their storage, storages whose size in the archive is another,
+// views that use an element twice, names that stand there twice. UNSUPPORTED, by name: globals that
+// tensors do not need, compressed entries, numbers stored big-endian, the form before PyTorch 1.6.
+// Memory grows with the size of the pickle, and by copies of at most the file's size.
+ink_status ink_torch_open(const char *path, ink_torch **file, ink_error *error);
+// The same for bytes[0 … size) in memory, which must outlive *file; `name` is what errors call it.
+ink_status ink_torch_parse(const void *bytes, size_t size, const char *name, ink_torch **file,
+                           ink_error *error);
+void ink_torch_close(ink_torch *file);
+
+// Tensors in the order of the pickle. Borrowed until ink_torch_close.
+size_t ink_torch_count(const ink_torch *file);
+const ink_torch_tensor *ink_torch_at(const ink_torch *file, size_t index);
+
+#endif

@@ -1,0 +1,188 @@
+// inkstone paint as it is run: what it prints, writes and refuses, and pictures that are repeated.
+#include "picture/codec.h"
+#include "program.h"
+
+#define PAINT "$INK paint --model \"$FIXTURES/pipelines/sd1\" --steps 3 --size 16x16 "
+
+// A model that was named by its path is named again: pictures do not tell paths.
+#define AGAIN "$INK paint --model \"$FIXTURES/pipelines/sd1\" "
+
+static char *folder;
+
+static int make_folder(void **state) {
+  (void)state;
+  folder = scratch_make();
+  return folder ? 0 : 1;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  scratch_remove(folder);
+  free(folder);
+  return 0;
+}
+
+static void run_fine(const char *command) {
+  program_run run = run_program("cd '%s' && %s", folder, command);
+  if (run.exit_code != 0) fail_msg("%s: exit %d: %s", command, run.exit_code, run.err);
+  drop_run(&run);
+}
+
+static char *bytes_of(const char *name, size_t *size) {
+  char path[4200], *bytes;
+  ink_error error = {0};
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_ok(ink_file_read(path, 1 << 24, &bytes, size, &error));
+  return bytes;
+}
+
+static bool same_files(const char *one, const char *two) {
+  size_t a, b;
+  char *first = bytes_of(one, &a), *second = bytes_of(two, &b);
+  bool same = a == b && memcmp(first, second, a) == 0;
+  free(first);
+  free(second);
+  return same;
+}
+
+static void paint_prints_one_object_and_writes_the_picture(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd '%s' && " PAINT "'A photo of a cat' --negative blurry --seed 5 -o a.png --json", folder);
+  json_t *json = json_of(&run);
+  assert_string_equal(json_string_value(json_array_get(json_object_get(json, "files"), 0)),
+                      "a.png");
+  assert_int_equal(json_integer_value(json_object_get(json, "seed")), 5);
+  assert_int_equal(json_integer_value(json_array_get(json_object_get(json, "size"), 1)), 16);
+  const json_t *model = json_object_get(json, "model"), *timing = json_object_get(json, "timing");
+  assert_int_equal(strlen(json_string_value(json_object_get(model, "sha256"))), 64);
+  // PNDM, the model's own, evaluates its second step twice.
+  assert_int_equal(json_array_size(json_object_get(timing, "step_seconds")), 4);
+  assert_true(json_integer_value(json_object_get(timing, "peak_bytes")) > 0);
+  assert_true(json_is_real(json_object_get(timing, "encode_seconds")));
+  assert_true(json_is_real(json_object_get(timing, "decode_seconds")));
+  assert_non_null(strstr(run.err, "seed 5"));
+  json_decref(json);
+  drop_run(&run);
+
+  ink_picture picture;
+  ink_picture_extras extras = {0};
+  ink_error error = {0};
+  char path[4200];
+  snprintf(path, sizeof path, "%s/a.png", folder);
+  assert_ok(ink_picture_load(path, NULL, &picture, &extras, &error));
+  assert_int_equal(picture.width, 16);
+  const char *parameters = ink_picture_note(&extras, "parameters");
+  assert_non_null(strstr(parameters,
+                         "A photo of a cat\nNegative prompt: blurry\nSteps: 3, "
+                         "Sampler: PLMS, Schedule type: Automatic, CFG scale: 7.5, "
+                         "Seed: 5, Size: 16x16"));
+  assert_non_null(strstr(parameters, "Model: sd1, "));
+  const char *recipe = ink_picture_note(&extras, "inkstone");
+  assert_non_null(strstr(recipe, "\"name\":\"sd1\""));
+  ink_picture_free(&picture);
+  ink_picture_extras_free(&extras);
+}
+
+static void a_picture_is_repeated_byte_for_byte(void **state) {
+  (void)state;
+  run_fine(PAINT "'a [fox|cat]' --sampler euler-a --schedule karras --seed 9 -o 1.png");
+  run_fine(AGAIN "--from 1.png -o 2.png");
+  assert_true(same_files("1.png", "2.png"));
+  run_fine(AGAIN "--from 1.png -o 3.webp && " AGAIN "--from 3.webp -o 4.webp");
+  assert_true(same_files("3.webp", "4.webp"));
+  run_fine(AGAIN "--from 1.png -o 5.jpg && " AGAIN "--from 5.jpg -o 6.jpg");
+  assert_true(same_files("5.jpg", "6.jpg"));
+  // Through other files it is the same picture still.
+  run_fine(AGAIN "--from 6.jpg -o 7.png");
+  assert_true(same_files("1.png", "7.png"));
+  run_fine(AGAIN "--from 1.png --seed 10 -o 8.png");
+  assert_false(same_files("1.png", "8.png"));
+}
+
+static void every_picture_of_a_run_can_be_repeated(void **state) {
+  (void)state;
+  run_fine(PAINT "cats --count 2 --seed 4 --sampler ddim -o many.png");
+  assert_false(same_files("many-1.png", "many-2.png"));
+  run_fine(AGAIN "--from many-2.png -o second.png");
+  assert_true(same_files("many-2.png", "second.png"));
+  run_fine(PAINT "cats --count 2 --seed 4 --noise cpu --sampler ddim -o torch.png");
+  run_fine(PAINT "cats --seed 5 --noise cpu --sampler ddim -o five.png");
+  assert_true(same_files("torch-2.png", "five.png"));
+}
+
+static void a_picture_from_a_picture_asks_for_it_again(void **state) {
+  (void)state;
+  run_fine("cp \"$FIXTURES/pipelines/init.png\" \"$FIXTURES/pipelines/mask.png\" .");
+  run_fine(PAINT "cat --init init.png --mask mask.png --strength 0.9 --seed 3 -o part.png");
+  run_fine(AGAIN "--from part.png --init init.png --mask mask.png -o part2.png");
+  assert_true(same_files("part.png", "part2.png"));
+  program_run run = run_program("cd '%s' && " AGAIN "--from part.png -o x.png", folder);
+  assert_int_equal(run.exit_code, 2);
+  assert_non_null(strstr(run.err, "--init"));
+  drop_run(&run);
+  run = run_program("cd '%s' && " AGAIN "--from part.png --init mask.png --mask mask.png -o x.png",
+                    folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "not the picture"));
+  drop_run(&run);
+}
+
+static void a_named_model_needs_no_flag_to_repeat(void **state) {
+  (void)state;
+  run_fine(
+      "export INKSTONE_MODELS=\"$FIXTURES/pipelines\" && "
+      "$INK paint cat --model sd1 --sampler euler --steps 2 --size 16x16 --seed 2 -o named.png && "
+      "$INK paint --from named.png -o named2.png");
+  assert_true(same_files("named.png", "named2.png"));
+  program_run run = run_program("cd '%s' && $INK paint --from named.png -o x.png", folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "sd1"));
+  drop_run(&run);
+  run = run_program(
+      "cd '%s' && $INK paint --from named.png --model \"$FIXTURES/pipelines/xl\" -o x.png", folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "not the model"));
+  drop_run(&run);
+}
+
+static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
+  (void)state;
+  static const struct {
+    const char *command, *word;
+    int exit_code;
+  } bad[] = {
+      {"$INK paint", "say what to paint", 2},
+      {PAINT "x -o x.gif", ".png", 2},
+      {PAINT "x --sampler nope", "dpm++2m", 2},
+      {PAINT "x --schedule nope", "karras", 2},
+      {PAINT "x --noise nope", "cuda", 2},
+      {PAINT "x --size 16", "WIDTHxHEIGHT", 2},
+      {PAINT "x --size 17x16", "multiples", 2},
+      {PAINT "x --steps 0", "steps", 2},
+      {PAINT "x --sampler ddim --schedule karras", "default", 2},
+      {PAINT "x --mask \"$FIXTURES/pipelines/mask.png\"", "picture", 2},
+      {"$INK paint x --model \"$FIXTURES/models/gpt2\" -o x.png", "gpt2", 1},
+      {AGAIN "--from \"$FIXTURES/pipelines/init.png\" -o x.png", "recipe", 1},
+      {AGAIN "--from \"$FIXTURES/picture/hostile/bad-crc.png\" -o x.png", "bad-crc.png", 1},
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    program_run run = run_program("cd '%s' && %s", folder, bad[i].command);
+    if (run.exit_code != bad[i].exit_code || !strstr(run.err, bad[i].word)) {
+      fail_msg("%s: exit %d: %s", bad[i].command, run.exit_code, run.err);
+    }
+    drop_run(&run);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(paint_prints_one_object_and_writes_the_picture),
+      cmocka_unit_test(a_picture_is_repeated_byte_for_byte),
+      cmocka_unit_test(every_picture_of_a_run_can_be_repeated),
+      cmocka_unit_test(a_picture_from_a_picture_asks_for_it_again),
+      cmocka_unit_test(a_named_model_needs_no_flag_to_repeat),
+      cmocka_unit_test(what_cannot_be_painted_is_refused_with_a_word),
+  };
+  return cmocka_run_group_tests_name("paint", tests, make_folder, remove_folder);
+}

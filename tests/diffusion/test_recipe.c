@@ -1,0 +1,201 @@
+// Recipes of paintings: what goes into a picture comes out again, and A1111's words are understood.
+#include <math.h>
+
+#include "diffusion/recipe.h"
+#include "testing.h"
+
+static ink_paint_recipe full_recipe(void) {
+  ink_paint_recipe r = {.model = strdup("a/b"),
+                        .prompt = strdup("狐狸, \"red\""),
+                        .negative = strdup("blur"),
+                        .width = 64,
+                        .height = 48,
+                        .steps = 7,
+                        .clip_skip = 1,
+                        .guidance_scale = 6.25,
+                        .guidance_rescale = 0.5,
+                        .strength = 0.3,
+                        .eta = 0.25,
+                        .has_sampler = true,
+                        .has_curve = true,
+                        .sampler = INK_SAMPLER_DPMPP_2M,
+                        .curve = INK_CURVE_KARRAS,
+                        .seed = (UINT64_C(1) << 53) - 1,
+                        .stream = 3,
+                        .noise = INK_NOISE_CUDA,
+                        .bf16 = true,
+                        .n_loras = 1};
+  memset(r.model_sha256, 'a', 64);
+  memset(r.init_sha256, 'b', 64);
+  memset(r.mask_sha256, 'c', 64);
+  r.loras[0] = (ink_paint_recipe_lora){.path = strdup("x.safetensors"), .weight = -0.5};
+  return r;
+}
+
+static void json_gives_the_recipe_back(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_paint_recipe r = full_recipe(), back;
+  json_t *json = ink_paint_recipe_to_json(&r);
+  assert_ok(ink_paint_recipe_from_json(json, "x", &back, &error));
+  json_t *again = ink_paint_recipe_to_json(&back);
+  assert_true(json_equal(json, again));
+  assert_string_equal(back.prompt, r.prompt);
+  assert_true(back.seed == r.seed && back.stream == 3 && back.bf16);
+  assert_int_equal(back.noise, INK_NOISE_CUDA);
+  assert_string_equal(back.loras[0].path, "x.safetensors");
+  json_decref(json);
+  json_decref(again);
+  ink_paint_recipe_free(&r);
+  ink_paint_recipe_free(&back);
+}
+
+static void recipes_that_lie_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *word;
+  } bad[] = {
+      {"[]", "object"},
+      {"{}", "version"},
+      {"{\"version\": 2}", "version"},
+      {"{\"version\": 1, \"width\": 100000}", "width"},
+      {"{\"version\": 1, \"steps\": -1}", "steps"},
+      {"{\"version\": 1, \"seed\": \"x\"}", "seed"},
+      {"{\"version\": 1, \"sampler\": \"x\"}", "sampler"},
+      {"{\"version\": 1, \"schedule\": \"x\"}", "schedule"},
+      {"{\"version\": 1, \"noise\": \"x\"}", "noise"},
+      {"{\"version\": 1, \"prompt\": 3}", "prompt"},
+      {"{\"version\": 1, \"init_sha256\": \"zz\"}", "SHA"},
+      {"{\"version\": 1, \"loras\": {}}", "loras"},
+      {"{\"version\": 1, \"loras\": [{\"weight\": 1e9}]}", "weight"},
+      {"{\"version\": 1, \"guidance_scale\": 1e9}", "guidance"},
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    ink_error error = {0};
+    ink_paint_recipe r;
+    json_t *json = json_loads(bad[i].text, 0, NULL);
+    assert_int_equal(ink_paint_recipe_from_json(json, "x.png", &r, &error), INK_ERR_FORMAT);
+    if (!strstr(error.text, bad[i].word)) fail_msg("\"%s\"", error.text);
+    json_decref(json);
+  }
+}
+
+static ink_paint_recipe from_text(const char *text, ink_text *left) {
+  ink_error error = {0};
+  ink_infotext info;
+  ink_paint_recipe r = {0};
+  assert_ok(ink_infotext_parse(text, &info, &error));
+  assert_ok(ink_paint_recipe_from_infotext(&info, &r, left, &error));
+  ink_infotext_free(&info);
+  return r;
+}
+
+static void parameters_of_a1111_are_understood(void **state) {
+  (void)state;
+  ink_text left = {0};
+  ink_paint_recipe r = from_text(
+      "fox\nNegative prompt: blur\nSteps: 30, Sampler: DPM++ 2M Karras, CFG scale: 5.5, Seed: 77, "
+      "Size: 512x768, Clip skip: 2, Hires upscale: 2, ENSD: 31337",
+      &left);
+  assert_int_equal(r.sampler, INK_SAMPLER_DPMPP_2M);
+  assert_int_equal(r.curve, INK_CURVE_KARRAS);
+  assert_true(r.has_sampler && r.has_curve);
+  assert_int_equal(r.noise, INK_NOISE_CUDA);
+  assert_int_equal(r.clip_skip, 1);
+  assert_int_equal(r.steps, 30);
+  assert_int_equal(r.height, 768);
+  assert_true(r.seed == 77 && r.guidance_scale == 5.5);
+  assert_string_equal(ink_text_string(&left), "Hires upscale, ENSD");
+  ink_paint_recipe_free(&r);
+  ink_text_free(&left);
+  r = from_text("x\nSteps: 4, Sampler: Euler a, Schedule type: SGM Uniform, Seed: 1, RNG: CPU",
+                &left);
+  assert_int_equal(r.sampler, INK_SAMPLER_EULER_ANCESTRAL);
+  assert_int_equal(r.curve, INK_CURVE_SGM_UNIFORM);
+  assert_int_equal(r.noise, INK_NOISE_CPU);
+  assert_int_equal(left.size, 0);
+  ink_paint_recipe_free(&r);
+  ink_text_free(&left);
+}
+
+static void parameters_with_wrong_numbers_are_refused(void **state) {
+  (void)state;
+  static const char *const bad[] = {
+      "x\nSteps: no, Seed: 1, Size: 8x8", "x\nSteps: 1, Seed: -5, Size: 8x8",
+      "x\nSteps: 1, Seed: 1, Size: large", "x\nSteps: 1, Seed: 1, Sampler: Magic",
+      "x\nSteps: 1, Seed: 1, CFG scale: nan"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    ink_error error = {0};
+    ink_infotext info;
+    ink_paint_recipe r = {0};
+    ink_text left = {0};
+    assert_ok(ink_infotext_parse(bad[i], &info, &error));
+    ink_status status = ink_paint_recipe_from_infotext(&info, &r, &left, &error);
+    assert_true(status == INK_ERR_FORMAT || status == INK_ERR_UNSUPPORTED);
+    assert_true(error.text[0]);
+    ink_infotext_free(&info);
+    ink_paint_recipe_free(&r);
+    ink_text_free(&left);
+  }
+}
+
+static void what_we_write_as_parameters_reads_the_same(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_paint_recipe r = full_recipe(), back = {0};
+  ink_infotext info, again;
+  ink_text text = {0}, left = {0};
+  assert_ok(ink_paint_recipe_to_infotext(&r, &info, &error));
+  assert_ok(ink_infotext_format(&info, &text, &error));
+  assert_ok(ink_infotext_parse(text.bytes, &again, &error));
+  assert_ok(ink_paint_recipe_from_infotext(&again, &back, &left, &error));
+  assert_int_equal(left.size, 0);
+  assert_int_equal(back.sampler, r.sampler);
+  assert_int_equal(back.curve, r.curve);
+  assert_int_equal(back.noise, r.noise);
+  assert_int_equal(back.clip_skip, r.clip_skip);
+  assert_true(back.seed == r.seed && back.strength == r.strength);
+  assert_string_equal(back.prompt, r.prompt);
+  ink_text_free(&text);
+  ink_text_free(&left);
+  ink_infotext_free(&info);
+  ink_infotext_free(&again);
+  ink_paint_recipe_free(&r);
+  ink_paint_recipe_free(&back);
+}
+
+// Every link of the graph leads to a node.
+static void comfyui_graph_hangs_together(void **state) {
+  (void)state;
+  ink_paint_recipe r = full_recipe();
+  json_t *graph = ink_paint_recipe_to_comfyui(&r), *node, *input;
+  assert_non_null(graph);
+  assert_int_equal(json_object_size(graph), 7);
+  const char *id, *name;
+  json_object_foreach(graph, id, node) {
+    assert_true(json_is_string(json_object_get(node, "class_type")));
+    json_object_foreach(json_object_get(node, "inputs"), name, input) {
+      if (!json_is_array(input)) continue;
+      assert_non_null(json_object_get(graph, json_string_value(json_array_get(input, 0))));
+    }
+  }
+  const json_t *inputs = json_object_get(json_object_get(graph, "5"), "inputs");
+  assert_string_equal(json_string_value(json_object_get(inputs, "sampler_name")), "dpmpp_2m");
+  assert_string_equal(json_string_value(json_object_get(inputs, "scheduler")), "karras");
+  json_decref(graph);
+  r.sampler = INK_SAMPLER_TCD;
+  assert_null(ink_paint_recipe_to_comfyui(&r));
+  ink_paint_recipe_free(&r);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(json_gives_the_recipe_back),
+      cmocka_unit_test(recipes_that_lie_are_refused),
+      cmocka_unit_test(parameters_of_a1111_are_understood),
+      cmocka_unit_test(parameters_with_wrong_numbers_are_refused),
+      cmocka_unit_test(what_we_write_as_parameters_reads_the_same),
+      cmocka_unit_test(comfyui_graph_hangs_together),
+  };
+  return cmocka_run_group_tests_name("hostile_recipe", tests, NULL, NULL);
+}

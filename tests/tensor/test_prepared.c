@@ -1,0 +1,161 @@
+// What a pipeline relies on when its weights are prepared once: the same bytes, and a source that
+// is read a single time.
+#include "base/arena.h"
+#include "base/random.h"
+#include "tensor/ops.h"
+#include "tensor/prepared.h"
+#include "testing.h"
+
+typedef struct seen {
+  int times;
+  const void *data;
+  size_t bytes;
+} seen;
+
+static void source_read(void *context, const void *data, size_t bytes) {
+  seen *s = context;
+  s->times++;
+  s->data = data;
+  s->bytes = bytes;
+}
+
+static ink_tensor *noise(ink_compute *c, ink_dtype dtype, int rank, const int64_t *shape) {
+  ink_tensor *x = ink_tensor_new(c->arena, INK_F32, rank, shape);
+  ink_random random = ink_random_at(5, (uint64_t)rank, 0);
+  for (int64_t i = 0; i < ink_tensor_elements(x); i++) {
+    ((float *)x->data)[i] = (float)ink_random_normal(&random);
+  }
+  return dtype == INK_F32 ? x : ink_cast(c, x, dtype);
+}
+
+static ink_tensor *layer(ink_compute *c, const ink_tensor *x, const ink_tensor *weight) {
+  if (weight->rank == 2) return ink_linear(c, x, weight, NULL);
+  return ink_conv2d(c, x, weight, NULL, 1, (ink_padding){1, 1, 1, 1});
+}
+
+static void a_prepared_weight_gives_the_same_bytes_and_is_read_once(void **state) {
+  (void)state;
+  const ink_dtype types[] = {INK_F32, INK_F16, INK_BF16};
+  for (int which = 0; which < 6; which++) {
+    ink_arena *arena = ink_arena_new(0);
+    ink_compute c = {.arena = arena};
+    bool linear = which % 2;
+    ink_tensor *x = noise(&c, INK_BF16, 4, (int64_t[]){2, 6, 5, 70});
+    ink_tensor *weight = noise(&c, types[which / 2], linear ? 2 : 4, (int64_t[]){45, 70, 3, 3});
+    ink_tensor *plain = layer(&c, x, weight);
+    seen s = {0};
+    c.prepared = ink_prepared_new(source_read, &s);
+    ink_tensor *first = layer(&c, x, weight);
+    size_t bytes, n;
+    assert_true(ink_tensor_bytes(weight->dtype, weight->rank, weight->shape, &n));
+    assert_int_equal(s.times, 1);
+    assert_ptr_equal(s.data, weight->data);
+    assert_int_equal(s.bytes, n);
+    bytes = ink_prepared_bytes(c.prepared);
+    assert_true(bytes > 0);
+    memset(weight->data, 0, n);  // as if its pages were gone
+    ink_tensor *second = layer(&c, x, weight);
+    ink_error error = {0};
+    assert_ok(ink_compute_status(&c, &error));
+    size_t size = (size_t)ink_tensor_elements(plain) * 2;
+    assert_memory_equal(first->data, plain->data, size);
+    assert_memory_equal(second->data, plain->data, size);
+    assert_int_equal(s.times, 1);
+    assert_int_equal(ink_prepared_bytes(c.prepared), bytes);
+    ink_prepared_free(c.prepared);
+    ink_arena_free(arena);
+  }
+}
+
+static void many_weights_are_told_apart(void **state) {
+  (void)state;
+  enum { WEIGHTS = 700 };
+  ink_arena *arena = ink_arena_new(0);
+  ink_compute c = {.arena = arena, .prepared = ink_prepared_new(NULL, NULL)};
+  ink_tensor *x = noise(&c, INK_BF16, 2, (int64_t[]){1, 2});
+  ink_tensor *all = noise(&c, INK_F32, 2, (int64_t[]){WEIGHTS, 2});
+  for (int round = 0; round < 2; round++) {
+    ink_compute plain = {.arena = arena};
+    for (int i = 0; i < WEIGHTS; i++) {
+      const ink_tensor *weight = ink_slice(&c, all, 0, i, 1);
+      ink_tensor *y = ink_linear(&c, x, weight, NULL), *z = ink_linear(&plain, x, weight, NULL);
+      assert_non_null(y);
+      assert_non_null(z);
+      assert_memory_equal(y->data, z->data, 2);
+    }
+  }
+  ink_prepared_free(c.prepared);
+  ink_arena_free(arena);
+}
+
+static void a_strided_weight_is_never_kept(void **state) {
+  (void)state;
+  ink_arena *arena = ink_arena_new(0);
+  ink_compute c = {.arena = arena, .prepared = ink_prepared_new(NULL, NULL)};
+  ink_tensor *x = noise(&c, INK_BF16, 2, (int64_t[]){3, 20});
+  ink_tensor *weight = noise(&c, INK_F32, 2, (int64_t[]){20, 7});
+  assert_non_null(ink_linear(&c, x, ink_permute(&c, weight, (const int[]){1, 0}), NULL));
+  assert_int_equal(ink_prepared_bytes(c.prepared), 0);
+  ink_prepared_free(c.prepared);
+  ink_arena_free(arena);
+}
+
+static void a_picture_has_the_same_bytes_alone_and_in_a_batch(void **state) {
+  (void)state;
+  ink_arena *arena = ink_arena_new(0);
+  const ink_dtype types[] = {INK_F32, INK_BF16};
+  for (int t = 0; t < 2; t++) {
+    ink_compute c = {.arena = arena};
+    ink_tensor *x = noise(&c, types[t], 4, (int64_t[]){3, 9, 21, 64});
+    ink_tensor *weight = noise(&c, INK_F32, 4, (int64_t[]){40, 64, 3, 3});
+    ink_tensor *ones = noise(&c, INK_F32, 1, (int64_t[]){64});
+    ink_tensor *one = ink_slice(&c, x, 0, 1, 1);
+    ink_tensor *all[] = {layer(&c, x, weight), ink_group_norm_silu(&c, x, 8, ones, ones, 1e-5f)};
+    ink_tensor *own[] = {layer(&c, one, weight),
+                         ink_group_norm_silu(&c, one, 8, ones, ones, 1e-5f)};
+    for (int i = 0; i < 2; i++) {
+      assert_non_null(all[i]);
+      assert_non_null(own[i]);
+      size_t n = (size_t)ink_tensor_elements(own[i]) * (t ? 2 : 4);
+      assert_memory_equal((char *)all[i]->data + n, own[i]->data, n);
+    }
+  }
+  ink_arena_free(arena);
+}
+
+static void what_does_not_fit_is_refused(void **state) {
+  (void)state;
+  ink_arena *arena = ink_arena_new(0);
+  ink_compute make = {.arena = arena};
+  ink_tensor *x = noise(&make, INK_F32, 4, (int64_t[]){1, 4, 4, 6});
+  ink_tensor *weight = noise(&make, INK_F32, 4, (int64_t[]){5, 6, 3, 3});
+  ink_tensor *thin = noise(&make, INK_F32, 4, (int64_t[]){5, 4, 3, 3});
+  ink_tensor *vector = noise(&make, INK_F32, 1, (int64_t[]){6});
+  ink_padding none = {0}, negative = {-1, 0, 0, 0};
+  for (int i = 0; i < 8; i++) {
+    ink_compute c = {.arena = arena};
+    ink_tensor *y = NULL;
+    if (i == 0) y = ink_conv2d(&c, x, thin, NULL, 1, none);
+    if (i == 1) y = ink_conv2d(&c, x, weight, vector, 1, none);
+    if (i == 2) y = ink_conv2d(&c, x, weight, NULL, 0, none);
+    if (i == 3) y = ink_conv2d(&c, x, weight, NULL, 1, negative);
+    if (i == 4) y = ink_conv2d(&c, ink_slice(&c, x, 1, 0, 2), weight, NULL, 1, none);
+    if (i == 5) y = ink_group_norm(&c, x, 4, vector, vector, 1e-5f);
+    if (i == 6) y = ink_average_pool(&c, x, 3);
+    if (i == 7) y = ink_geglu(&c, ink_slice(&c, x, 3, 0, 3));
+    assert_null(y);
+    assert_int_not_equal(ink_compute_status(&c, NULL), INK_OK);
+  }
+  ink_arena_free(arena);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_prepared_weight_gives_the_same_bytes_and_is_read_once),
+      cmocka_unit_test(many_weights_are_told_apart),
+      cmocka_unit_test(a_strided_weight_is_never_kept),
+      cmocka_unit_test(a_picture_has_the_same_bytes_alone_and_in_a_batch),
+      cmocka_unit_test(what_does_not_fit_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
