@@ -430,18 +430,13 @@ typedef struct geglu_record {
 static void geglu_rows(void *context, int64_t begin, int64_t end, int64_t range) {
   (void)range;
   const geglu_job *j = context;
-  float up_piece[PIECE], gate_piece[PIECE], to_piece[PIECE];
   for (int64_t row = begin; row < end; row++) {
-    for (int64_t i = 0; i < j->width; i += PIECE) {
-      int64_t n = j->width - i < PIECE ? j->width - i : PIECE, at = 2 * row * j->width + i;
-      const float *up = as_f32(j->dtype, j->x, at, n, up_piece);
-      const float *gate = as_f32(j->dtype, j->x, at + j->width, n, gate_piece);
-      bool direct = j->dtype == INK_F32;
-      float *to = direct ? j->y + row * j->width + i : to_piece;
-      j->kernels->geglu(up, gate, to, n);
-      if (!direct) {
-        ink_from_f32(j->dtype, to, (uint16_t *)(void *)j->y + row * j->width + i, n);
-      }
+    int64_t from = 2 * row * j->width, to = row * j->width;
+    if (j->dtype == INK_F32) {
+      j->kernels->geglu(j->x + from, j->x + from + j->width, j->y + to, j->width);
+    } else {
+      const uint16_t *x = (const uint16_t *)(const void *)j->x + from;
+      j->kernels->geglu_bf16(x, x + j->width, (uint16_t *)(void *)j->y + to, j->width);
     }
   }
 }

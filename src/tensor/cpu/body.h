@@ -35,6 +35,7 @@ const ink_kernels INK_TABLE = {
     .tanh = hyperbolic_tangent,
     .tanh_back = hyperbolic_tangent_back,
     .geglu = geglu,
+    .geglu_bf16 = geglu_bf16,
     .geglu_back = geglu_back,
     .swiglu = swiglu,
     .swiglu_back = swiglu_back,

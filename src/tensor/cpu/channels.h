@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) void scale_channels_typed(
     for (int64_t c = 0; c < channels; c += LANES) {
       int64_t at = i * channels + c, left = channels - c;
       vec v = get_typed(bf16, x, at, left) * get(factor + c, left) + get(term + c, left);
-      if (silu_it) v = v * sigmoid_of(v);
+      if (silu_it) v = v * (bf16 ? rough_sigmoid_of(v) : sigmoid_of(v));
       if (bf16) {
         put_bf16((uint16_t *)y + at, left, v);
       } else {

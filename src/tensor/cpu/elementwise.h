@@ -160,6 +160,13 @@ static void geglu(const float *up, const float *gate, float *y, int64_t n) {
   }
 }
 
+static void geglu_bf16(const uint16_t *up, const uint16_t *gate, uint16_t *y, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    vec g = get_bf16(gate + i, n - i);
+    put_bf16(y + i, n - i, get_bf16(up + i, n - i) * (g * normal_cdf(g)));
+  }
+}
+
 static void geglu_back(const float *up, const float *gate, const float *dy, float *d_up,
                        float *d_gate, bool add_it, int64_t n) {
   for (int64_t i = 0; i < n; i += LANES) {

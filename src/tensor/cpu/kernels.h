@@ -53,6 +53,7 @@ typedef struct ink_kernels {
   void (*tanh_back)(const float *x, const float *dy, float *dx, bool add, int64_t n);
   // up * gelu_erf(gate); d_up and d_gate are written, or added to when told.
   void (*geglu)(const float *up, const float *gate, float *y, int64_t n);
+  void (*geglu_bf16)(const uint16_t *up, const uint16_t *gate, uint16_t *y, int64_t n);
   void (*geglu_back)(const float *up, const float *gate, const float *dy, float *d_up,
                      float *d_gate, bool add, int64_t n);
   void (*swiglu)(const float *gate, const float *up, float *y, int64_t n);

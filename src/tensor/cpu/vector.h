@@ -11,6 +11,8 @@
 #include <immintrin.h>
 #endif
 
+#include "tensor/half.h"
+
 #if defined(__AVX512F__)
 enum { LANES = 16, REGISTERS = 32 };
 typedef float vec __attribute__((vector_size(64)));
@@ -96,37 +98,70 @@ static inline vec min_of(vec a, vec b) {
 
 #endif
 
-// BF16 in memory: exact towards F32; to nearest even, NaN kept, from it (tensor/half.h). As get and
-// put above, the first n lanes.
+// BF16 in memory: exact towards F32; to nearest even, NaN kept, from it (tensor/half.h; the
+// instruction of AVX-512 BF16 takes subnormals as zero). As get and put above, the first n lanes.
 typedef uint16_t hvec __attribute__((vector_size(2 * LANES)));
 typedef hvec unaligned_hvec __attribute__((aligned(2), may_alias));
 
+#if defined(__AVX512F__)
+
+static inline vec wide_of(__m256i halves) {
+  return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+}
 static inline vec load_bf16(const uint16_t *p) {
-  return (vec)(__builtin_convertvector(*(const unaligned_hvec *)p, uvec) << 16);
+  return wide_of(_mm256_loadu_si256((const __m256i_u *)(const void *)p));
 }
 static inline vec get_bf16(const uint16_t *p, int64_t n) {
   if (__builtin_expect(n >= LANES, 1)) return load_bf16(p);
-  hvec x = {0};
-  for (int64_t i = 0; i < n; i++) x[i] = p[i];
-  return (vec)(__builtin_convertvector(x, uvec) << 16);
-}
-static inline hvec bf16_of(vec x) {
-#if defined(__AVX512BF16__)
-  return (hvec)_mm512_cvtneps_pbh((__m512)x);
-#else
-  uvec bits = (uvec)x, rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-  uvec nan = (uvec)(x != x);
-  return __builtin_convertvector((rounded & ~nan) | ((bits >> 16 | 0x40) & nan), hvec);
-#endif
+  return wide_of(_mm256_maskz_loadu_epi16(lanes_below(n), p));
 }
 static inline void put_bf16(uint16_t *p, int64_t n, vec x) {
-  hvec h = bf16_of(x);
+#if defined(__AVX512BF16__)
+  __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+#else
+  __m512i bits = (__m512i)x, odd = _mm512_srli_epi32(bits, 16);
+  __m512i half =
+      _mm512_add_epi32(_mm512_and_si512(odd, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7fff));
+  __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, half), 16);
+  __mmask16 nan = _mm512_cmp_ps_mask((__m512)x, (__m512)x, _CMP_UNORD_Q);
+  rounded = _mm512_mask_or_epi32(rounded, nan, odd, _mm512_set1_epi32(0x40));
+  __m256i halves = _mm512_cvtepi32_epi16(rounded);
+#endif
+  if (__builtin_expect(n >= LANES, 1)) {
+    _mm256_storeu_si256((__m256i_u *)(void *)p, halves);
+  } else {
+    _mm256_mask_storeu_epi16(p, lanes_below(n), halves);
+  }
+}
+
+#else
+
+static inline vec load_bf16(const uint16_t *p) {
+#if defined(__AVX2__)
+  __m128i halves = _mm_loadu_si128((const __m128i_u *)(const void *)p);
+  return (vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
+#else
+  return (vec)(__builtin_convertvector(*(const unaligned_hvec *)p, uvec) << 16);
+#endif
+}
+static inline vec get_bf16(const uint16_t *p, int64_t n) {
+  if (__builtin_expect(n >= LANES, 1)) return load_bf16(p);
+  vec x = {0};
+  for (int64_t i = 0; i < n; i++) x[i] = ink_f32_from_bf16(p[i]);
+  return x;
+}
+static inline void put_bf16(uint16_t *p, int64_t n, vec x) {
+  uvec bits = (uvec)x, rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+  uvec nan = (uvec)(x != x);
+  hvec h = __builtin_convertvector((rounded & ~nan) | ((bits >> 16 | 0x40) & nan), hvec);
   if (__builtin_expect(n >= LANES, 1)) {
     *(unaligned_hvec *)p = h;
     return;
   }
   for (int64_t i = 0; i < n; i++) p[i] = h[i];
 }
+
+#endif
 
 // Products of the low halves of 64-bit lanes, and two registers of 64-bit lanes interleaved.
 static inline wide_vec mul_halves(wide_vec a, wide_vec b) {
@@ -256,6 +291,15 @@ static inline vec exp_of(vec x) {
 // 1 / (1 + e^-x).
 static inline vec sigmoid_of(vec x) {
   return 1.0f / (1.0f + exp_of(-x));
+}
+
+// As above for results that are rounded to BF16: relative error below 2^-13.
+static inline vec rough_sigmoid_of(vec x) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_rcp14_ps((__m512)(1.0f + exp_of(-x)));
+#else
+  return sigmoid_of(x);
+#endif
 }
 
 // Hyperbolic tangent by e^2x; absolute error about 1e-7.
