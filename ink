@@ -22,9 +22,9 @@ build=$root/build
 program=$build/inkstone
 stamp=$build/.up-to-date
 
-packages='gcc libc6-dev meson ninja-build pkg-config libcbor-dev libchafa-dev libcmocka-dev
-  libcurl4-openssl-dev libedit-dev libfyaml-dev libjansson-dev libjpeg62-turbo-dev libpcre2-dev
-  libpng-dev libssl-dev libutf8proc-dev libwebp-dev libxml2-dev'
+packages='fonts-droid-fallback gcc libc6-dev meson ninja-build pkg-config libcbor-dev libchafa-dev
+  libcmocka-dev libcurl4-openssl-dev libedit-dev libfyaml-dev libjansson-dev libjpeg62-turbo-dev
+  libpango1.0-dev libpcre2-dev libpng-dev libssl-dev libutf8proc-dev libwebp-dev libxml2-dev'
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -34,7 +34,9 @@ complete() {
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
   pkg-config --exists chafa cmocka libcbor libcurl libedit libfyaml jansson libjpeg libpcre2-8 libpng \
-    libcrypto libutf8proc libwebp libwebpdemux libwebpmux libxml-2.0
+    libcrypto libutf8proc libwebp libwebpdemux libwebpmux libxml-2.0 pangocairo || return 1
+  # Labels on pictures are written in Chinese as well.
+  [ -n "$(fc-list :lang=zh family 2>/dev/null)" ]
 }
 
 install_packages() {

@@ -1,0 +1,165 @@
+// The visible label of a picture.
+#include "mark/picture_label.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "picture/canvas.h"
+
+enum { LEAST_SIDE = 32, LEAST_CAPITAL = 6 };
+static const double least_height = 0.05, most_height = 0.25, least_contrast = 4.5;
+
+static const char *const places[INK_LABEL_PLACES] = {"bottom-right", "bottom-left", "top-right",
+                                                     "top-left",     "bottom",      "top"};
+
+const char *ink_label_place_name(ink_label_place place) {
+  return places[place];
+}
+
+ink_status ink_label_place_parse(const char *name, ink_label_place *place, ink_error *error) {
+  for (int i = 0; i < INK_LABEL_PLACES; i++) {
+    if (strcmp(places[i], name) == 0) {
+      *place = (ink_label_place)i;
+      return INK_OK;
+    }
+  }
+  return ink_fail(error, INK_ERR_USAGE,
+                  "a label cannot stand at \"%s\"; it stands bottom-right, bottom-left, top-right, "
+                  "top-left, bottom or top",
+                  name);
+}
+
+ink_label_style ink_label_style_default(void) {
+  // A little above the standard's twentieth, so that rounding to pixels never falls below it.
+  return (ink_label_style){.place = INK_LABEL_BOTTOM_RIGHT,
+                           .height = 0.052,
+                           .ink = {255, 255, 255},
+                           .plate = {0, 0, 0},
+                           .opacity = 0.6};
+}
+
+// ---- legibility --------------------------------------------------------------------------------
+
+// Relative luminance of sRGB (WCAG 2.2).
+static double luminance(const double rgb[3]) {
+  double linear[3];
+  for (int i = 0; i < 3; i++) {
+    double v = rgb[i] / 255;
+    linear[i] = v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4);
+  }
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+}
+
+// Contrast of the ink with the plate over a grey background.
+static double contrast_over(const ink_label_style *s, double background) {
+  double ink[3], plate[3];
+  for (int i = 0; i < 3; i++) {
+    ink[i] = s->ink[i];
+    plate[i] = s->opacity * s->plate[i] + (1 - s->opacity) * background;
+  }
+  double a = luminance(ink), b = luminance(plate);
+  return a > b ? (a + 0.05) / (b + 0.05) : (b + 0.05) / (a + 0.05);
+}
+
+static ink_status check(const ink_label_style *s, const ink_picture *picture, ink_error *error) {
+  int32_t side = picture->width < picture->height ? picture->width : picture->height;
+  if (side < LEAST_SIDE) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "a picture of %d x %d is too small for a legible label; its sides must be %d "
+                    "at least",
+                    picture->width, picture->height, LEAST_SIDE);
+  }
+  if (!(s->height >= least_height && s->height <= most_height)) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "a label of %g of the shorter side; the standard (GB 45438-2025, 5.2) asks for "
+                    "%g at least, and %g is the most here",
+                    s->height, least_height, most_height);
+  }
+  if (!(s->opacity >= 0 && s->opacity <= 1)) {
+    return ink_fail(error, INK_ERR_USAGE, "an opacity of %g; it is from 0 to 1", s->opacity);
+  }
+  double contrast = fmin(contrast_over(s, 0), contrast_over(s, 255));
+  if (contrast < least_contrast) {
+    return ink_fail(
+        error, INK_ERR_USAGE,
+        "the label would be hard to read over some pictures: its contrast falls to "
+        "%.1f where %.1f is the least; change its colours or make its plate more opaque",
+        contrast, least_contrast);
+  }
+  return INK_OK;
+}
+
+// ---- placing -----------------------------------------------------------------------------------
+
+// The longest first.
+static const char *const chinese[] = {"本图片由AI生成", "AI生成", "AI\n生成", NULL};
+static const char *const english[] = {"AI-generated image", "AI-generated", "AI-\ngenerated", NULL};
+
+static ink_status choose(const ink_picture *picture, const char *language, ink_lettering *lettering,
+                         int32_t margin, int32_t *width, int32_t *height, ink_error *error) {
+  bool zh = language && strncmp(language, "zh", 2) == 0;
+  for (const char *const *words = zh ? chinese : english; *words; words++) {
+    lettering->text = *words;
+    INK_TRY(ink_canvas_measure(lettering, width, height, error));
+    if (*width + 4 * margin <= picture->width && *height + 4 * margin <= picture->height) {
+      return INK_OK;
+    }
+  }
+  return ink_fail(error, INK_ERR_USAGE,
+                  "a picture of %d x %d has no room for its label; make the label smaller or the "
+                  "picture larger",
+                  picture->width, picture->height);
+}
+
+static void place_at(const ink_picture *picture, ink_label_place place, int32_t margin,
+                     ink_label_box *box) {
+  bool top = place == INK_LABEL_TOP || place == INK_LABEL_TOP_LEFT || place == INK_LABEL_TOP_RIGHT;
+  bool left = place == INK_LABEL_TOP_LEFT || place == INK_LABEL_BOTTOM_LEFT;
+  bool middle = place == INK_LABEL_TOP || place == INK_LABEL_BOTTOM;
+  int32_t right = picture->width - box->width;
+  box->x = middle ? right / 2 : left ? margin : right - margin;
+  box->y = top ? margin : picture->height - box->height - margin;
+}
+
+// Draw plate and letters on a picture with colour and alpha.
+static ink_status draw(ink_picture *picture, const ink_label_style *s, const ink_lettering *l,
+                       int32_t margin, const ink_label_box *box, ink_error *error) {
+  uint8_t plate[4] = {s->plate[0], s->plate[1], s->plate[2], (uint8_t)lround(255 * s->opacity)};
+  ink_picture letters;
+  INK_TRY(ink_canvas_letter(l, &letters, error));
+  ink_status status =
+      ink_canvas_plate(picture, box->x, box->y, box->width, box->height, margin, plate, error);
+  if (status == INK_OK) {
+    status = ink_picture_composite(picture, &letters, box->x + margin, box->y + margin, error);
+  }
+  ink_picture_free(&letters);
+  return status;
+}
+
+ink_status ink_mark_picture(ink_picture *picture, const char *language,
+                            const ink_label_style *style, ink_label_box *box, ink_error *error) {
+  INK_TRY(check(style, picture, error));
+  int32_t side = picture->width < picture->height ? picture->width : picture->height;
+  ink_label_box where = {.capital = (int32_t)ceil(style->height * side)};
+  if (where.capital < LEAST_CAPITAL) where.capital = LEAST_CAPITAL;
+  ink_lettering lettering = {.language = language,
+                             .font = style->font,
+                             .capital_height = where.capital,
+                             .colour = {style->ink[0], style->ink[1], style->ink[2], 255}};
+  int32_t margin = where.capital / 2 > 2 ? where.capital / 2 : 2;
+  INK_TRY(choose(picture, language, &lettering, margin, &where.width, &where.height, error));
+  where.width += 2 * margin;
+  where.height += 2 * margin;
+  place_at(picture, style->place, margin, &where);
+
+  ink_picture work, back;
+  INK_TRY(ink_picture_convert(picture, 4, &work, error));
+  ink_status status = draw(&work, style, &lettering, margin, &where, error);
+  if (status == INK_OK) status = ink_picture_convert(&work, picture->channels, &back, error);
+  ink_picture_free(&work);
+  INK_TRY(status);
+  ink_picture_free(picture);
+  *picture = back;
+  if (box) *box = where;
+  return INK_OK;
+}
