@@ -18,6 +18,7 @@ void ink_picture_extras_free(ink_picture_extras *extras) {
   }
   free(extras->notes);
   free(extras->icc);
+  free(extras->xmp);
   *extras = (ink_picture_extras){0};
 }
 
@@ -90,6 +91,13 @@ ink_status ink_picture_icc_found(ink_picture_extras *extras, const void *bytes, 
   memcpy(extras->icc, bytes, size);
   extras->icc_size = size;
   return INK_OK;
+}
+
+ink_status ink_picture_xmp_found(ink_picture_extras *extras, const void *bytes, size_t size,
+                                 ink_error *error) {
+  if (!bytes || size == 0 || extras->xmp) return INK_OK;
+  extras->xmp = strndup(bytes, size);
+  return extras->xmp ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for XMP");
 }
 
 // ---- reading

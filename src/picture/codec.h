@@ -32,6 +32,7 @@ typedef struct ink_picture_extras {
   size_t n_notes;
   unsigned char *icc;  // colour profile; NULL: none, the pixels are sRGB
   size_t icc_size;
+  char *xmp;  // XMP packet, NUL-terminated; NULL: none
 } ink_picture_extras;
 
 void ink_picture_extras_free(ink_picture_extras *extras);

@@ -35,5 +35,8 @@ ink_status ink_picture_note_found(ink_picture_extras *extras, const char *key, c
 // Keep a copy of a profile.
 ink_status ink_picture_icc_found(ink_picture_extras *extras, const void *bytes, size_t size,
                                  ink_error *error);
+// Keep a copy of an XMP packet, up to its first NUL; a second one is left out.
+ink_status ink_picture_xmp_found(ink_picture_extras *extras, const void *bytes, size_t size,
+                                 ink_error *error);
 
 #endif

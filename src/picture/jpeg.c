@@ -12,6 +12,9 @@
 #include "picture/exif.h"
 #include "picture/formats.h"
 
+// Before an XMP packet, its NUL counted (XMP specification, part 3, 1.1.3).
+static const char xmp_header[] = "http://ns.adobe.com/xap/1.0/";
+
 enum {
   MOST_SCANS = 200,     // of a progressive picture: each costs a pass over all of it
   MOST_MARKER = 65533,  // bytes of one marker's content
@@ -81,6 +84,12 @@ static ink_status read_markers(reading *r) {
     if (exif) {
       INK_TRY(ink_exif_read(marker->data + EXIF_HEADER, marker->data_length - EXIF_HEADER,
                             r->extras, r->orientation, r->error));
+    }
+    bool xmp = marker->marker == JPEG_APP0 + 1 && marker->data_length > sizeof xmp_header &&
+               memcmp(marker->data, xmp_header, sizeof xmp_header) == 0;
+    if (xmp) {
+      INK_TRY(ink_picture_xmp_found(r->extras, marker->data + sizeof xmp_header,
+                                    marker->data_length - sizeof xmp_header, r->error));
     }
   }
   unsigned int size = 0;
@@ -173,7 +182,7 @@ typedef struct writing {
   manager errors;
   unsigned char *bytes;  // libjpeg's
   unsigned long size;
-  ink_text exif;
+  ink_text exif, xmp;
   ink_error *error;
 } writing;
 
@@ -202,6 +211,10 @@ static ink_status write_jpeg(writing *w) {
     jpeg_write_marker(&w->jpeg, JPEG_APP0 + 1, (const JOCTET *)w->exif.bytes,
                       (unsigned int)w->exif.size);
   }
+  if (w->xmp.size) {
+    jpeg_write_marker(&w->jpeg, JPEG_APP0 + 1, (const JOCTET *)w->xmp.bytes,
+                      (unsigned int)w->xmp.size);
+  }
   if (extras && extras->icc_size) {
     jpeg_write_icc_profile(&w->jpeg, extras->icc, (unsigned int)extras->icc_size);
   }
@@ -223,6 +236,16 @@ ink_status ink_jpeg_write(const ink_picture *picture, const ink_picture_encoding
   ink_text_add_bytes(&w.exif, "Exif\0", EXIF_HEADER);
   ink_status status = ink_exif_write(encoding->extras, &w.exif, error);
   if (status == INK_OK && w.exif.size == EXIF_HEADER) ink_text_clear(&w.exif);
+  if (status == INK_OK && encoding->extras && encoding->extras->xmp) {
+    ink_text_add_bytes(&w.xmp, xmp_header, sizeof xmp_header);
+    ink_text_add(&w.xmp, encoding->extras->xmp);
+    status = ink_text_status(&w.xmp, error);
+  }
+  if (status == INK_OK && w.xmp.size > MOST_MARKER) {
+    status = ink_fail(error, INK_ERR_USAGE,
+                      "the XMP takes %zu bytes and JPEG has %d for it; choose PNG or WebP",
+                      w.xmp.size, MOST_MARKER);
+  }
   if (status == INK_OK && w.exif.size > MOST_MARKER) {
     status = ink_fail(error, INK_ERR_USAGE,
                       "the notes take %zu bytes and JPEG has %d for them; choose PNG or WebP",
@@ -238,5 +261,6 @@ ink_status ink_jpeg_write(const ink_picture *picture, const ink_picture_encoding
   }
   free(w.bytes);
   ink_text_free(&w.exif);
+  ink_text_free(&w.xmp);
   return status;
 }

@@ -7,6 +7,8 @@
 #include "picture/exif.h"
 #include "picture/formats.h"
 
+static const char xmp_key[] = "XML:com.adobe.xmp";
+
 enum {
   MOST_CHUNK = 16 << 20,  // bytes of a text or profile, unpacked
   MOST_CHUNKS = 256       // texts and unknown chunks that are kept
@@ -96,6 +98,9 @@ static ink_status keep_text(reading *r, const png_text *text) {
   bool international = text->compression == PNG_ITXT_COMPRESSION_NONE ||
                        text->compression == PNG_ITXT_COMPRESSION_zTXt;
   size_t size = international ? text->itxt_length : text->text_length;
+  if (strcmp(text->key, xmp_key) == 0) {
+    return ink_picture_xmp_found(r->extras, text->text, size, r->error);
+  }
   if (international || ink_utf8_valid(text->text, size, NULL)) {
     return ink_picture_note_found(r->extras, text->key, text->text, size, r->error);
   }
@@ -208,6 +213,13 @@ static void set_texts(writing *w) {
                    .text_length = ascii ? strlen(note->text) : 0,
                    .itxt_length = ascii ? 0 : strlen(note->text)};
   }
+  if (w->extras && w->extras->xmp) {
+    // Uncompressed, as the XMP specification asks (part 3, 1.1.5).
+    w->texts[n++] = (png_text){.compression = PNG_ITXT_COMPRESSION_NONE,
+                               .key = (png_charp)(uintptr_t)xmp_key,
+                               .text = w->extras->xmp,
+                               .itxt_length = strlen(w->extras->xmp)};
+  }
   if (n) png_set_text(w->png, w->info, w->texts, (int)n);
   if (w->extras && w->extras->icc_size) {
     png_set_iCCP(w->png, w->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, w->extras->icc,
@@ -238,7 +250,7 @@ ink_status ink_png_write(const ink_picture *picture, const ink_picture_encoding 
                          ink_text *out, ink_error *error) {
   writing w = {.picture = picture, .extras = encoding->extras, .out = out, .error = error};
   size_t n = w.extras ? w.extras->n_notes : 0;
-  w.texts = calloc(n + 1, sizeof *w.texts);
+  w.texts = calloc(n + 2, sizeof *w.texts);
   w.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w, on_write_error, on_warning);
   if (w.png) w.info = png_create_info_struct(w.png);
   ink_status status = w.texts && w.info

@@ -33,6 +33,10 @@ static ink_status read_chunks(const ink_picture_input *input, ink_picture_extras
     status = ink_picture_icc_found(extras, chunk.chunk.bytes, chunk.chunk.size, error);
     WebPDemuxReleaseChunkIterator(&chunk);
   }
+  if (status == INK_OK && WebPDemuxGetChunk(demuxer, "XMP ", 1, &chunk)) {
+    status = ink_picture_xmp_found(extras, chunk.chunk.bytes, chunk.chunk.size, error);
+    WebPDemuxReleaseChunkIterator(&chunk);
+  }
   WebPDemuxDelete(demuxer);
   return status;
 }
@@ -107,6 +111,10 @@ static ink_status assemble(const WebPMemoryWriter *bytes, const ink_picture_extr
   if (fine && extras && extras->icc_size) {
     WebPData icc = {extras->icc, extras->icc_size};
     fine = WebPMuxSetChunk(mux, "ICCP", &icc, 0) == WEBP_MUX_OK;
+  }
+  if (fine && extras && extras->xmp) {
+    WebPData xmp = {(const uint8_t *)extras->xmp, strlen(extras->xmp)};
+    fine = WebPMuxSetChunk(mux, "XMP ", &xmp, 0) == WEBP_MUX_OK;
   }
   fine = fine && WebPMuxAssemble(mux, &whole) == WEBP_MUX_OK;
   if (fine) ink_text_add_bytes(out, whole.bytes, whole.size);
