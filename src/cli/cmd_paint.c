@@ -126,8 +126,7 @@ static void describe(arguments *a, ink_option o[N_OPTIONS]) {
   o[JSON] = flag("json", &a->json, "print one JSON object");
 }
 
-// ---- the recipe
-// ----------------------------------------------------------------------------------
+// ---- the recipe ---------------------------------------------------------------------------------
 
 static ink_status replace(char **to, const char *text_, ink_error *error) {
   char *copy = strdup(text_);
@@ -239,8 +238,7 @@ static ink_status set_loras(const arguments *a, ink_paint_recipe *r, ink_error *
   return INK_OK;
 }
 
-// ---- what it is painted from
-// ---------------------------------------------------------------------
+// ---- what it is painted from --------------------------------------------------------------------
 
 // A picture that the recipe needs: from the flag, and the one it was, if it says which.
 static ink_status open_source(const char *flag_, const char *path, char sha256[INK_SHA256_HEX],
@@ -319,8 +317,7 @@ static ink_status open_model(const arguments *a, ink_paint_recipe *r, ink_pool *
   return keep_name(&r->model, error);
 }
 
-// ---- what comes out
-// ------------------------------------------------------------------------------
+// ---- what comes out -----------------------------------------------------------------------------
 
 static ink_status note_json(ink_picture_extras *extras, const char *key, json_t *json,
                             ink_error *error) {

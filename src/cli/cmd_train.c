@@ -11,8 +11,7 @@
 #include "train/recipe.h"
 #include "train/trainer.h"
 
-// ---- train data poetry
-// ------------------------------------------------------------------------------
+// ---- train data poetry --------------------------------------------------------------------------
 
 static int run_data(const ink_command *self, int argc, char **argv) {
   ink_poetry_options what = {0};
@@ -65,8 +64,7 @@ static const ink_command data_command = {
     .run = run_data,
 };
 
-// ---- train RECIPE
-// -----------------------------------------------------------------------------------
+// ---- train RECIPE -------------------------------------------------------------------------------
 
 typedef struct screen {
   bool terminal;

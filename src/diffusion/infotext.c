@@ -51,8 +51,7 @@ ink_status ink_infotext_set(ink_infotext *info, const char *key, const char *val
   return INK_OK;
 }
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 static bool is_key_byte(char c, bool first) {
   bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
@@ -187,8 +186,7 @@ ink_status ink_infotext_parse(const char *text, ink_infotext *info, ink_error *e
   return status;
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 static void add_value(ink_text *out, const char *value) {
   if (!strpbrk(value, ",:\n\"")) {

@@ -22,35 +22,15 @@ bool ink_noise_parse(const char *name, ink_noise_kind *kind) {
   return false;
 }
 
-// ---- MT19937
-// -------------------------------------------------------------------------------------
-
-enum { MT_SIZE = 624, MT_SHIFT = 397 };
+// ---- torch on the CPU
 
 void ink_torch_cpu_seed(ink_torch_cpu *g, uint64_t seed) {
-  *g = (ink_torch_cpu){.next = MT_SIZE};
-  g->state[0] = (uint32_t)seed;
-  for (uint32_t i = 1; i < MT_SIZE; i++) {
-    uint32_t before = g->state[i - 1];
-    g->state[i] = 1812433253u * (before ^ before >> 30) + i;
-  }
-}
-
-static void mt_refill(ink_torch_cpu *g) {
-  for (int i = 0; i < MT_SIZE; i++) {
-    uint32_t y = (g->state[i] & 0x80000000u) | (g->state[(i + 1) % MT_SIZE] & 0x7fffffffu);
-    g->state[i] = g->state[(i + MT_SHIFT) % MT_SIZE] ^ y >> 1 ^ (y & 1 ? 0x9908b0dfu : 0);
-  }
-  g->next = 0;
+  *g = (ink_torch_cpu){0};
+  ink_mersenne_seed(&g->mersenne, (uint32_t)seed);
 }
 
 uint32_t ink_torch_cpu_u32(ink_torch_cpu *g) {
-  if (g->next >= MT_SIZE) mt_refill(g);
-  uint32_t y = g->state[g->next++];
-  y ^= y >> 11;
-  y ^= y << 7 & 0x9d2c5680u;
-  y ^= y << 15 & 0xefc60000u;
-  return y ^ y >> 18;
+  return ink_mersenne_u32(&g->mersenne);
 }
 
 static float uniform(ink_torch_cpu *g) {
@@ -120,8 +100,7 @@ void ink_torch_cpu_normal_double(ink_torch_cpu *g, double *out, size_t n) {
   box_muller_16_double(last);
 }
 
-// ---- Philox as on CUDA
-// ---------------------------------------------------------------------------
+// ---- Philox as on CUDA --------------------------------------------------------------------------
 
 ink_torch_cuda ink_torch_cuda_seed(uint64_t seed, uint64_t threads) {
   return (ink_torch_cuda){.seed = seed, .threads = threads};
@@ -169,8 +148,7 @@ void ink_torch_cuda_normal(ink_torch_cuda *g, float *out, size_t n) {
   g->offset += rounds * EACH;
 }
 
-// ---- any of them
-// ---------------------------------------------------------------------------------
+// ---- any of them --------------------------------------------------------------------------------
 
 void ink_noise_start(ink_noise *noise, ink_noise_kind kind, uint64_t seed, uint64_t stream) {
   *noise = (ink_noise){.kind = kind, .seed = seed, .stream = stream};

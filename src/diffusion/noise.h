@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mersenne.h"
 #include "base/status.h"
 
 typedef struct ink_noise_source {
@@ -28,13 +29,11 @@ typedef enum ink_noise_kind {
 const char *ink_noise_name(ink_noise_kind kind);
 bool ink_noise_parse(const char *name, ink_noise_kind *kind);
 
-// ---- torch on the CPU
-// ----------------------------------------------------------------------------
+// ---- torch on the CPU ---------------------------------------------------------------------------
 
-// MT19937 (Matsumoto and Nishimura 1998) as at::CPUGeneratorImpl keeps it.
+// As at::CPUGeneratorImpl keeps it.
 typedef struct ink_torch_cpu {
-  uint32_t state[624];
-  int next;
+  ink_mersenne mersenne;
   bool has_spare;  // the second normal of a pair drawn one by one
   double spare;
 } ink_torch_cpu;
@@ -50,8 +49,7 @@ void ink_torch_cpu_normal(ink_torch_cpu *generator, float *out, size_t n);
 // As torch.randn(n, dtype=torch.float64).
 void ink_torch_cpu_normal_double(ink_torch_cpu *generator, double *out, size_t n);
 
-// ---- torch on CUDA
-// -------------------------------------------------------------------------------
+// ---- torch on CUDA ------------------------------------------------------------------------------
 
 // Philox4x32-10 as curand and at::CUDAGeneratorImpl use it.
 typedef struct ink_torch_cuda {
@@ -67,8 +65,7 @@ ink_torch_cuda ink_torch_cuda_seed(uint64_t seed, uint64_t threads);
 // i + threads, i + 2 threads, i + 3 threads, and so on.
 void ink_torch_cuda_normal(ink_torch_cuda *generator, float *out, size_t n);
 
-// ---- any of them
-// ---------------------------------------------------------------------------------
+// ---- any of them --------------------------------------------------------------------------------
 
 typedef struct ink_noise {
   ink_noise_kind kind;

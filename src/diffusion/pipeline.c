@@ -9,8 +9,7 @@
 #include "diffusion/pipeline_parts.h"
 #include "weights/weights.h"
 
-// ---- the model
-// -----------------------------------------------------------------------------------
+// ---- the model ----------------------------------------------------------------------------------
 
 // The tokenizer of a text encoder: beside a single file, in the folder `tokenizer`.
 static ink_status open_tokenizer(const ink_stable_diffusion *sd, size_t which,
@@ -113,8 +112,7 @@ int32_t ink_pipeline_side(const ink_pipeline *pipeline) {
   return ink_unet_about(pipeline->model->unet)->sample_size * ink_paint_factor(pipeline);
 }
 
-// ---- the request
-// ---------------------------------------------------------------------------------
+// ---- the request --------------------------------------------------------------------------------
 
 ink_paint_request ink_paint_request_default(void) {
   return (ink_paint_request){.prompt = "",
@@ -173,8 +171,7 @@ static ink_status check_request(const ink_paint_run *run) {
   return INK_OK;
 }
 
-// ---- schedule and sampler
-// ------------------------------------------------------------------------
+// ---- schedule and sampler -----------------------------------------------------------------------
 
 static ink_status scheduler_of(const ink_paint_run *run, ink_scheduler_config *config) {
   const ink_stable_diffusion *sd = run->pipeline->model;
@@ -206,8 +203,7 @@ static ink_status lay_out(ink_paint_run *run, ink_painting *painting) {
                          run->error);
 }
 
-// ---- noise
-// ---------------------------------------------------------------------------------------
+// ---- noise --------------------------------------------------------------------------------------
 
 // A source's (C, H, W) as (H, W, C).
 static void turn(const ink_paint_run *run, const float *from, float *to) {
@@ -233,8 +229,7 @@ static ink_status draw_first(ink_paint_run *run, float *noise) {
   return INK_OK;
 }
 
-// ---- the run
-// -------------------------------------------------------------------------------------
+// ---- the run ------------------------------------------------------------------------------------
 
 // True for models whose UNet reads the mask and the latent of what stays.
 static bool shows_mask(const ink_paint_run *run) {

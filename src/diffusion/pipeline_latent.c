@@ -5,8 +5,7 @@
 
 #include "diffusion/pipeline_parts.h"
 
-// ---- autoencoders
-// --------------------------------------------------------------------------------
+// ---- autoencoders -------------------------------------------------------------------------------
 
 int32_t ink_paint_factor(const ink_pipeline *pipeline) {
   const ink_stable_diffusion *sd = pipeline->model;
@@ -111,8 +110,7 @@ ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_paintin
   return INK_OK;
 }
 
-// ---- painting from a picture
-// ---------------------------------------------------------------------
+// ---- painting from a picture --------------------------------------------------------------------
 
 // A picture of so many channels, transparency over white, at the run's size.
 static ink_status fit(const ink_paint_run *run, const ink_picture *from, int32_t channels,
@@ -153,8 +151,7 @@ ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent) {
   return with_latent ? ink_paint_encode(run, &run->init, NULL, run->clean) : INK_OK;
 }
 
-// ---- the network
-// ---------------------------------------------------------------------------------
+// ---- the network --------------------------------------------------------------------------------
 
 // What the UNet is shown: the latent once or twice, with mask and masked latent for inpainting
 // models.

@@ -22,8 +22,7 @@ static ink_status too_deep(ink_error *error) {
                   INK_PROMPT_MOST_DEPTH);
 }
 
-// ---- schedules
-// -----------------------------------------------------------------------------------
+// ---- schedules ----------------------------------------------------------------------------------
 
 // A prompt with the partner of each bracket: the place of the closing one, or -1.
 typedef struct matched {
@@ -156,8 +155,7 @@ ink_status ink_prompt_at(const char *prompt, int32_t step, int32_t n_steps, ink_
   return status;
 }
 
-// ---- weights
-// -------------------------------------------------------------------------------------
+// ---- weights ------------------------------------------------------------------------------------
 
 typedef enum mark { MARK_TEXT, MARK_ESCAPED, MARK_OPEN, MARK_CLOSE } mark;
 

@@ -43,8 +43,7 @@ typedef struct ink_prompt_pieces {
 ink_status ink_prompt_weigh(const char *prompt, ink_prompt_pieces *pieces, ink_error *error);
 void ink_prompt_pieces_free(ink_prompt_pieces *pieces);
 
-// ---- tokens
-// --------------------------------------------------------------------------------------
+// ---- tokens -------------------------------------------------------------------------------------
 
 // The tokenizer of a text encoder.
 typedef struct ink_prompt_vocabulary {

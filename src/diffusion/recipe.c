@@ -28,8 +28,7 @@ static ink_status set_string(char **to, const char *text, ink_error *error) {
   return INK_OK;
 }
 
-// ---- JSON
-// ----------------------------------------------------------------------------------------
+// ---- JSON ---------------------------------------------------------------------------------------
 
 static void put(json_t *json, const char *key, json_t *value) {
   json_object_set_new(json, key, value);
@@ -181,8 +180,7 @@ ink_status ink_paint_recipe_from_json(const json_t *json, const char *name,
   return status;
 }
 
-// ---- A1111's parameters
-// --------------------------------------------------------------------------
+// ---- A1111's parameters -------------------------------------------------------------------------
 
 // Schedules by the names that A1111 has for them.
 static const char *const curve_labels[INK_CURVE_COUNT] = {
@@ -343,8 +341,7 @@ ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_re
   return ink_text_status(left, error);
 }
 
-// ---- the request
-// ---------------------------------------------------------------------------------
+// ---- the request --------------------------------------------------------------------------------
 
 ink_paint_request ink_paint_recipe_request(const ink_paint_recipe *r) {
   ink_paint_request q = ink_paint_request_default();

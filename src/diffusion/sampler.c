@@ -66,8 +66,7 @@ bool ink_sampler_parse(const char *name, ink_sampler_kind *kind) {
   return false;
 }
 
-// ---- arithmetic
-// ----------------------------------------------------------------------------------
+// ---- arithmetic ---------------------------------------------------------------------------------
 
 void ink_combine(size_t n, float *out, int n_terms, const double *coefficients,
                  const float *const *arrays) {
@@ -146,8 +145,7 @@ void ink_clip_denoised(ink_sampler *s) {
   for (size_t i = 0; i < s->n; i++) s->denoised[i] = fminf(fmaxf(s->denoised[i], -most), most);
 }
 
-// ---- noise and history
-// ---------------------------------------------------------------------------
+// ---- noise and history --------------------------------------------------------------------------
 
 ink_status ink_draw_noise(ink_sampler *s, ink_error *error) {
   if (!s->noise_source || !s->noise_source->draw) {
@@ -172,8 +170,7 @@ void ink_remember(ink_sampler *s, const float *array) {
   if (s->n_history < INK_SAMPLER_HISTORY) s->n_history++;
 }
 
-// ---- the run
-// -------------------------------------------------------------------------------------
+// ---- the run ------------------------------------------------------------------------------------
 
 ink_status ink_sampler_new(ink_sampler_kind kind, const ink_schedule *schedule, size_t n,
                            double eta, ink_sampler **out, ink_error *error) {

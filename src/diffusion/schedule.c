@@ -40,8 +40,7 @@ ink_noise_config ink_noise_config_default(void) {
                             .solver_order = 2};
 }
 
-// ---- training
-// ------------------------------------------------------------------------------------
+// ---- training -----------------------------------------------------------------------------------
 
 // n values from start to end, each half counted from its own end as torch.linspace does.
 static float linspace_at(float start, float end, int32_t n, int32_t i) {
@@ -114,8 +113,7 @@ double ink_schedule_alpha_cumprod(const ink_schedule *s, int64_t timestep) {
   return s->config.final_alpha_one ? 1 : (double)s->alphas_cumprod[0];
 }
 
-// ---- between timesteps and sigmas
-// ----------------------------------------------------------------
+// ---- between timesteps and sigmas ---------------------------------------------------------------
 
 double ink_schedule_timestep_of(const ink_schedule *s, double sigma) {
   int32_t low = 0, high = s->config.n_train - 1;
@@ -149,8 +147,7 @@ static double log_sigma_at(const ink_schedule *s, double timestep) {
   return exp((1 - w) * log((double)s->train_sigmas[low]) + w * log((double)s->train_sigmas[high]));
 }
 
-// ---- spaced timesteps
-// ----------------------------------------------------------------------------
+// ---- spaced timesteps ---------------------------------------------------------------------------
 
 // Timesteps from the noisiest on. `n` of them, out of `of` evenly spaced ones.
 static void space(const ink_schedule *s, int32_t n, int32_t of, bool whole, double *out) {
@@ -202,8 +199,7 @@ static void space_distilled(ink_schedule *s) {
   }
 }
 
-// ---- curves
-// --------------------------------------------------------------------------------------
+// ---- curves -------------------------------------------------------------------------------------
 
 static const double ays_levels[2][11] = {
     {14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029},
@@ -270,8 +266,7 @@ static void follow_curve(ink_schedule *s) {
   for (int32_t i = 0; i <= n; i++) s->sigmas[i] = (double)(float)s->sigmas[i];
 }
 
-// ---- making
-// --------------------------------------------------------------------------------------
+// ---- making -------------------------------------------------------------------------------------
 
 static ink_status check(const ink_noise_config *c, ink_grid grid, ink_curve curve, int32_t n_steps,
                         ink_error *error) {

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-// ---- names
-// ---------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------
 
 // One of a NULL-terminated list of values; absent leaves *out as it was.
 static ink_status read_choice(const json_t *file, const char *key, const char *name,
@@ -46,8 +45,7 @@ static ink_status sampler_of_class(const json_t *file, const char *name, ink_sam
                   class_);
 }
 
-// ---- defaults
-// ------------------------------------------------------------------------------------
+// ---- defaults -----------------------------------------------------------------------------------
 
 static ink_noise_config class_defaults(ink_sampler_kind kind) {
   const ink_sampler_info *info = ink_sampler_about(kind);
@@ -67,8 +65,7 @@ static ink_noise_config class_defaults(ink_sampler_kind kind) {
   return c;
 }
 
-// ---- members
-// -------------------------------------------------------------------------------------
+// ---- members ------------------------------------------------------------------------------------
 
 static ink_status read_levels(const json_t *file, const char *name, ink_noise_config *c,
                               ink_error *error) {

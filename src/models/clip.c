@@ -235,8 +235,7 @@ ink_parameter *ink_clip_parameters(ink_clip *clip, size_t *n) {
   return clip->network.parameters;
 }
 
-// ---- config.json of transformers: CLIPTextConfig
-// -------------------------------------------------
+// ---- config.json of transformers: CLIPTextConfig ------------------------------------------------
 
 ink_clip_config ink_clip_config_large(void) {
   return (ink_clip_config){.vocab = 49408,
@@ -300,8 +299,7 @@ ink_status ink_clip_config_from_json(const json_t *json, const char *name, ink_c
   return check_config(config, error);
 }
 
-// ---- single files
-// --------------------------------------------------------------------------------
+// ---- single files -------------------------------------------------------------------------------
 
 // The shape of a parameter below the prefix; NULL when it is not there.
 static const ink_weights_entry *entry_of(const ink_weights *weights, const char *prefix,

@@ -245,8 +245,7 @@ ink_parameter *ink_controlnet_parameters(ink_controlnet *controlnet, size_t *n) 
   return controlnet->network.parameters;
 }
 
-// ---- config.json of diffusers
-// --------------------------------------------------------------------
+// ---- config.json of diffusers -------------------------------------------------------------------
 
 ink_status ink_controlnet_config_from_json(const json_t *json, const char *name,
                                            ink_controlnet_config *config, ink_error *error) {
@@ -282,8 +281,7 @@ ink_status ink_controlnet_config_from_json(const json_t *json, const char *name,
   return status == INK_OK ? INK_OK : ink_context(error, status, "%s", name);
 }
 
-// ---- single files
-// --------------------------------------------------------------------------------
+// ---- single files -------------------------------------------------------------------------------
 
 static const ink_weights_entry *hint_layer(const ink_weights *weights, const char *prefix, int i) {
   char name[2 * INK_NAME];

@@ -223,8 +223,7 @@ ink_parameter *ink_esrgan_parameters(ink_esrgan *esrgan, size_t *n) {
   return esrgan->network.parameters;
 }
 
-// ---- files
-// ---------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 static const ink_weights_entry *find(const ink_weights *weights, const char *pattern, int number) {
   char name[96];

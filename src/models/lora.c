@@ -45,8 +45,7 @@ typedef struct module {
   const char *parameter;  // the network's name for the weight
 } module;
 
-// ---- tensors of a module
-// ---------------------------------------------------------------------------
+// ---- tensors of a module ------------------------------------------------------------------------
 
 static ink_status conflict(const merging *m, const module *at, const char *what) {
   return ink_fail(m->error, INK_ERR_CONFLICT, "%s: %.*s %s (%s); the plug-in is for another model",
@@ -116,8 +115,7 @@ static ink_tensor *tucker(ink_compute *c, const ink_tensor *core, const ink_tens
   return all;
 }
 
-// ---- kinds of changes
-// --------------------------------------------------------------------------------
+// ---- kinds of changes ---------------------------------------------------------------------------
 
 static ink_tensor *lora_change(merging *m, const module *at) {
   static const char *const downs[] = {".lora_down.weight",
@@ -215,8 +213,7 @@ static ink_tensor *kron_change(merging *m, const module *at, const ink_tensor *w
   return ink_scale(m->c, kronecker(m->c, first, second), scale);
 }
 
-// ---- one weight
-// ----------------------------------------------------------------------------------------
+// ---- one weight ---------------------------------------------------------------------------------
 
 // DoRA: rows or columns of the changed weight get the lengths that the file has for them; the
 // change of length counts by the strength.
@@ -303,8 +300,7 @@ static ink_status merge_module(merging *m, const module *at, ink_tensor *tensor,
   return status;
 }
 
-// ---- names of modules
-// ------------------------------------------------------------------------------------
+// ---- names of modules ---------------------------------------------------------------------------
 
 typedef struct stems {
   char text[STEMS][INK_NAME];
@@ -357,8 +353,7 @@ static void text_stems(size_t which, const char *name, size_t size, stems *s) {
   add_stem(s, false, which ? "text_encoder_2." : "text_encoder.", name, size);
 }
 
-// ---- all
-// ---------------------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------
 
 typedef struct target {
   ink_parameter *parameters;

@@ -58,8 +58,7 @@ static bool replace(const pair *rules, size_t n, const char *name, char *out, si
 #define REPLACE(rules, name, out) \
   replace(rules, sizeof rules / sizeof *(rules), name, out, sizeof out)
 
-// ---- the UNet
-// ------------------------------------------------------------------------------------
+// ---- the UNet -----------------------------------------------------------------------------------
 
 static bool unet_resnet(const char *name, char out[INK_NAME]) {
   static const pair rules[] = {
@@ -155,8 +154,7 @@ bool ink_unet_stored_name(const void *config, ink_naming naming, const char *nam
   return false;
 }
 
-// ---- the autoencoder
-// -----------------------------------------------------------------------------
+// ---- the autoencoder ----------------------------------------------------------------------------
 
 static bool vae_inner(const char *name, char out[INK_NAME]) {
   static const pair rules[] = {{"conv_shortcut.", "nin_shortcut."},
@@ -210,8 +208,7 @@ bool ink_vae_stored_name(const void *config, ink_naming naming, const char *name
   return put(out, "%s", name);  // conv_in, conv_out
 }
 
-// ---- text encoders
-// -------------------------------------------------------------------------------
+// ---- text encoders ------------------------------------------------------------------------------
 
 static bool openclip_layer(int i, const char *name, ink_stored_name *out) {
   static const pair rules[] = {{"layer_norm1.", "ln_1."},

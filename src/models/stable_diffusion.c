@@ -18,8 +18,7 @@ static ink_status no_memory(const char *path, ink_error *error) {
   return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to open it", path);
 }
 
-// ---- what a single file is
-// -------------------------------------------------------------------------
+// ---- what a single file is ----------------------------------------------------------------------
 
 static bool has(const ink_weights *weights, const char *name) {
   return ink_weights_entry_of(weights, name) != NULL;
@@ -118,8 +117,7 @@ ink_status ink_sd_layout_of(const ink_weights *weights, ink_sd_layout *layout, i
   return INK_OK;
 }
 
-// ---- single files
-// ----------------------------------------------------------------------------------
+// ---- single files -------------------------------------------------------------------------------
 
 static ink_status open_weights(ink_stable_diffusion *sd, const char *path, ink_weights **weights,
                                ink_error *error) {
@@ -226,8 +224,7 @@ static ink_status open_single(ink_stable_diffusion *sd, ink_error *error) {
   return layout.vae ? open_single_vae(sd, layout.vae, error) : INK_OK;
 }
 
-// ---- diffusers folders
-// -------------------------------------------------------------------------------
+// ---- diffusers folders --------------------------------------------------------------------------
 
 // The path of a part; *path is malloc'ed.
 static ink_status part_path(const ink_stable_diffusion *sd, const char *part, char **path,
@@ -358,8 +355,7 @@ static ink_status open_folder(ink_stable_diffusion *sd, ink_error *error) {
   return INK_OK;
 }
 
-// ---- all
-// -----------------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------
 
 ink_status ink_stable_diffusion_open(const char *path, ink_stable_diffusion **sd,
                                      ink_error *error) {

@@ -317,8 +317,7 @@ ink_parameter *ink_taesd_parameters(ink_taesd *taesd, size_t *n) {
   return taesd->parameters;
 }
 
-// ---- config.json of diffusers
-// --------------------------------------------------------------------
+// ---- config.json of diffusers -------------------------------------------------------------------
 
 ink_status ink_taesd_config_from_json(const json_t *json, const char *name,
                                       ink_taesd_config *config, ink_error *error) {
@@ -350,8 +349,7 @@ ink_status ink_taesd_config_from_json(const json_t *json, const char *name,
   return status == INK_OK ? INK_OK : ink_context(error, status, "%s", name);
 }
 
-// ---- the project's own files
-// ---------------------------------------------------------------------
+// ---- the project's own files --------------------------------------------------------------------
 
 static const ink_weights_entry *layer_of(const ink_weights *weights, int layer,
                                          const char *ending) {

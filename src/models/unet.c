@@ -98,8 +98,7 @@ ink_tensor *ink_unet_forward(ink_compute *c, const ink_unet *unet, const ink_une
   return ink_scope_close(c, &scope, run(c, unet, input));
 }
 
-// ---- the text's keys and values
-// ------------------------------------------------------------------
+// ---- the text's keys and values -----------------------------------------------------------------
 
 static void prepare_way(ink_compute *c, const ink_unet_way *way, const ink_tensor *context,
                         ink_tensor **keys, ink_tensor **values) {

@@ -92,8 +92,7 @@ ink_status ink_unet_check_config(const ink_unet_config *g, ink_error *error) {
   return INK_OK;
 }
 
-// ---- config.json of diffusers
-// ----------------------------------------------------------------------
+// ---- config.json of diffusers -------------------------------------------------------------------
 
 // Choices of UNet2DConditionModel that exist in one form here.
 static const ink_config_fixed fixed[] = {
@@ -297,8 +296,7 @@ ink_status ink_unet_config_from_json(const json_t *json, const char *name, ink_u
   return status == INK_OK ? INK_OK : ink_context(error, status, "%s", name);
 }
 
-// ---- single files
-// ----------------------------------------------------------------------------------
+// ---- single files -------------------------------------------------------------------------------
 
 typedef struct file {
   const ink_weights *weights;

@@ -8,8 +8,7 @@
 
 static const float transformer_epsilon = 1e-6f, layer_epsilon = 1e-5f;
 
-// ---- time and other conditions
-// -------------------------------------------------------------------
+// ---- time and other conditions ------------------------------------------------------------------
 
 // Sines and cosines of n numbers: (n, width), frequencies 10000^(-i / (half - shift)).
 static ink_tensor *embed_numbers(ink_compute *c, const float *numbers, int64_t n, int32_t width,
@@ -67,8 +66,7 @@ ink_tensor *ink_unet_embed_conditions(ink_compute *c, const ink_unet_config *g,
   return ink_silu(c, x);  // every residual block begins so
 }
 
-// ---- transformers
-// --------------------------------------------------------------------------------
+// ---- transformers -------------------------------------------------------------------------------
 
 static ink_tensor *attend_self(ink_compute *c, const ink_unet_layer *w, int32_t n_head,
                                const ink_tensor *x) {
@@ -112,8 +110,7 @@ static ink_tensor *run_transformer(ink_compute *c, const ink_unet_pass *pass,
   return ink_scope_close(c, &scope, ink_add(c, x, y));
 }
 
-// ---- ways
-// ----------------------------------------------------------------------------------------
+// ---- ways ---------------------------------------------------------------------------------------
 
 ink_tensor *ink_unet_run_step(ink_compute *c, const ink_unet_pass *pass, const ink_unet_step *w,
                               const ink_tensor *x) {
@@ -143,8 +140,7 @@ ink_tensor *ink_unet_run_middle(ink_compute *c, const ink_unet_pass *pass,
   return pass->config->mid_pair ? ink_unet_run_step(c, pass, &steps[1], x) : x;
 }
 
-// ---- parameters
-// ----------------------------------------------------------------------------------
+// ---- parameters ---------------------------------------------------------------------------------
 
 void ink_unet_bind_conditions(ink_network_builder *b, const ink_unet_config *g,
                               ink_unet_conditions *w) {
@@ -243,8 +239,7 @@ size_t ink_unet_n_skips(const ink_unet_config *config) {
   return n;
 }
 
-// ---- what goes in
-// --------------------------------------------------------------------------------
+// ---- what goes in -------------------------------------------------------------------------------
 
 // The tensor must be F32 with this shape (-1: any extent).
 static bool expect(ink_compute *c, const char *what, const ink_tensor *x, int rank,

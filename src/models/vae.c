@@ -310,8 +310,7 @@ ink_parameter *ink_vae_parameters(ink_vae *vae, size_t *n) {
   return vae->network.parameters;
 }
 
-// ---- config.json of diffusers
-// --------------------------------------------------------------------
+// ---- config.json of diffusers -------------------------------------------------------------------
 
 ink_vae_config ink_vae_config_sd15(void) {
   return (ink_vae_config){.in_channels = 3,
@@ -372,8 +371,7 @@ ink_status ink_vae_config_from_json(const json_t *json, const char *name, ink_va
   return status == INK_OK ? INK_OK : ink_context(error, status, "%s", name);
 }
 
-// ---- single files
-// --------------------------------------------------------------------------------
+// ---- single files -------------------------------------------------------------------------------
 
 static const ink_weights_entry *find(const ink_weights *weights, const char *prefix,
                                      const char *format, ...) INK_PRINTF(3, 4);

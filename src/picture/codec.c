@@ -8,8 +8,7 @@
 #include "base/file.h"
 #include "picture/formats.h"
 
-// ---- notes
-// ---------------------------------------------------------------------------------------
+// ---- notes --------------------------------------------------------------------------------------
 
 void ink_picture_extras_free(ink_picture_extras *extras) {
   for (size_t i = 0; i < extras->n_notes; i++) {
@@ -100,8 +99,7 @@ ink_status ink_picture_xmp_found(ink_picture_extras *extras, const void *bytes, 
   return extras->xmp ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for XMP");
 }
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 ink_picture_limits ink_picture_limits_default(void) {
   return (ink_picture_limits){.most_side = 16384, .most_pixels = 64000000};
@@ -176,8 +174,7 @@ ink_status ink_picture_load(const char *path, const ink_picture_limits *limits,
   return status;
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 ink_status ink_picture_format_of(const char *path, ink_picture_format *format, ink_error *error) {
   static const struct {

@@ -15,8 +15,7 @@ typedef enum ink_picture_format {
 // By a path's ending (.png, .jpg, .jpeg, .webp); USAGE, naming these, for another.
 ink_status ink_picture_format_of(const char *path, ink_picture_format *format, ink_error *error);
 
-// ---- words beside the pixels
-// ---------------------------------------------------------------------
+// ---- words beside the pixels --------------------------------------------------------------------
 
 // A keyed text, as PNG has them. In JPEG and WebP "parameters" is the Exif UserComment, where A1111
 // and its readers look for it; "prompt" and "workflow" are the Exif Model and Make that ComfyUI's
@@ -43,8 +42,7 @@ ink_status ink_picture_note_set(ink_picture_extras *extras, const char *key, con
 // Borrowed; NULL when there is none.
 const char *ink_picture_note(const ink_picture_extras *extras, const char *key);
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 // What a picture may ask for. Checked against the file's own header before anything is allocated.
 typedef struct ink_picture_limits {
@@ -69,8 +67,7 @@ ink_status ink_picture_decode(const void *bytes, size_t size, const char *name,
 ink_status ink_picture_load(const char *path, const ink_picture_limits *limits,
                             ink_picture *picture, ink_picture_extras *extras, ink_error *error);
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 typedef struct ink_picture_encoding {
   int quality;                       // JPEG and lossy WebP: 1 to 100; 0: 92

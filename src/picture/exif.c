@@ -22,8 +22,7 @@ enum {
   CHARSET = 8  // bytes before a UserComment's text
 };
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 typedef struct block {
   const unsigned char *bytes;
@@ -142,8 +141,7 @@ ink_status ink_exif_read(const unsigned char *bytes, size_t size, ink_picture_ex
   return read_directory(&b, number(&b, 4, 4), false, extras, orientation, error);
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 static void put(ink_text *out, uint32_t value, int n) {
   for (int i = n - 1; i >= 0; i--) {

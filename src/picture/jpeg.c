@@ -53,8 +53,7 @@ static void manage(manager *m) {
   m->base.emit_message = on_message;
 }
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 typedef struct reading {
   const ink_picture_input *input;
@@ -172,8 +171,7 @@ ink_status ink_jpeg_read(const ink_picture_input *input, ink_picture *picture,
   return status;
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 typedef struct writing {
   const ink_picture *picture;

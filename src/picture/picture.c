@@ -34,8 +34,7 @@ void ink_picture_free(ink_picture *picture) {
   *picture = (ink_picture){0};
 }
 
-// ---- channels
-// ------------------------------------------------------------------------------------
+// ---- channels -----------------------------------------------------------------------------------
 
 static uint8_t luma(const uint8_t *p) {
   return (uint8_t)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16);
@@ -92,8 +91,7 @@ ink_status ink_picture_flatten(const ink_picture *picture, const uint8_t colour[
   return INK_OK;
 }
 
-// ---- places
-// --------------------------------------------------------------------------------------
+// ---- places -------------------------------------------------------------------------------------
 
 ink_status ink_picture_crop(const ink_picture *picture, int32_t x, int32_t y, int32_t width,
                             int32_t height, ink_picture *out, ink_error *error) {

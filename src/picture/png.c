@@ -14,8 +14,7 @@ enum {
   MOST_CHUNKS = 256       // texts and unknown chunks that are kept
 };
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 // What libpng's callbacks see. A failure in them ends in the setjmp of ink_png_read.
 typedef struct reading {
@@ -164,8 +163,7 @@ ink_status ink_png_read(const ink_picture_input *input, ink_picture *picture,
   return status;
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 typedef struct writing {
   const ink_picture *picture;

@@ -8,8 +8,7 @@
 #include "picture/exif.h"
 #include "picture/formats.h"
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 static ink_status read_chunks(const ink_picture_input *input, ink_picture_extras *extras,
                               int *orientation, ink_error *error) {
@@ -67,8 +66,7 @@ ink_status ink_webp_read(const ink_picture_input *input, ink_picture *picture,
   return read_chunks(input, extras, orientation, error);
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 static ink_status encode(const ink_picture *p, const ink_picture_encoding *encoding,
                          WebPMemoryWriter *bytes, ink_error *error) {

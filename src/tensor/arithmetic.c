@@ -66,8 +66,7 @@ static void forward_range(void *context, int64_t begin, int64_t end, int64_t ran
   }
 }
 
-// ---- add, mul
-// ------------------------------------------------------------------------------------
+// ---- add, mul -----------------------------------------------------------------------------------
 
 static void add_forward(const elementwise *job, const float *x, const float *y, float *to,
                         int64_t n) {
@@ -231,8 +230,7 @@ ink_tensor *ink_mul(ink_compute *c, const ink_tensor *a, const ink_tensor *b) {
   return binary(c, "ink_mul", a, b, mul_forward, mul_back, true);
 }
 
-// ---- one operand
-// ---------------------------------------------------------------------------------
+// ---- one operand --------------------------------------------------------------------------------
 
 typedef struct unary_record {
   ink_record record;
@@ -370,8 +368,7 @@ ink_tensor *ink_dropout(ink_compute *c, const ink_tensor *x, float rate, ink_ran
   return unary(c, "ink_dropout", x, job, dropout_range, dropout_back);
 }
 
-// ---- swiglu
-// --------------------------------------------------------------------------------------
+// ---- swiglu -------------------------------------------------------------------------------------
 
 static void swiglu_forward(const elementwise *job, const float *x, const float *y, float *to,
                            int64_t n) {
@@ -409,8 +406,7 @@ ink_tensor *ink_swiglu(ink_compute *c, const ink_tensor *gate, const ink_tensor 
   return binary(c, "ink_swiglu", gate, up, swiglu_forward, swiglu_back, true);
 }
 
-// ---- geglu
-// ---------------------------------------------------------------------------------------
+// ---- geglu --------------------------------------------------------------------------------------
 
 typedef struct geglu_job {
   const ink_kernels *kernels;
@@ -492,8 +488,7 @@ ink_tensor *ink_geglu(ink_compute *c, const ink_tensor *x) {
   return y;
 }
 
-// ---- sum
-// -----------------------------------------------------------------------------------------
+// ---- sum ----------------------------------------------------------------------------------------
 
 typedef struct sum_job {
   const float *x;

@@ -260,8 +260,7 @@ static void join_task(void *context, size_t index, int thread) {
   finish_tile(a, p, &w);
 }
 
-// ---- backward
-// --------------------------------------------------------------------------------------
+// ---- backward -----------------------------------------------------------------------------------
 
 // Queries [begin, end) of one batch item whose keys no other query sees.
 typedef struct segment {

@@ -4,8 +4,7 @@
 #include "tensor/gemm.h"
 #include "tensor/operation.h"
 
-// ---- views
-// -----------------------------------------------------------------------------------------
+// ---- views --------------------------------------------------------------------------------------
 
 static ink_tensor *new_view(ink_compute *c, const char *name, const ink_tensor *x) {
   ink_tensor *y = ink_op_take(c, name, 1, sizeof *y);
@@ -123,8 +122,7 @@ ink_tensor *ink_slice(ink_compute *c, const ink_tensor *x, int dimension, int64_
   return y;
 }
 
-// ---- copies
-// ----------------------------------------------------------------------------------------
+// ---- copies -------------------------------------------------------------------------------------
 
 typedef struct convert_job {
   ink_dtype from_type, to_type;
@@ -286,8 +284,7 @@ void ink_store(ink_compute *c, const ink_tensor *x, const ink_tensor *into) {
   ink_arena_release(c->arena, mark);
 }
 
-// ---- joins
-// -----------------------------------------------------------------------------------------
+// ---- joins --------------------------------------------------------------------------------------
 
 typedef struct concat_record {
   ink_record record;
@@ -378,8 +375,7 @@ ink_tensor *ink_concat(ink_compute *c, int dimension, int n, const ink_tensor *c
   return y;
 }
 
-// ---- rows of a table
-// ---------------------------------------------------------------------------------
+// ---- rows of a table ----------------------------------------------------------------------------
 
 typedef struct embedding_job {
   ink_tensor table;

@@ -151,8 +151,7 @@ ink_tensor *ink_layer_norm(ink_compute *c, const ink_tensor *x, const ink_tensor
   return norm(c, "ink_layer_norm", x, weight, bias, epsilon, true);
 }
 
-// ---- softmax
-// -------------------------------------------------------------------------------------
+// ---- softmax ------------------------------------------------------------------------------------
 
 static void softmax_range(void *context, int64_t begin, int64_t end, int64_t range) {
   (void)range;

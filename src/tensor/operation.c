@@ -22,8 +22,7 @@ const ink_kernels *ink_kernels_here(void) {
 #endif
 }
 
-// ---- failures
-// ------------------------------------------------------------------------------------
+// ---- failures -----------------------------------------------------------------------------------
 
 ink_status ink_compute_status(const ink_compute *compute, ink_error *error) {
   if (error && compute->error.status != INK_OK) *error = compute->error;
@@ -86,8 +85,7 @@ ink_tensor *ink_op_misfit(ink_compute *c, const char *name, const ink_tensor *x,
                           ink_tensor_describe(x, first), ink_tensor_describe(y, second));
 }
 
-// ---- memory
-// --------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------
 
 void *ink_op_take(ink_compute *c, const char *name, size_t count, size_t size) {
   size_t bytes;
@@ -130,8 +128,7 @@ int64_t ink_op_rows(const ink_tensor *x) {
   return rows;
 }
 
-// ---- strided copies
-// ------------------------------------------------------------------------------
+// ---- strided copies -----------------------------------------------------------------------------
 
 typedef struct copy {
   const ink_tensor *x;  // the strided side
@@ -231,8 +228,7 @@ const int32_t *ink_op_dense_ids(ink_compute *c, const char *name, const ink_tens
   return dense(c, name, x);
 }
 
-// ---- ranges
-// --------------------------------------------------------------------------------------
+// ---- ranges -------------------------------------------------------------------------------------
 
 typedef struct ranges {
   int64_t n, grain;

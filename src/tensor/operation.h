@@ -94,8 +94,7 @@ ink_tensor ink_gradient_view(ink_compute *c, const ink_tensor *x);
 // when it must be copied.
 bool ink_gradient_move(ink_compute *c, const ink_tensor *x, ink_record *record);
 
-// ---- work in fixed ranges
-// ------------------------------------------------------------------------
+// ---- work in fixed ranges -----------------------------------------------------------------------
 
 enum { INK_GRAIN = 16384 };  // elements of one task of an elementwise operation
 

@@ -70,8 +70,7 @@ static bool rows_of(ink_compute *c, const char *name, const ink_tensor *x, ink_m
   return data != NULL;
 }
 
-// ---- linear
-// --------------------------------------------------------------------------------------
+// ---- linear -------------------------------------------------------------------------------------
 
 typedef struct linear_record {
   ink_record record;
@@ -213,8 +212,7 @@ ink_tensor *ink_linear(ink_compute *c, const ink_tensor *x, const ink_tensor *we
   return y;
 }
 
-// ---- matmul
-// --------------------------------------------------------------------------------------
+// ---- matmul -------------------------------------------------------------------------------------
 
 typedef struct matmul_record {
   ink_record record;

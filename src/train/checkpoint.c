@@ -166,8 +166,7 @@ ink_status ink_checkpoint_load(const char *path, const char *recipe_sha256, bool
   return status;
 }
 
-// ---- the finished model
-// ---------------------------------------------------------------------------
+// ---- the finished model -------------------------------------------------------------------------
 
 static ink_status copy_file(const char *from_folder, const char *name, const char *to_folder,
                             ink_error *error) {

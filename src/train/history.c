@@ -110,8 +110,7 @@ ink_status ink_history_load(ink_history *history, const char *folder, int64_t st
   return status;
 }
 
-// ---- the chart
-// --------------------------------------------------------------------------------------
+// ---- the chart ----------------------------------------------------------------------------------
 
 enum { WIDTH = 860, HEIGHT = 460, LEFT = 70, RIGHT = 20, TOP = 50, BOTTOM = 60 };
 

@@ -78,8 +78,7 @@ ink_status ink_optimizer_new(ink_arena *arena, const ink_optimizer_options *opti
   return INK_OK;
 }
 
-// ---- elementwise passes, one chunk a task
-// --------------------------------------------------------
+// ---- elementwise passes, one chunk a task -------------------------------------------------------
 
 typedef struct pass {
   size_t elements;

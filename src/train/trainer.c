@@ -51,8 +51,7 @@ double ink_train_flops(const ink_decoder_config *m, int64_t tokens, int64_t visi
   return 6 * matrices * (double)tokens + pairs;
 }
 
-// ---- setting up
-// -----------------------------------------------------------------------------------
+// ---- setting up ---------------------------------------------------------------------------------
 
 static ink_status open_decoder(ink_trainer *t, ink_error *error) {
   const ink_recipe *r = t->recipe;
@@ -166,8 +165,7 @@ ink_decoder *ink_trainer_decoder(ink_trainer *t) {
   return t->decoder;
 }
 
-// ---- one pass
-// -------------------------------------------------------------------------------------
+// ---- one pass -----------------------------------------------------------------------------------
 
 // Where each query's document begins, and how many pairs of query and visible key there are.
 static int64_t fill_first_key(const ink_batch *batch, int32_t *first_key) {
@@ -266,8 +264,7 @@ ink_status ink_trainer_step(ink_trainer *t, ink_train_report *report, ink_error 
   return INK_OK;
 }
 
-// ---- held-out loss
-// ----------------------------------------------------------------------------------
+// ---- held-out loss ------------------------------------------------------------------------------
 
 typedef struct tally {
   double all, characters;
@@ -322,8 +319,7 @@ ink_status ink_trainer_score(ink_trainer *t, const char *path, int64_t documents
   return INK_OK;
 }
 
-// ---- the run
-// ----------------------------------------------------------------------------------------
+// ---- the run ------------------------------------------------------------------------------------
 
 static void note(const ink_train_listener *listener, const char *text) {
   if (listener && listener->note) listener->note(listener->context, text);

@@ -27,8 +27,7 @@ static ink_picture load(const char *name) {
   return picture;
 }
 
-// ---- parity
-// --------------------------------------------------------------------------------------
+// ---- parity -------------------------------------------------------------------------------------
 
 static const char *text_of(const json_t *item, const char *key) {
   const char *text = json_string_value(json_object_get(item, key));
@@ -100,8 +99,7 @@ static void pictures_equal_those_of_diffusers(void **state) {
   json_decref(cases);
 }
 
-// ---- manners
-// -------------------------------------------------------------------------------------
+// ---- manners ------------------------------------------------------------------------------------
 
 static ink_paint_request small_request(void) {
   ink_paint_request request = ink_paint_request_default();

@@ -5,8 +5,7 @@
 #include "diffusion/prompt.h"
 #include "testing.h"
 
-// ---- schedules
-// -----------------------------------------------------------------------------------
+// ---- schedules ----------------------------------------------------------------------------------
 
 // Assert what the prompt reads as, as "last step: text" runs over ten steps.
 static void assert_schedule(const char *prompt, const char *expected) {
@@ -68,8 +67,7 @@ static void what_is_no_schedule_stays(void **state) {
   assert_schedule("(a:1.2) :3] |", "10:(a:1.2) :3] |;");
 }
 
-// ---- weights
-// -------------------------------------------------------------------------------------
+// ---- weights ------------------------------------------------------------------------------------
 
 typedef struct expected_piece {
   const char *text;
@@ -127,8 +125,7 @@ static void break_begins_a_new_chunk(void **state) {
   PIECES("a\nBREAK\n BREAK b", {"a", 1}, {"", (double)NAN}, {"", (double)NAN}, {"b", 1});
 }
 
-// ---- chunks
-// --------------------------------------------------------------------------------------
+// ---- chunks -------------------------------------------------------------------------------------
 
 enum { BEGIN = 1000, END = 1001, COMMA = 44 };
 
@@ -234,8 +231,7 @@ static void weights_keep_the_mean(void **state) {
   assert_true(fabs((double)v[5] / (double)v[0] - 3) < 1e-5);
 }
 
-// ---- hostile
-// -------------------------------------------------------------------------------------
+// ---- hostile ------------------------------------------------------------------------------------
 
 static char *repeated(const char *what, size_t times) {
   size_t size = strlen(what);

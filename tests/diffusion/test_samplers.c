@@ -189,8 +189,7 @@ static void every_step_equals_the_reference(void **state) {
   for (int k = 0; k < INK_SAMPLER_COUNT; k++) assert_true(seen[k]);
 }
 
-// ---- manners
-// -------------------------------------------------------------------------------------
+// ---- manners ------------------------------------------------------------------------------------
 
 static ink_status plain(void *context, const float *input, double timestep, float *output,
                         ink_error *error) {

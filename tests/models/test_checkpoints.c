@@ -21,8 +21,7 @@ static const char *in_scratch(const char *name) {
   return path;
 }
 
-// ---- single files put together from the folders
-// --------------------------------------------------
+// ---- single files put together from the folders -------------------------------------------------
 
 // One tensor of a single file.
 typedef struct piece {
@@ -321,8 +320,7 @@ static const char *make_hollow(const char *name, const char *added) {
   return path;
 }
 
-// ---- what is missing or foreign
-// ------------------------------------------------------------------
+// ---- what is missing or foreign -----------------------------------------------------------------
 
 static ink_status try_unet(const char *path, ink_error *error) {
   ink_weights *single, *folder = open_network_file("unet-sd1", "");
@@ -379,8 +377,7 @@ static void a_config_of_another_model_is_a_conflict_of_shapes(void **state) {
   ink_weights_close(two);
 }
 
-// ---- published files
-// -----------------------------------------------------------------------------
+// ---- published files ----------------------------------------------------------------------------
 
 static void check_same_config(const char *name, const ink_unet_config *found,
                               const ink_unet_config *wanted) {
@@ -462,8 +459,7 @@ static void other_diffusion_models_are_refused_by_name(void **state) {
   remove(path);
 }
 
-// ---- folders
-// -------------------------------------------------------------------------------------
+// ---- folders ------------------------------------------------------------------------------------
 
 // A pipeline folder whose parts are links to the fixtures.
 static void make_folder(const char *name, const char *const (*parts)[2], size_t n,
@@ -525,8 +521,7 @@ static void an_incomplete_folder_names_what_is_missing(void **state) {
   assert_non_null(strstr(error.text, "unet"));
 }
 
-// ---- configs
-// -------------------------------------------------------------------------------------
+// ---- configs ------------------------------------------------------------------------------------
 
 static void unknown_block_types_and_options_are_refused_by_name(void **state) {
   (void)state;
@@ -577,8 +572,7 @@ static void unknown_block_types_and_options_are_refused_by_name(void **state) {
   ink_weights_close(weights);
 }
 
-// ---- fresh
-// ---------------------------------------------------------------------------------------
+// ---- fresh --------------------------------------------------------------------------------------
 
 // Networks without a file: as many parameters as published for Stable Diffusion 1.5.
 static void the_real_shapes_have_the_published_sizes(void **state) {

@@ -61,8 +61,7 @@ static void pictures_are_read_as_pillow_reads_them(void **state) {
   json_decref(list);
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 static ink_picture gradient(int32_t width, int32_t height, int32_t channels) {
   ink_error error = {0};
@@ -220,8 +219,7 @@ static void notes_have_keys_and_utf8(void **state) {
   ink_picture_extras_free(&extras);
 }
 
-// ---- terminal
-// ------------------------------------------------------------------------------------
+// ---- terminal -----------------------------------------------------------------------------------
 
 static void the_terminal_is_spoken_to_in_its_protocol(void **state) {
   (void)state;

@@ -315,8 +315,7 @@ static void exponentials_are_within_a_few_units_in_the_last_place(void **state) 
   ink_arena_free(arena);
 }
 
-// ---- failures
-// ------------------------------------------------------------------------------------
+// ---- failures -----------------------------------------------------------------------------------
 
 static void the_first_failure_stays_and_later_calls_do_nothing(void **state) {
   (void)state;

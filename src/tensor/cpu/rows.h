@@ -149,8 +149,7 @@ static void layer_norm_back(int64_t rows, int64_t width, const float *x, const f
   }
 }
 
-// ---- softmax
-// -------------------------------------------------------------------------------------
+// ---- softmax ------------------------------------------------------------------------------------
 
 // y = e^(x - most); the sum of y. y may be x.
 static float exponentials(const float *x, float most, float *y, int64_t n) {
@@ -228,8 +227,7 @@ static float cross_entropy(int64_t width, float *x, int64_t target, float factor
   return logf(total) - at_target;
 }
 
-// ---- rotary positions
-// ----------------------------------------------------------------------------
+// ---- rotary positions ---------------------------------------------------------------------------
 
 static void rope(int64_t heads, int64_t width, int64_t half, const float *cosine, const float *sine,
                  bool halves, const float *x, float *y, bool add_it) {
