@@ -102,7 +102,7 @@ ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_paintin
   size_t n = ink_picture_bytes(picture);
   for (size_t i = 0; i < n; i++) picture->pixels[i] = to_byte(values[i]);
   if (run->request->keep_values) {
-    painting->values = malloc(n * sizeof *values);
+    painting->values = calloc(n + 1, sizeof *values);
     if (!painting->values) return ink_fail(run->error, INK_ERR_MEMORY, "no memory for values");
     memcpy(painting->values, values, n * sizeof *values);
   }

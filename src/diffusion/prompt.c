@@ -230,11 +230,12 @@ typedef struct weighing {
   const char *text;
   lexeme *lexemes;
   size_t n;
-  double *factor;   // of each opening lexeme
-  bool *bracket;    // the lexeme opens or closes something; else it is text
-  size_t *partner;  // of each closing lexeme: its opening one
-  ink_text words;   // of all pieces
-  size_t *starts;   // of each piece within words
+  double *factor;           // of each opening lexeme
+  bool *bracket;            // the lexeme opens or closes something; else it is text
+  size_t *partner;          // of each closing lexeme: its opening one
+  ink_text words;           // of all pieces
+  size_t *starts;           // of each piece within words
+  ink_prompt_piece *items;  // those of `pieces`
   ink_prompt_pieces *pieces;
   ink_error *error;
 } weighing;
@@ -259,12 +260,14 @@ static void find_factors(weighing *w, size_t *stack_memory) {
 
 // Begin a piece unless the last one has this weight too.
 static ink_prompt_piece *piece_of(weighing *w, double weight, bool breaks) {
-  ink_prompt_pieces *p = w->pieces;
-  ink_prompt_piece *last = p->n ? &p->items[p->n - 1] : NULL;
-  if (last && !last->breaks && !breaks && last->weight == weight) return last;
-  w->starts[p->n] = w->words.size;
-  p->items[p->n] = (ink_prompt_piece){.weight = weight, .breaks = breaks};
-  return &p->items[p->n++];
+  ink_prompt_piece *items = w->items;
+  size_t n = w->pieces->n;
+  bool same = n && !items[n - 1].breaks && !breaks && items[n - 1].weight == weight;
+  if (same) return &items[n - 1];
+  w->starts[n] = w->words.size;
+  items[n] = (ink_prompt_piece){.weight = weight, .breaks = breaks};
+  w->pieces->n++;
+  return &items[n];
 }
 
 static bool is_word(unsigned char c) {
@@ -323,7 +326,7 @@ static ink_status sweep(weighing *w) {
       active[n_active++] = i;
     } else {
       size_t k = n_active;
-      while (active[k - 1] != w->partner[i]) k--;
+      while (k > 1 && active[k - 1] != w->partner[i]) k--;
       memmove(active + k - 1, active + k, (n_active - k) * sizeof *active);
       n_active--;
     }
@@ -376,8 +379,8 @@ ink_status ink_prompt_weigh(const char *prompt, ink_prompt_pieces *pieces, ink_e
                 .pieces = pieces,
                 .error = error};
   size_t *stack = calloc(2 * room, sizeof *stack);
-  pieces->items = calloc(room, sizeof *pieces->items);
-  bool fine = w.lexemes && w.factor && w.bracket && w.partner && w.starts && stack && pieces->items;
+  w.items = pieces->items = calloc(room, sizeof *pieces->items);
+  bool fine = w.lexemes && w.factor && w.bracket && w.partner && w.starts && stack && w.items;
   ink_status status =
       fine ? weigh(&w, size, stack) : ink_fail(error, INK_ERR_MEMORY, "no memory for the prompt");
   free(w.lexemes);

@@ -156,7 +156,7 @@ static void space(const ink_schedule *s, int32_t n, int32_t of, bool whole, doub
     int32_t from_clean = of - 1 - i;
     switch (s->config.spacing) {
       case INK_SPACING_LEADING:
-        out[i] = (double)from_clean * (n_train / of) + s->config.steps_offset;
+        out[i] = (double)((int64_t)from_clean * (n_train / of) + s->config.steps_offset);
         break;
       case INK_SPACING_TRAILING:
         out[i] = rint(n_train - i * ((double)n_train / n)) - 1;

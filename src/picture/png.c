@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "picture/exif.h"
 #include "picture/formats.h"
 
@@ -133,6 +134,23 @@ static ink_status read_extras(reading *r, png_infop info) {
   return INK_OK;
 }
 
+// libpng takes memory for a chunk before it has seen it: every length must lie within the file.
+static ink_status check_chunks(const ink_picture_input *input, ink_error *error) {
+  for (size_t at = 8; at < input->size;) {
+    if (!ink_fits(at, 12, input->size)) break;
+    const unsigned char *p = input->bytes + at;
+    size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+    if (!ink_fits(at + 12, length, input->size)) {
+      return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at,
+                         "%s: not a sound PNG: a chunk of %zu bytes reaches beyond the end",
+                         input->name, length);
+    }
+    if (memcmp(p + 4, "IEND", 4) == 0) return INK_OK;
+    at += 12 + length;
+  }
+  return ink_fail(error, INK_ERR_FORMAT, "%s: not a sound PNG: the file ends early", input->name);
+}
+
 static ink_status read_png(reading *r) {
   if (setjmp(png_jmpbuf(r->png))) return r->status;
   png_set_read_fn(r->png, r, read_bytes);
@@ -148,6 +166,7 @@ static ink_status read_png(reading *r) {
 
 ink_status ink_png_read(const ink_picture_input *input, ink_picture *picture,
                         ink_picture_extras *extras, int *orientation, ink_error *error) {
+  INK_TRY(check_chunks(input, error));
   reading r = {.input = input,
                .picture = picture,
                .extras = extras,

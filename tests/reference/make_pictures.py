@@ -242,6 +242,7 @@ def hostile():
     out["odd-depth.png"] = SIGNATURE + ihdr(5, 5, 3, 2) + chunk(b"IEND", b"")
     out["no-palette.png"] = SIGNATURE + ihdr(5, 5, 8, 3) + chunk(b"IDAT", zlib.compress(bytes(30))) + chunk(b"IEND", b"")
     out["chunk-too-long.png"] = ok[:33] + struct.pack(">I", 0x7FFFFFFF) + ok[37:]
+    out["text-beyond-the-end.png"] = ok[:33] + struct.pack(">I", 0x60000000) + b"tEXtparameters\0a fox" + ok[33:]
     out["bad-crc.png"] = ok[:45] + bytes([ok[45] ^ 1]) + ok[46:]
     out["signature-only.png"] = SIGNATURE
     out["bomb.jpg"] = jpeg_header(65500, 65500, 3)
