@@ -307,7 +307,7 @@ static void add_text(weighing *w, const char *text, size_t size, double weight) 
 }
 
 static ink_status sweep(weighing *w) {
-  size_t active[INK_PROMPT_MOST_DEPTH], n_active = 0;
+  size_t active[INK_PROMPT_MOST_DEPTH] = {0}, n_active = 0;
   double weight = 1;
   for (size_t i = 0; i < w->n; i++) {
     const lexeme *l = &w->lexemes[i];

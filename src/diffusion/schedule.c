@@ -151,12 +151,12 @@ static double log_sigma_at(const ink_schedule *s, double timestep) {
 
 // Timesteps from the noisiest on. `n` of them, out of `of` evenly spaced ones.
 static void space(const ink_schedule *s, int32_t n, int32_t of, bool whole, double *out) {
-  int32_t n_train = s->config.n_train;
+  int32_t n_train = s->config.n_train, interval = n_train / of;
   for (int32_t i = 0; i < n; i++) {
     int32_t from_clean = of - 1 - i;
     switch (s->config.spacing) {
       case INK_SPACING_LEADING:
-        out[i] = (double)((int64_t)from_clean * (n_train / of) + s->config.steps_offset);
+        out[i] = (double)((int64_t)from_clean * interval + s->config.steps_offset);
         break;
       case INK_SPACING_TRAILING:
         out[i] = rint(n_train - i * ((double)n_train / n)) - 1;
