@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "diffusion/recipe.h"
 #include "lang/catalogue.h"
+#include "mark/picture_mark.h"
 #include "models/stable_diffusion.h"
 #include "picture/codec.h"
 #include "picture/terminal.h"
@@ -24,7 +25,7 @@ typedef struct arguments {
   int64_t threads, steps, seed, count, clip_skip, quality;
   double cfg, cfg_rescale, eta, strength;
   ink_string_list loras;
-  bool bf16, lossless, json, show;
+  bool bf16, lossless, json, show, unmarked;
 } arguments;
 
 enum {
@@ -52,6 +53,7 @@ enum {
   LOSSLESS,
   BF16,
   SHOW,
+  UNMARKED,
   JSON,
   N_OPTIONS
 };
@@ -123,6 +125,8 @@ static void describe(arguments *a, ink_option o[N_OPTIONS]) {
   o[LOSSLESS] = flag("lossless", &a->lossless, "lossless WebP");
   o[BF16] = flag("bf16", &a->bf16, "compute in 16 bits: faster, slightly other pictures");
   o[SHOW] = flag("show", &a->show, "show the picture in the terminal");
+  o[UNMARKED] =
+      flag("unmarked", &a->unmarked, "leave out the labels that the law may ask for (EU, China)");
   o[JSON] = flag("json", &a->json, "print one JSON object");
 }
 
@@ -385,6 +389,21 @@ typedef struct job {
   ink_painting painting;  // the last one
 } job;
 
+// The labels of a picture; one that is painted again by the same recipe is the same piece.
+static ink_status mark(const ink_paint_recipe *r, ink_picture *picture, ink_picture_extras *extras,
+                       ink_error *error) {
+  const char *recipe = ink_picture_note(extras, "inkstone");
+  char identity[INK_UUID_TEXT];
+  INK_TRY(ink_mark_identity_of(recipe, strlen(recipe), identity, error));
+  ink_picture_marks marks = {
+      .identity = identity,
+      .language = ink_language_current() == INK_LANGUAGE_ZH ? "zh-Hans" : "en",
+      .model = r->model,
+      .model_version = r->model_sha256,
+      .prompt = r->prompt};
+  return ink_mark_painting(picture, extras, &marks, error);
+}
+
 static ink_status write_picture(job *j, int64_t index, ink_error *error) {
   const arguments *a = j->arguments;
   ink_picture_extras extras = {0};
@@ -392,6 +411,9 @@ static ink_status write_picture(job *j, int64_t index, ink_error *error) {
       .quality = (int)a->quality, .lossless = a->lossless, .extras = &extras};
   ink_text name = {0};
   ink_status status = note_recipe(j->recipe, &extras, error);
+  if (status == INK_OK && !a->unmarked) {
+    status = mark(j->recipe, &j->painting.picture, &extras, error);
+  }
   if (status == INK_OK) status = name_of(a->output, index, a->count, &name, error);
   if (status == INK_OK) {
     status = ink_picture_save(&j->painting.picture, ink_text_string(&name), &encoding, error);
@@ -503,6 +525,12 @@ static int run_paint(const ink_command *self, int argc, char **argv) {
   }
   if (status == INK_OK && n == 0 && !a.from) {
     status = ink_fail(&error, INK_ERR_USAGE, "say what to paint, or --from which picture");
+  }
+  if (status == INK_OK && a.unmarked) {
+    fprintf(
+        stderr, "%s\n",
+        ink_tr("unmarked: who publishes the picture may have to label it (EU AI Act, article 50; "
+               "China: GB 45438-2025)"));
   }
   // Before hours of painting: a name that cannot be written.
   if (status == INK_OK) status = ink_picture_format_of(a.output, &format, &error);

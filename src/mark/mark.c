@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "mark/aigc.h"
+
 struct ink_marked {
   const ink_document *document;
   char identity[INK_UUID_TEXT];
@@ -47,25 +49,12 @@ static bool is_label_text(const char *text) {
   return text[0] != 0;
 }
 
-// First write: the producer is the propagator too, and the reserved codes stay empty.
-static json_t *aigc_of(const char *producer, const char *identity) {
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Label", "1", "ContentProducer", producer,
-                   "ProduceID", identity, "ReservedCode1", "", "ContentPropagator", producer,
-                   "PropagateID", identity, "ReservedCode2", "");
-}
-
-ink_status ink_mark_document(const ink_document *document, const ink_mark_options *options,
-                             ink_marked **marked, ink_error *error) {
-  const char *producer = options->producer ? options->producer : "inkstone";
-  *marked = NULL;
-  if (!document->language || !document->title) {
-    return ink_fail(error, INK_ERR_USAGE, "a document needs a language and a title");
-  }
-  if (!options->identity || !ink_mark_is_identity(options->identity)) {
+ink_status ink_aigc_new(const char *producer, const char *identity, json_t **aigc,
+                        ink_error *error) {
+  *aigc = NULL;
+  if (!producer) producer = "inkstone";
+  if (!identity || !ink_mark_is_identity(identity)) {
     return ink_fail(error, INK_ERR_USAGE, "the identity must be a UUID in lower case");
-  }
-  if (!options->created || strlen(options->created) >= sizeof(*marked)->created) {
-    return ink_fail(error, INK_ERR_USAGE, "the time of creation must be RFC 3339 in UTC");
   }
   if (!is_label_text(producer)) {
     return ink_fail(error, INK_ERR_USAGE,
@@ -73,10 +62,25 @@ ink_status ink_mark_document(const ink_document *document, const ink_mark_option
                     "and backslashes (GB 45438-2025, Annex E)",
                     producer);
   }
+  *aigc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Label", "1", "ContentProducer",
+                    producer, "ProduceID", identity, "ReservedCode1", "", "ContentPropagator",
+                    producer, "PropagateID", identity, "ReservedCode2", "");
+  return *aigc ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to mark the piece");
+}
+
+ink_status ink_mark_document(const ink_document *document, const ink_mark_options *options,
+                             ink_marked **marked, ink_error *error) {
+  *marked = NULL;
+  if (!document->language || !document->title) {
+    return ink_fail(error, INK_ERR_USAGE, "a document needs a language and a title");
+  }
+  if (!options->created || strlen(options->created) >= sizeof(*marked)->created) {
+    return ink_fail(error, INK_ERR_USAGE, "the time of creation must be RFC 3339 in UTC");
+  }
+  json_t *aigc;
+  INK_TRY(ink_aigc_new(options->producer, options->identity, &aigc, error));
   ink_marked *made = calloc(1, sizeof *made);
-  json_t *aigc = aigc_of(producer, options->identity);
-  if (!made || !aigc) {
-    free(made);
+  if (!made) {
     json_decref(aigc);
     return ink_fail(error, INK_ERR_MEMORY, "no memory to mark the piece");
   }

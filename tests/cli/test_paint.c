@@ -2,7 +2,7 @@
 #include "picture/codec.h"
 #include "program.h"
 
-#define PAINT "$INK paint --model \"$FIXTURES/pipelines/sd1\" --steps 3 --size 16x16 "
+#define PAINT "$INK paint --model \"$FIXTURES/pipelines/sd1\" --steps 3 --size 64x64 "
 
 // A model that was named by its path is named again: pictures do not tell paths.
 #define AGAIN "$INK paint --model \"$FIXTURES/pipelines/sd1\" "
@@ -53,7 +53,7 @@ static void paint_prints_one_object_and_writes_the_picture(void **state) {
   assert_string_equal(json_string_value(json_array_get(json_object_get(json, "files"), 0)),
                       "a.png");
   assert_int_equal(json_integer_value(json_object_get(json, "seed")), 5);
-  assert_int_equal(json_integer_value(json_array_get(json_object_get(json, "size"), 1)), 16);
+  assert_int_equal(json_integer_value(json_array_get(json_object_get(json, "size"), 1)), 64);
   const json_t *model = json_object_get(json, "model"), *timing = json_object_get(json, "timing");
   assert_int_equal(strlen(json_string_value(json_object_get(model, "sha256"))), 64);
   // PNDM, the model's own, evaluates its second step twice.
@@ -71,16 +71,40 @@ static void paint_prints_one_object_and_writes_the_picture(void **state) {
   char path[4200];
   snprintf(path, sizeof path, "%s/a.png", folder);
   assert_ok(ink_picture_load(path, NULL, &picture, &extras, &error));
-  assert_int_equal(picture.width, 16);
+  assert_int_equal(picture.width, 64);
   const char *parameters = ink_picture_note(&extras, "parameters");
   assert_non_null(strstr(parameters,
                          "A photo of a cat\nNegative prompt: blurry\nSteps: 3, "
                          "Sampler: PLMS, Schedule type: Automatic, CFG scale: 7.5, "
-                         "Seed: 5, Size: 16x16"));
+                         "Seed: 5, Size: 64x64"));
   assert_non_null(strstr(parameters, "Model: sd1, "));
   const char *recipe = ink_picture_note(&extras, "inkstone");
   assert_non_null(strstr(recipe, "\"name\":\"sd1\""));
   ink_picture_free(&picture);
+  ink_picture_extras_free(&extras);
+}
+
+static void a_picture_says_that_it_was_generated(void **state) {
+  (void)state;
+  run_fine(PAINT "cat --seed 1 -o marked.png");
+  run_fine(PAINT "cat --seed 1 --unmarked -o plain.png");
+  ink_picture marked, plain;
+  ink_picture_extras extras = {0}, none = {0};
+  ink_error error = {0};
+  char path[4200];
+  snprintf(path, sizeof path, "%s/marked.png", folder);
+  assert_ok(ink_picture_load(path, NULL, &marked, &extras, &error));
+  snprintf(path, sizeof path, "%s/plain.png", folder);
+  assert_ok(ink_picture_load(path, NULL, &plain, &none, &error));
+  assert_non_null(strstr(extras.xmp, "trainedAlgorithmicMedia"));
+  assert_non_null(strstr(extras.xmp, "ProduceID"));
+  assert_null(none.xmp);
+  // The label stands in the lower half; the rest is the picture.
+  size_t half = ink_picture_bytes(&plain) / 2;
+  assert_memory_equal(marked.pixels, plain.pixels, half);
+  assert_memory_not_equal(marked.pixels + half, plain.pixels + half, half);
+  ink_picture_free(&marked);
+  ink_picture_free(&plain);
   ink_picture_extras_free(&extras);
 }
 
@@ -132,7 +156,7 @@ static void a_named_model_needs_no_flag_to_repeat(void **state) {
   (void)state;
   run_fine(
       "export INKSTONE_MODELS=\"$FIXTURES/pipelines\" && "
-      "$INK paint cat --model sd1 --sampler euler --steps 2 --size 16x16 --seed 2 -o named.png && "
+      "$INK paint cat --model sd1 --sampler euler --steps 2 --size 64x64 --seed 2 -o named.png && "
       "$INK paint --from named.png -o named2.png");
   assert_true(same_files("named.png", "named2.png"));
   program_run run = run_program("cd '%s' && $INK paint --from named.png -o x.png", folder);
@@ -178,6 +202,7 @@ static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(paint_prints_one_object_and_writes_the_picture),
+      cmocka_unit_test(a_picture_says_that_it_was_generated),
       cmocka_unit_test(a_picture_is_repeated_byte_for_byte),
       cmocka_unit_test(every_picture_of_a_run_can_be_repeated),
       cmocka_unit_test(a_picture_from_a_picture_asks_for_it_again),
