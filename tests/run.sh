@@ -18,7 +18,8 @@ rm -f "$sanitized.log"
 echo "== optimised build"
 meson test -C "$build" --no-rebuild --print-errorlogs || status=1
 echo "== under sanitizers"
-ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
+  LSAN_OPTIONS=suppressions="$root/tests/leaks.supp":print_suppressions=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
   meson test -C "$sanitized" --no-rebuild --print-errorlogs --timeout-multiplier 4 --suite base --suite lang --suite weights --suite tokenizer --suite models --suite picture --suite diffusion --suite train --suite mark --suite fuzz --suite desk || status=1
 
 # meson counts executables; a stranger wants to know how many promises were tried.

@@ -1,7 +1,8 @@
-// inkstone detect: what a text says of its making, and what its words carry.
+// inkstone detect: what a text or a picture says of its making, and what it carries.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -29,9 +30,17 @@ static ink_status look(const ink_model *model, const char *keys, const int32_t *
   return INK_OK;
 }
 
-static ink_status detect(const ink_cli_model *m, const char *keys, const char *name,
-                         const char *bytes, size_t size, ink_detection *detection,
-                         ink_error *error) {
+static ink_status detect_text(ink_cli_model *m, const char *keys, const char *name,
+                              const char *bytes, size_t size, ink_detection *detection,
+                              ink_error *error) {
+  size_t bad;
+  if (!ink_utf8_valid(bytes, size, &bad)) {
+    return ink_fail_at(error, INK_ERR_UNSUPPORTED, (int64_t)bad,
+                       "%s: neither UTF-8 text nor a picture; detect reads text, Markdown, HTML, "
+                       "PNG, JPEG and WebP",
+                       name);
+  }
+  INK_TRY(ink_cli_model_open(m, error));
   INK_TRY(ink_detect_labels(name, bytes, size, detection, error));
   ink_text words = {0};
   int32_t *ids = NULL;
@@ -44,14 +53,23 @@ static ink_status detect(const ink_cli_model *m, const char *keys, const char *n
   if (status == INK_OK) status = look(m->model, keys, ids, n, detection, error);
   free(ids);
   ink_text_free(&words);
-  if (status == INK_OK) ink_detect_conclude(detection);
   return status;
+}
+
+static ink_status detect(ink_cli_model *m, const char *keys, const char *name, const char *bytes,
+                         size_t size, ink_detection *detection, ink_error *error) {
+  INK_TRY(ink_detect_manifest(name, bytes, size, detection, error));
+  bool picture = ink_detect_is_picture(bytes, size);
+  INK_TRY(picture ? ink_detect_picture(name, bytes, size, detection, error)
+                  : detect_text(m, keys, name, bytes, size, detection, error));
+  ink_detect_conclude(detection);
+  return INK_OK;
 }
 
 // ---- what is said ------------------------------------------------------------------------------
 
 static const char *kind_name(ink_evidence_kind kind) {
-  static const char *const names[] = {"metadata", "label", "watermark"};
+  static const char *const names[] = {"manifest", "metadata", "label", "watermark"};
   return names[kind];
 }
 
@@ -63,13 +81,13 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
                             "found", (int)e->found, "detail", e->detail);
     if (one && e->kind == INK_EVIDENCE_WATERMARK) {
       json_object_set_new(one, "p_value", json_real(e->p_value));
-      json_object_set_new(one, "tokens_used", json_integer((json_int_t)e->used));
+      json_object_set_new(one, "used", json_integer((json_int_t)e->used));
     }
     json_array_append_new(list, one);
   }
-  json_t *json =
-      json_pack("{s:s,s:f,s:o,s:s}", "verdict", ink_verdict_name(d->verdict), "p_value", d->p_value,
-                "evidence", list, "tokenizer", ink_weights_name(model->weights));
+  json_t *json = json_pack("{s:s,s:f,s:o,s:s?}", "verdict", ink_verdict_name(d->verdict), "p_value",
+                           d->p_value, "evidence", list, "tokenizer",
+                           model ? ink_weights_name(model->weights) : NULL);
   char *text = json ? ink_json_text(json) : NULL;
   json_decref(json);
   if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
@@ -82,15 +100,16 @@ static void print_verdict(const ink_detection *d) {
   static const char *const words[] = {
       "AI-generated, by what is found below",
       "no mark found; that does not make it a person's work",
-      "cannot tell: no label, and too short or too repetitive for a watermark to be found"};
+      "cannot tell: no label, and too short, too small or too repetitive for a watermark"};
   printf("%s\n", ink_tr(words[d->verdict]));
   for (size_t i = 0; i < d->n_evidence; i++) {
     const ink_evidence *e = &d->evidence[i];
     printf("  %s %-26s ", e->found ? "+" : "-", e->name);
     if (e->kind == INK_EVIDENCE_WATERMARK) {
-      printf("p = %.2g, %zu %s\n", e->p_value, e->used, ink_tr("tokens"));
+      printf("p = %.2g, %zu %s\n", e->p_value, e->used,
+             ink_tr(strncmp(e->name, "dwtDct", 6) == 0 ? "blocks" : "tokens"));
     } else {
-      printf("%s\n", e->found ? e->detail : ink_tr("none"));
+      printf("%s\n", e->detail[0] ? e->detail : ink_tr("none"));
     }
   }
 }
@@ -123,12 +142,6 @@ static int run(const ink_command *self, int argc, char **argv) {
   size_t size = 0;
   enum { MOST_TEXT = 64 << 20 };
   if (status == INK_OK) status = ink_file_read(argv[1], MOST_TEXT, &bytes, &size, &error);
-  size_t bad;
-  if (status == INK_OK && !ink_utf8_valid(bytes, size, &bad)) {
-    status = ink_fail_at(&error, INK_ERR_UNSUPPORTED, (int64_t)bad,
-                         "%s: not UTF-8 text; detect reads text, Markdown and HTML", argv[1]);
-  }
-  if (status == INK_OK) status = ink_cli_model_open(&model, &error);
   ink_detection detection = {0};
   if (status == INK_OK) status = detect(&model, keys, argv[1], bytes, size, &detection, &error);
   if (status == INK_OK && json) {
@@ -143,10 +156,11 @@ static int run(const ink_command *self, int argc, char **argv) {
 
 const ink_command ink_command_detect = {
     .name = "detect",
-    .summary = "Look for signs that a text was made by AI",
+    .summary = "Look for signs that a text or a picture was made by AI",
     .usage = "detect FILE|- [OPTIONS]",
     .examples =
         "inkstone detect poem.md\n"
+        "inkstone detect picture.png --json\n"
         "inkstone write 春 --special | inkstone detect - --json\n",
     .run = run,
 };

@@ -11,6 +11,10 @@
 #include "base/json.h"
 #include "base/yaml.h"
 #include "mark/c2pa/carrier.h"
+#include "mark/c2pa/validate.h"
+#include "mark/dwt_dct.h"
+#include "mark/xmp.h"
+#include "picture/codec.h"
 
 const char *ink_verdict_name(ink_verdict verdict) {
   static const char *const names[] = {"generated", "no_mark", "cannot_tell"};
@@ -266,6 +270,98 @@ ink_status ink_detect_labels(const char *name, const char *bytes, size_t size, i
   return status;
 }
 
+// ---- manifests ---------------------------------------------------------------------------------
+
+// An action that says a trained model made it, all of it or a part (IPTC digital source types
+// trainedAlgorithmicMedia, compositeWithTrainedAlgorithmicMedia; C2PA's trainedAlgorithmicData).
+static const char *generated_source(const ink_c2pa_report *report) {
+  static const char *const labels[] = {"c2pa.actions.v2", "c2pa.actions"};
+  for (int i = 0; i < 2; i++) {
+    const json_t *actions = json_object_get(ink_c2pa_assertion_of(report, labels[i]), "actions");
+    size_t index;
+    const json_t *action;
+    json_array_foreach(actions, index, action) {
+      const char *source = json_string_value(json_object_get(action, "digitalSourceType"));
+      if (source && strstr(source, "rainedAlgorithmic")) return source;
+    }
+  }
+  return NULL;
+}
+
+ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size, ink_detection *d,
+                               ink_error *error) {
+  const unsigned char *file = (const unsigned char *)bytes;
+  const ink_carrier *carrier = ink_carrier_for(name ? name : "", file, size);
+  if (!carrier) return INK_OK;
+  ink_c2pa_report report = {0};
+  ink_error unread = {0};
+  ink_status status = ink_c2pa_validate(file, size, carrier, NULL, 0, NULL, &report, &unread);
+  if (status == INK_ERR_MEMORY) {
+    ink_c2pa_report_free(&report);
+    return ink_fail(error, status, "%s", unread.text);
+  }
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_MANIFEST, "C2PA");
+  if (e && status != INK_OK) {
+    copy_text(e->detail, sizeof e->detail, unread.text, strlen(unread.text));
+  } else if (e && report.state != INK_C2PA_NONE) {
+    const char *source = generated_source(&report), *slash = source ? strrchr(source, '/') : NULL;
+    bool holds = report.state == INK_C2PA_VALID || report.state == INK_C2PA_TRUSTED;
+    e->found = holds && source;
+    snprintf(e->detail, sizeof e->detail, "%s%s%s, %.120s", ink_c2pa_state_name(report.state),
+             slash ? ", " : "", slash ? slash + 1 : "", report.active);
+  }
+  ink_c2pa_report_free(&report);
+  return INK_OK;
+}
+
+// ---- pictures ----------------------------------------------------------------------------------
+
+bool ink_detect_is_picture(const char *bytes, size_t size) {
+  return (size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) ||
+         (size >= 3 && memcmp(bytes, "\xFF\xD8\xFF", 3) == 0) ||
+         (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBP", 4) == 0);
+}
+
+static ink_status judge_xmp(const char *xmp, ink_detection *d) {
+  json_t *aigc = NULL;
+  ink_error unread = {0};
+  // XMP that cannot be read says nothing.
+  if (ink_xmp_aigc(xmp, strlen(xmp), &aigc, &unread) == INK_OK && aigc) judge_metadata(aigc, d);
+  json_decref(aigc);
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_METADATA, "DigitalSourceType");
+  if (!e) return INK_OK;
+  const char *hit = strstr(xmp, "rainedAlgorithmicMedia");
+  e->found = hit != NULL;
+  if (hit) snprintf(e->detail, sizeof e->detail, "trained algorithmic media (IPTC)");
+  return INK_OK;
+}
+
+static ink_status judge_pixels(const ink_picture *picture, ink_detection *d, ink_error *error) {
+  ink_dwt_dct_reading reading;
+  INK_TRY(ink_dwt_dct_read(picture, &reading, error));
+  if (!reading.message) return INK_OK;
+  char name[64];
+  snprintf(name, sizeof name, "dwtDct:%s", reading.message->name);
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_WATERMARK, name);
+  if (!e) return INK_OK;
+  e->p_value = reading.p_value;
+  e->p_limit = INK_DETECT_PICTURE_P_VALUE;
+  e->used = (size_t)(picture->width / 8) * (size_t)(picture->height / 8);
+  return INK_OK;
+}
+
+ink_status ink_detect_picture(const char *name, const char *bytes, size_t size, ink_detection *d,
+                              ink_error *error) {
+  ink_picture picture;
+  ink_picture_extras extras = {0};
+  INK_TRY(ink_picture_decode(bytes, size, name ? name : "picture", NULL, &picture, &extras, error));
+  ink_status status = extras.xmp ? judge_xmp(extras.xmp, d) : INK_OK;
+  if (status == INK_OK) status = judge_pixels(&picture, d, error);
+  ink_picture_extras_free(&extras);
+  ink_picture_free(&picture);
+  return status;
+}
+
 // ---- watermarks and the verdict ----------------------------------------------------------------
 
 ink_status ink_detect_watermark(ink_watermark *watermark, const int32_t *tokens, size_t n,
@@ -276,6 +372,7 @@ ink_status ink_detect_watermark(ink_watermark *watermark, const int32_t *tokens,
   if (!e)
     return ink_fail(error, INK_ERR_USAGE, "more than %d watermarks at once", INK_MAX_EVIDENCE);
   e->p_value = score.p_value;
+  e->p_limit = INK_DETECT_P_VALUE;
   e->used = score.used;
   return INK_OK;
 }
@@ -296,7 +393,7 @@ void ink_detect_conclude(ink_detection *d) {
   for (size_t i = 0; i < d->n_evidence; i++) {
     ink_evidence *e = &d->evidence[i];
     if (e->kind == INK_EVIDENCE_WATERMARK) {
-      e->found = e->p_value * (double)looked_for < INK_DETECT_P_VALUE;
+      e->found = e->p_value * (double)looked_for < e->p_limit;
     }
     found |= e->found;
   }

@@ -1,5 +1,6 @@
-// Is a text machine-made? What it says of itself (metadata and visible labels) and what its words
-// carry (watermarks), as evidence and one verdict with its doubt.
+// Is a text or a picture machine-made? What it says of itself (signed manifest, metadata, visible
+// labels) and what its words or pixels carry (watermarks), as evidence and one verdict with its
+// doubt.
 #ifndef INK_MARK_DETECT_H
 #define INK_MARK_DETECT_H
 
@@ -13,6 +14,7 @@
 #include "mark/watermark.h"
 
 typedef enum ink_evidence_kind {
+  INK_EVIDENCE_MANIFEST,  // C2PA, whole and signed, that names a generator as the source
   INK_EVIDENCE_METADATA,  // the AIGC label of GB 45438-2025
   INK_EVIDENCE_LABEL,     // a label for readers
   INK_EVIDENCE_WATERMARK  // in the choice of words
@@ -22,7 +24,8 @@ typedef struct ink_evidence {
   ink_evidence_kind kind;
   bool found;
   double p_value;    // a watermark's; NaN for the others
-  size_t used;       // tokens that a watermark was looked for in
+  double p_limit;    // it counts as found below this
+  size_t used;       // tokens, or blocks of a picture, that a watermark was looked for in
   char name[64];     // "AIGC", "synthid:…"
   char detail[200];  // the label's words, the metadata's identity; "" for none. UTF-8
 } ink_evidence;
@@ -45,8 +48,10 @@ typedef struct ink_detection {
   size_t n_evidence;
 } ink_detection;
 
-// A watermark counts as found below this: one text in a thousand is named wrongly.
+// A text watermark counts as found below this: one text in a thousand is named wrongly.
 #define INK_DETECT_P_VALUE 1e-3
+// One in pictures below this: its bits are not as independent as the p-value takes them to be.
+#define INK_DETECT_PICTURE_P_VALUE 1e-6
 
 // The words of a text file, apart from its dress: without YAML front matter, HTML markup and
 // Markdown's escapes and emphasis. `name` (a path) tells HTML by its ending or the text by its
@@ -65,6 +70,16 @@ ink_status ink_detect_labels(const char *name, const char *bytes, size_t size,
 // Look for a watermark in the tokens of its words.
 ink_status ink_detect_watermark(ink_watermark *watermark, const int32_t *tokens, size_t n,
                                 ink_detection *detection, ink_error *error);
+// True for the first bytes of a PNG, JPEG or WebP.
+bool ink_detect_is_picture(const char *bytes, size_t size);
+// Look at a picture: the labels in its XMP and the watermark of Stable Diffusion's scripts. Errors
+// as ink_picture_decode.
+ink_status ink_detect_picture(const char *name, const char *bytes, size_t size,
+                              ink_detection *detection, ink_error *error);
+// Look for a C2PA manifest in any file that may carry one. A manifest that does not hold is named,
+// and proves nothing.
+ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,
+                               ink_detection *detection, ink_error *error);
 // The verdict on the evidence so far.
 void ink_detect_conclude(ink_detection *detection);
 

@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "llm/model.h"
 #include "mark/detect.h"
+#include "mark/dwt_dct.h"
+#include "mark/picture_mark.h"
 #include "testing.h"
 
 static ink_detection detect_labels(const char *name, const char *text) {
@@ -108,6 +110,99 @@ static void hostile_files_are_read_without_harm(void **state) {
   free(deep);
 }
 
+// ---- pictures ----------------------------------------------------------------------------------
+
+static ink_picture plain_picture(void) {
+  ink_error error = {0};
+  ink_picture p;
+  assert_ok(ink_picture_new(320, 256, 3, &p, &error));
+  for (int32_t y = 0; y < 256; y++) {
+    for (int32_t x = 0; x < 320; x++) {
+      uint8_t *to = ink_picture_at(&p, x, y);
+      to[0] = (uint8_t)(x / 2);
+      to[1] = (uint8_t)y;
+      to[2] = (uint8_t)(200 - x / 4 + (x * 7 + y * 13) % 5);
+    }
+  }
+  return p;
+}
+
+static ink_detection detect_picture(const ink_picture *picture, const ink_picture_extras *extras,
+                                    ink_picture_format format) {
+  ink_error error = {0};
+  ink_text bytes = {0};
+  ink_picture_encoding encoding = {.extras = extras};
+  assert_ok(ink_picture_encode(picture, format, &encoding, &bytes, &error));
+  assert_true(ink_detect_is_picture(bytes.bytes, bytes.size));
+  ink_detection d = {0};
+  assert_ok(ink_detect_manifest(NULL, bytes.bytes, bytes.size, &d, &error));
+  assert_ok(ink_detect_picture(NULL, bytes.bytes, bytes.size, &d, &error));
+  ink_detect_conclude(&d);
+  ink_text_free(&bytes);
+  return d;
+}
+
+static void marks_of_a_picture_are_found_in_every_format(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_picture picture = plain_picture();
+  ink_picture_extras extras = {0};
+  ink_picture_marks marks = {.identity = "84b1f6c7-2c4b-4d0f-bf3a-b0bdfc5c1ad5", .language = "en"};
+  ink_status status = ink_mark_painting(&picture, &extras, &marks, &error);
+  if (status == INK_ERR_NOT_FOUND) skip();  // no font on this machine
+  assert_ok(status);
+  for (int format = INK_PICTURE_PNG; format <= INK_PICTURE_WEBP; format++) {
+    ink_detection d = detect_picture(&picture, &extras, (ink_picture_format)format);
+    assert_int_equal(d.verdict, INK_VERDICT_GENERATED);
+    const ink_evidence *metadata = evidence_of(&d, INK_EVIDENCE_METADATA);
+    assert_true(metadata->found);
+    assert_string_equal(metadata->detail,
+                        "Label 1, inkstone, 84b1f6c7-2c4b-4d0f-bf3a-b0bdfc5c1ad5");
+    assert_false(evidence_of(&d, INK_EVIDENCE_MANIFEST)->found);
+    assert_false(evidence_of(&d, INK_EVIDENCE_WATERMARK)->found);
+  }
+  ink_picture_extras_free(&extras);
+  ink_picture_free(&picture);
+}
+
+static void the_watermark_of_a_picture_is_found_alone(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_picture picture = plain_picture();
+  ink_detection d = detect_picture(&picture, NULL, INK_PICTURE_PNG);
+  assert_int_equal(d.verdict, INK_VERDICT_NO_MARK);
+  size_t n;
+  assert_ok(ink_dwt_dct_write(&picture, &ink_dwt_dct_messages(&n)[0], &error));
+  d = detect_picture(&picture, NULL, INK_PICTURE_PNG);
+  assert_int_equal(d.verdict, INK_VERDICT_GENERATED);
+  assert_true(evidence_of(&d, INK_EVIDENCE_WATERMARK)->found);
+  ink_picture_free(&picture);
+}
+
+static void manifests_count_where_they_hold(void **state) {
+  (void)state;
+  // Files of others; absent where the public test data is.
+  static const struct {
+    const char *name;
+    bool signed_by_someone;
+  } files[] = {{"c2pa/adobe-20220124-CA.jpg", true}, {"c2pa/adobe-20220124-I.jpg", false}};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    const char *path = shared_path(files[i].name);
+    if (!path) continue;
+    ink_error error = {0};
+    char *bytes;
+    size_t size;
+    ink_detection d = {0};
+    assert_ok(ink_file_read(path, 1 << 26, &bytes, &size, &error));
+    assert_ok(ink_detect_manifest(path, bytes, size, &d, &error));
+    const ink_evidence *e = evidence_of(&d, INK_EVIDENCE_MANIFEST);
+    assert_non_null(e);
+    assert_int_equal(e->detail[0] != 0, files[i].signed_by_someone);
+    assert_false(e->found);  // signed, but by a camera or an editor
+    free(bytes);
+  }
+}
+
 // ---- watermarks --------------------------------------------------------------------------------
 
 static ink_model *open_poet(void) {
@@ -207,7 +302,8 @@ static void many_looks_make_the_verdict_stricter(void **state) {
   (void)state;
   ink_detection d = {.n_evidence = 3};
   for (int i = 0; i < 3; i++) {
-    d.evidence[i] = (ink_evidence){.kind = INK_EVIDENCE_WATERMARK, .p_value = 1, .used = 300};
+    d.evidence[i] = (ink_evidence){
+        .kind = INK_EVIDENCE_WATERMARK, .p_value = 1, .p_limit = INK_DETECT_P_VALUE, .used = 300};
   }
   d.evidence[1].p_value = 0.0005;  // found alone, not among three
   ink_detect_conclude(&d);
@@ -226,6 +322,9 @@ int main(void) {
       cmocka_unit_test(words_about_ai_are_no_label),
       cmocka_unit_test(wordings_that_the_standard_names_are_labels),
       cmocka_unit_test(hostile_files_are_read_without_harm),
+      cmocka_unit_test(marks_of_a_picture_are_found_in_every_format),
+      cmocka_unit_test(the_watermark_of_a_picture_is_found_alone),
+      cmocka_unit_test(manifests_count_where_they_hold),
       cmocka_unit_test(what_the_poet_wrote_is_found_by_every_scheme),
       cmocka_unit_test(keys_of_ones_own_are_read_from_a_file),
       cmocka_unit_test(many_looks_make_the_verdict_stricter),
