@@ -132,7 +132,7 @@ static void pieces_are_born_signed_and_replay_knows_them(void **state) {
 }
 
 // The manifest at a text's end is not among its words, where the visible label is looked for.
-static void labels_of_signed_pieces_are_detected(void **state) {
+static void every_mark_of_a_signed_piece_is_detected(void **state) {
   (void)state;
   program_run run = run_program(
       "cd $HOME && $INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p >/dev/null "
@@ -145,7 +145,7 @@ static void labels_of_signed_pieces_are_detected(void **state) {
     if (strcmp(text_at(one, "kind"), "watermark") == 0) continue;
     n_found += json_is_true(json_object_get(one, "found"));
   }
-  assert_int_equal(n_found, 2);  // the metadata label and the visible one
+  assert_int_equal(n_found, 3);  // the manifest, the metadata label and the visible one
   json_decref(json);
   drop_run(&run);
 }
@@ -158,7 +158,7 @@ int main(void) {
       cmocka_unit_test(sidecars_are_found_beside_their_files),
       cmocka_unit_test(keys_are_made_shown_and_rotated),
       cmocka_unit_test(pieces_are_born_signed_and_replay_knows_them),
-      cmocka_unit_test(labels_of_signed_pieces_are_detected),
+      cmocka_unit_test(every_mark_of_a_signed_piece_is_detected),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
