@@ -52,7 +52,7 @@ typedef struct ink_paint_request {
   // What is painted anew: white all, black nothing, grey in part. Needs `init`, whose pixels stay
   // where the mask is black.
   const ink_picture *mask;
-  ink_precision precision;       // of products
+  ink_precision precision;       // of products, and with BF16 of what lies between
   bool keep_values;              // give the picture before it is rounded, too
   const ink_progress *progress;  // may be NULL; between steps it can stop the work
 } ink_paint_request;

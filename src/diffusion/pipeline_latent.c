@@ -57,11 +57,11 @@ ink_status ink_paint_encode(ink_paint_run *run, const ink_picture *picture, cons
   ink_tensor *x = picture_tensor(c, picture);
   if (mask) blank(x, mask);
   if (sd->taesd) {
-    ink_tensor *y = ink_taesd_encode(c, sd->taesd, x, INK_F32);
+    ink_tensor *y = ink_taesd_encode(c, sd->taesd, x, ink_paint_activations(run));
     INK_TRY(ink_compute_status(c, run->error));
     memcpy(latent, y->data, run->n * sizeof *latent);
   } else {
-    ink_vae_moments m = ink_vae_encode(c, sd->vae, x, INK_F32);
+    ink_vae_moments m = ink_vae_encode(c, sd->vae, x, ink_paint_activations(run));
     INK_TRY(ink_compute_status(c, run->error));
     INK_TRY(run->noise.draw(run->noise.context, run->drawn, run->n, run->error));
     const float *mean = m.mean->data, *log_variance = m.log_variance->data;
@@ -94,8 +94,9 @@ ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_paintin
   for (size_t i = 0; i < run->n; i++) {
     ((float *)x->data)[i] = (float)((double)latent[i] / scale + shift);
   }
-  ink_tensor *y =
-      sd->vae ? ink_vae_decode(c, sd->vae, x, INK_F32) : ink_taesd_decode(c, sd->taesd, x, INK_F32);
+  ink_dtype activations = ink_paint_activations(run);
+  ink_tensor *y = sd->vae ? ink_vae_decode(c, sd->vae, x, activations)
+                          : ink_taesd_decode(c, sd->taesd, x, activations);
   INK_TRY(ink_compute_status(c, run->error));
   INK_TRY(ink_picture_new((int32_t)y->shape[2], (int32_t)y->shape[1], 3, picture, run->error));
   const float *values = y->data;
@@ -227,7 +228,7 @@ ink_status ink_paint_predict(void *context, const float *input, double timestep,
                        .timesteps = filled(c, batch, timestep),
                        .context = run->context,
                        .text = run->text,
-                       .activations = INK_F32};
+                       .activations = ink_paint_activations(run)};
   if (config->pooled) {
     in.pooled = run->pooled;
     in.time_ids = time_ids(run, batch);

@@ -110,7 +110,7 @@ static ink_status encode_texts(ink_paint_run *run) {
     if (e.projected) run->pooled = e.projected;
   }
   run->context = sd->n_text == 1 ? hidden[0] : ink_concat(c, 2, (int)sd->n_text, hidden);
-  run->text = ink_unet_prepare_text(c, sd->unet, run->context, INK_F32);
+  run->text = ink_unet_prepare_text(c, sd->unet, run->context, ink_paint_activations(run));
   return ink_compute_status(c, run->error);
 }
 

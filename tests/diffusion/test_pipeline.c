@@ -131,9 +131,36 @@ static void a_picture_is_the_same_on_any_number_of_threads(void **state) {
   assert_same_picture(alone, &request, team, &request, true);
   // And painted once more, with weights that are prepared by now.
   assert_same_picture(team, &request, team, &request, true);
+  request.precision = INK_PRECISION_BF16;
+  assert_same_picture(alone, &request, team, &request, true);
   ink_pipeline_free(alone);
   ink_pipeline_free(team);
   ink_pool_free(pool);
+}
+
+static void sixteen_bits_paint_nearly_the_same_picture(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  ink_paint_request request = small_request();
+  ink_painting exact = {0}, quick = {0};
+  assert_ok(ink_pipeline_paint(p, &request, &exact, &error));
+  request.precision = INK_PRECISION_BF16;
+  assert_ok(ink_pipeline_paint(p, &request, &quick, &error));
+  double squares = 0;
+  size_t n = ink_picture_bytes(&exact.picture), changed = 0;
+  for (size_t i = 0; i < n; i++) {
+    double d = (double)exact.picture.pixels[i] - quick.picture.pixels[i];
+    changed += d != 0;
+    squares += d * d;
+  }
+  double psnr = 10 * log10(255.0 * 255 * (double)n / (squares + 1e-9));
+  print_message("# %zu of %zu values differ, %.1f dB\n", changed, n, psnr);
+  assert_true(changed > 0);  // it is another computation
+  assert_true(psnr > 24);    // random weights are no gentle picture
+  ink_painting_free(&exact);
+  ink_painting_free(&quick);
+  ink_pipeline_free(p);
 }
 
 static void what_is_asked_for_shows(void **state) {
@@ -270,6 +297,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pictures_equal_those_of_diffusers),
       cmocka_unit_test(a_picture_is_the_same_on_any_number_of_threads),
+      cmocka_unit_test(sixteen_bits_paint_nearly_the_same_picture),
       cmocka_unit_test(what_is_asked_for_shows),
       cmocka_unit_test(pixels_outside_the_mask_stay),
       cmocka_unit_test(the_first_noise_can_be_given),
