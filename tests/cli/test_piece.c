@@ -311,7 +311,7 @@ static void an_interrupted_work_leaves_nothing(void **state) {
   const char *at = *state;
   static const char *const signals[] = {"INT", "TERM"};
   expect(run_in(at,
-                "sed 's/candidates: 4/candidates: 64/' "
+                "sed 's/candidates: 8/candidates: 64/' "
                 "\"$FIXTURES/../../playbooks/poem.yaml\" >slow.yaml"),
          0, "");
   for (size_t i = 0; i < 2; i++) {
