@@ -3,6 +3,7 @@
 #ifndef INK_CLI_CLI_H
 #define INK_CLI_CLI_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,6 +63,9 @@ ink_error ink_cli_error(void);
 // Print "inkstone COMMAND: error: …" to stderr (in red on a terminal without NO_COLOR) and return
 // the exit code that belongs to the status.
 int ink_cli_fail(const ink_command *command, const ink_error *error);
+
+// Print one JSON object on stdout and release it; NULL (no memory to make it) is MEMORY.
+ink_status ink_cli_print_json(json_t *json, ink_error *error);
 
 // True when stderr is a terminal that takes colour (NO_COLOR unset or empty, TERM not dumb).
 bool ink_cli_colour(void);

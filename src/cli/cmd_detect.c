@@ -88,12 +88,7 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
   json_t *json = json_pack("{s:s,s:f,s:o,s:s?}", "verdict", ink_verdict_name(d->verdict), "p_value",
                            d->p_value, "evidence", list, "tokenizer",
                            model ? ink_weights_name(model->weights) : NULL);
-  char *text = json ? ink_json_text(json) : NULL;
-  json_decref(json);
-  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
-  bool printed = puts(text) >= 0 && fflush(stdout) == 0;
-  free(text);
-  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
+  return ink_cli_print_json(json, error);
 }
 
 static void print_verdict(const ink_detection *d) {

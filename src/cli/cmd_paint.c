@@ -476,12 +476,7 @@ static ink_status print_result(const job *j, ink_error *error) {
                            r->model_sha256, "timing", "encode_seconds", j->painting.encode_seconds,
                            "step_seconds", steps, "decode_seconds", j->painting.decode_seconds,
                            "peak_bytes", (json_int_t)j->painting.peak_bytes);
-  char *words = json ? ink_json_text(json) : NULL;
-  json_decref(json);
-  if (!words) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
-  bool printed = puts(words) >= 0 && fflush(stdout) == 0;
-  free(words);
-  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
+  return ink_cli_print_json(json, error);
 }
 
 static ink_status run_job(const arguments *a, ink_paint_recipe *recipe, ink_error *error) {

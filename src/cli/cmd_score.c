@@ -28,12 +28,7 @@ static ink_status print_json(const ink_model *model, const ink_score *score, ink
       json_pack("{s:o,s:o,s:o,s:f,s:o,s:s}", "ids", ids, "tokens", tokens, "logprobs", logprobs,
                 "nll", score->nll, "perplexity", number_or_null(score->perplexity), "model",
                 ink_weights_name(model->weights));
-  char *text = json ? ink_json_text(json) : NULL;
-  json_decref(json);
-  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
-  bool printed = puts(text) >= 0 && fflush(stdout) == 0;
-  free(text);
-  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
+  return ink_cli_print_json(json, error);
 }
 
 static void print_table(const ink_model *model, const ink_score *score) {

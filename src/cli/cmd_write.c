@@ -71,12 +71,7 @@ static ink_status print_json(const ink_session *session, const ink_model *model,
     json_object_set(json, "logprobs", logprobs);
     json_object_set(json, "top_logprobs", top);
   }
-  char *text = json ? ink_json_text(json) : NULL;
-  json_decref(json);
-  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
-  bool printed = puts(text) >= 0 && fflush(stdout) == 0;
-  free(text);
-  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
+  return ink_cli_print_json(json, error);
 }
 
 static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling, const request *r,

@@ -29,15 +29,6 @@ const char *ink_cli_bytes(uint64_t bytes, char out[32]) {
   return in_steps((double)bytes, units, 5, out);
 }
 
-ink_status ink_cli_print_json(json_t *json, ink_error *error) {
-  char *text = json ? ink_json_text(json) : NULL;
-  json_decref(json);
-  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
-  bool printed = puts(text) >= 0 && fflush(stdout) == 0;
-  free(text);
-  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
-}
-
 static void put(json_t *object, const char *key, json_t *value) {
   json_object_set_new(object, key, value);
 }

@@ -2,7 +2,6 @@
 #ifndef INK_CLI_MODEL_SHOW_H
 #define INK_CLI_MODEL_SHOW_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,8 +9,6 @@
 
 // "7.8 MB", in powers of ten as disks count.
 const char *ink_cli_bytes(uint64_t bytes, char out[32]);
-// Print one JSON object on stdout and release it.
-ink_status ink_cli_print_json(json_t *json, ink_error *error);
 
 // Print what the model at `path` is: for a person (`tensors`: each of them too), or as one JSON
 // object. `hash`: its SHA-256, for which a large model may have to be read whole.

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "cli/cli.h"
 #include "lang/catalogue.h"
 
@@ -33,6 +34,15 @@ int ink_cli_fail(const ink_command *command, const ink_error *error) {
     default:
       return INK_EXIT_FAILED;
   }
+}
+
+ink_status ink_cli_print_json(json_t *json, ink_error *error) {
+  char *text = json ? ink_json_text(json) : NULL;
+  json_decref(json);
+  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
+  bool printed = puts(text) >= 0 && fflush(stdout) == 0;
+  free(text);
+  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
 }
 
 // A signal handler can reach nothing but a global.

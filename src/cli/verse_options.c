@@ -84,12 +84,7 @@ static ink_status print_json(const ink_cli_model *m, const ink_poem_draft *draft
       ink_finish_name(draft->finish), "prompt_tokens", (json_int_t)timing->prompt_tokens, "logprob",
       draft->logprob, "timing", "prompt_ms", timing->prompt_ms, "first_token_ms",
       began_ms + timing->first_token_ms, "tokens_per_second", timing->tokens_per_second);
-  char *text = json ? ink_json_text(json) : NULL;
-  json_decref(json);
-  if (!text) return ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
-  bool printed = puts(text) >= 0 && fflush(stdout) == 0;
-  free(text);
-  return printed ? INK_OK : ink_fail(error, INK_ERR_IO, "the result could not be printed");
+  return ink_cli_print_json(json, error);
 }
 
 ink_status ink_cli_write_verse(const ink_cli_model *m, ink_cli_sampling *sampling,
