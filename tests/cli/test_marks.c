@@ -150,6 +150,20 @@ static void every_mark_of_a_signed_piece_is_detected(void **state) {
   drop_run(&run);
 }
 
+static void a_manifest_that_does_not_hold_proves_nothing(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && $INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p >/dev/null "
+      "2>&1 && sed -i 's/^# .*/# 春/' p/poem.md && $INK detect p/poem.md --json");
+  json_t *json = json_of(&run);
+  const json_t *manifest = json_array_get(json_object_get(json, "evidence"), 0);
+  assert_string_equal(text_at(manifest, "kind"), "manifest");
+  assert_true(json_is_false(json_object_get(manifest, "found")));
+  assert_memory_equal(text_at(manifest, "detail"), "Invalid", 7);
+  json_decref(json);
+  drop_run(&run);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_signed_file_is_verified_and_a_changed_one_is_not),
@@ -159,6 +173,7 @@ int main(void) {
       cmocka_unit_test(keys_are_made_shown_and_rotated),
       cmocka_unit_test(pieces_are_born_signed_and_replay_knows_them),
       cmocka_unit_test(every_mark_of_a_signed_piece_is_detected),
+      cmocka_unit_test(a_manifest_that_does_not_hold_proves_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
