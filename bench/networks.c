@@ -3,7 +3,7 @@
 // prompt pair through CLIP. Seconds of each run after the first, which prepares weights, the least
 // and the median; and the memory of activations and prepared weights.
 //
-//     build/bench/networks [bf16|f32] [unet|decoder|encoder|clip|all] [SIDE] [RUNS]
+//     build/bench/networks [bf16|f32] [unet|decoder|encoder|taesd|clip|all] [SIDE] [RUNS]
 //
 // SIDE is that of the picture, 512 when not given.
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/pool.h"
 #include "models/clip.h"
+#include "models/taesd.h"
 #include "models/unet.h"
 #include "models/vae.h"
 #include "tensor/prepared.h"
@@ -83,6 +84,10 @@ static void run_encoder(bench *b, const void *network, const void *input) {
   ink_vae_encode(&b->compute, network, input, b->activations);
 }
 
+static void run_taesd(bench *b, const void *network, const void *input) {
+  ink_taesd_decode(&b->compute, network, input, b->activations);
+}
+
 static void run_clip(bench *b, const void *network, const void *input) {
   ink_clip_forward(&b->compute, network, input);
 }
@@ -129,6 +134,26 @@ static void bench_vae(bench *b, bool decoder) {
   ink_vae_free(vae);
 }
 
+// TAESD's decoder: 64 channels everywhere.
+static void bench_taesd(bench *b) {
+  ink_taesd_config config = {.in_channels = 3,
+                             .out_channels = 3,
+                             .latent_channels = 4,
+                             .n_level = 4,
+                             .encoder_channels = {64, 64, 64, 64},
+                             .decoder_channels = {64, 64, 64, 64},
+                             .encoder_blocks = {1, 3, 3, 3},
+                             .decoder_blocks = {3, 3, 3, 1},
+                             .scaling_factor = 1};
+  ink_taesd *taesd;
+  ink_error error = {0};
+  check(ink_taesd_new(&config, NULL, &fresh, &taesd, &error), &error);
+  int64_t side = b->side / 8;
+  measure(b, "taesd", run_taesd, taesd, values(b, 4, (int64_t[]){1, side, side, 4}));
+  forget(b);
+  ink_taesd_free(taesd);
+}
+
 static void bench_clip(bench *b) {
   ink_clip_config config = ink_clip_config_large();
   ink_clip *clip;
@@ -158,6 +183,7 @@ int main(int argc, char **argv) {
   if (all || strcmp(what, "unet") == 0) bench_unet(&b);
   if (all || strcmp(what, "decoder") == 0) bench_vae(&b, true);
   if (all || strcmp(what, "encoder") == 0) bench_vae(&b, false);
+  if (all || strcmp(what, "taesd") == 0) bench_taesd(&b);
   if (all || strcmp(what, "clip") == 0) bench_clip(&b);
   ink_prepared_free(b.compute.prepared);
   ink_pool_free(b.compute.pool);
