@@ -3,25 +3,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "cli/cli.h"
+#include "cli/painted.h"
 #include "diffusion/recipe.h"
 #include "lang/catalogue.h"
-#include "mark/picture_mark.h"
 #include "models/stable_diffusion.h"
 #include "picture/codec.h"
-#include "picture/terminal.h"
 #include "weights/hub.h"
 #include "weights/weights.h"
 
 // What the command line says, before it is laid over a recipe.
 typedef struct arguments {
   const char *model, *output, *size, *sampler, *schedule, *negative, *noise, *init, *mask, *from;
+  const char *producer;
+  ink_signing_options signing;
   int64_t threads, steps, seed, count, clip_skip, quality;
   double cfg, cfg_rescale, eta, strength;
   ink_string_list loras;
@@ -54,6 +53,8 @@ enum {
   BF16,
   SHOW,
   UNMARKED,
+  PRODUCER,
+  PASSPHRASE,
   JSON,
   N_OPTIONS
 };
@@ -127,6 +128,9 @@ static void describe(arguments *a, ink_option o[N_OPTIONS]) {
   o[SHOW] = flag("show", &a->show, "show the picture in the terminal");
   o[UNMARKED] =
       flag("unmarked", &a->unmarked, "leave out the labels that the law may ask for (EU, China)");
+  o[PRODUCER] = text("producer", &a->producer, "NAME",
+                     "provider code or name for the metadata label (default: inkstone)");
+  o[PASSPHRASE] = (ink_option)INK_PASSPHRASE_OPTION(&a->signing);
   o[JSON] = flag("json", &a->json, "print one JSON object");
 }
 
@@ -253,7 +257,7 @@ static ink_status open_source(const char *flag_, const char *path, char sha256[I
                     flag_);
   }
   char found[INK_SHA256_HEX];
-  INK_TRY(ink_sha256_file(path, found, error));
+  INK_TRY(ink_paint_source_sha256(path, found, error));
   if (sha256[0] && strcmp(found, sha256) != 0) {
     return ink_fail(error, INK_ERR_CONFLICT, "%s is not the picture that was painted from", path);
   }
@@ -321,113 +325,17 @@ static ink_status open_model(const arguments *a, ink_paint_recipe *r, ink_pool *
   return keep_name(&r->model, error);
 }
 
-// ---- what comes out -----------------------------------------------------------------------------
-
-static ink_status note_json(ink_picture_extras *extras, const char *key, json_t *json,
-                            ink_error *error) {
-  char *words =
-      json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
-  json_decref(json);
-  if (!words) return ink_fail(error, INK_ERR_MEMORY, "no memory for the picture's recipe");
-  ink_status status = ink_picture_note_set(extras, key, words, error);
-  free(words);
-  return status;
-}
-
-static ink_status note_recipe(const ink_paint_recipe *r, ink_picture_extras *extras,
-                              ink_error *error) {
-  ink_infotext info;
-  ink_text words = {0};
-  ink_status status = ink_paint_recipe_to_infotext(r, &info, error);
-  if (status == INK_OK) status = ink_infotext_format(&info, &words, error);
-  if (status == INK_OK) {
-    status = ink_picture_note_set(extras, "parameters", ink_text_string(&words), error);
-  }
-  ink_infotext_free(&info);
-  ink_text_free(&words);
-  INK_TRY(status);
-  json_t *graph = ink_paint_recipe_to_comfyui(r);
-  if (graph) INK_TRY(note_json(extras, "prompt", graph, error));
-  return note_json(extras, "inkstone", ink_paint_recipe_to_json(r), error);
-}
-
-// FILE, or FILE-2 and so on before its ending.
-static ink_status name_of(const char *output, int64_t index, int64_t count, ink_text *name,
-                          ink_error *error) {
-  const char *dot = strrchr(ink_path_name(output), '.');
-  size_t stem = dot ? (size_t)(dot - output) : strlen(output);
-  ink_text_clear(name);
-  ink_text_add_bytes(name, output, stem);
-  if (count > 1) ink_text_format(name, "-%lld", (long long)index + 1);
-  ink_text_add(name, dot ? dot : "");
-  return ink_text_status(name, error);
-}
-
-static void show(const ink_picture *picture) {
-  struct winsize w = {0};
-  ioctl(STDERR_FILENO, TIOCGWINSZ, &w);
-  ink_terminal_size size = {.columns = w.ws_col ? w.ws_col : 80,
-                            .rows = w.ws_row ? w.ws_row - 1 : 24};
-  if (w.ws_xpixel && w.ws_ypixel && w.ws_col && w.ws_row) {
-    size.cell_width = w.ws_xpixel / w.ws_col;
-    size.cell_height = w.ws_ypixel / w.ws_row;
-  }
-  ink_text out = {0};
-  ink_error error = {0};
-  if (ink_picture_to_terminal(picture, INK_TERMINAL_AUTO, size, &out, NULL, &error) == INK_OK) {
-    fwrite(out.bytes, 1, out.size, stderr);
-  }
-  ink_text_free(&out);
-}
+// ---- painting -----------------------------------------------------------------------------------
 
 typedef struct job {
   const arguments *arguments;
   ink_paint_recipe *recipe;
   ink_pipeline *pipeline;
   ink_picture init, mask;
-  json_t *files, *seeds;
-  ink_painting painting;  // the last one
+  ink_paint_output output;
+  json_t *files, *seeds, *identities;
+  ink_painting painting;  // the last one; its picture has gone into the file
 } job;
-
-// The labels of a picture; one that is painted again by the same recipe is the same piece.
-static ink_status mark(const ink_paint_recipe *r, ink_picture *picture, ink_picture_extras *extras,
-                       ink_error *error) {
-  const char *recipe = ink_picture_note(extras, "inkstone");
-  char identity[INK_UUID_TEXT];
-  INK_TRY(ink_mark_identity_of(recipe, strlen(recipe), identity, error));
-  ink_picture_marks marks = {
-      .identity = identity,
-      .language = ink_language_current() == INK_LANGUAGE_ZH ? "zh-Hans" : "en",
-      .model = r->model,
-      .model_version = r->model_sha256,
-      .prompt = r->prompt};
-  return ink_mark_painting(picture, extras, &marks, error);
-}
-
-static ink_status write_picture(job *j, int64_t index, ink_error *error) {
-  const arguments *a = j->arguments;
-  ink_picture_extras extras = {0};
-  ink_picture_encoding encoding = {
-      .quality = (int)a->quality, .lossless = a->lossless, .extras = &extras};
-  ink_text name = {0};
-  ink_status status = note_recipe(j->recipe, &extras, error);
-  if (status == INK_OK && !a->unmarked) {
-    status = mark(j->recipe, &j->painting.picture, &extras, error);
-  }
-  if (status == INK_OK) status = name_of(a->output, index, a->count, &name, error);
-  if (status == INK_OK) {
-    status = ink_picture_save(&j->painting.picture, ink_text_string(&name), &encoding, error);
-  }
-  if (status == INK_OK) {
-    json_array_append_new(j->files, json_string(ink_text_string(&name)));
-    json_array_append_new(j->seeds, json_integer((json_int_t)j->recipe->seed));
-    fprintf(stderr, "seed %llu  %s\n", (unsigned long long)j->recipe->seed, ink_text_string(&name));
-    if (a->show) show(&j->painting.picture);
-  }
-  ink_text_free(&name);
-  ink_picture_extras_free(&extras);
-  return status;
-}
 
 static ink_status paint_one(job *j, int64_t index, ink_error *error) {
   ink_paint_recipe *r = j->recipe;
@@ -447,7 +355,10 @@ static ink_status paint_one(job *j, int64_t index, ink_error *error) {
   r->sampler = j->painting.sampler;
   r->curve = j->painting.curve;
   r->has_sampler = r->has_curve = true;
-  return write_picture(j, index, error);
+  INK_TRY(
+      ink_paint_write(&j->output, r, index, &j->painting.picture, j->files, j->identities, error));
+  json_array_append_new(j->seeds, json_integer((json_int_t)r->seed));
+  return INK_OK;
 }
 
 static ink_status paint_all(job *j, ink_error *error) {
@@ -470,17 +381,21 @@ static ink_status print_result(const job *j, ink_error *error) {
   for (int32_t i = 0; i < j->painting.n_steps; i++) {
     json_array_append_new(steps, json_real(j->painting.step_seconds[i]));
   }
-  json_t *json = json_pack("{s:O,s:O,s:O,s:[i,i],s:{s:s,s:s},s:{s:f,s:o,s:f,s:I}}", "files",
-                           j->files, "seed", json_array_get(j->seeds, 0), "seeds", j->seeds, "size",
-                           (int)r->width, (int)r->height, "model", "name", r->model, "sha256",
-                           r->model_sha256, "timing", "encode_seconds", j->painting.encode_seconds,
-                           "step_seconds", steps, "decode_seconds", j->painting.decode_seconds,
-                           "peak_bytes", (json_int_t)j->painting.peak_bytes);
+  json_t *json = json_pack(
+      "{s:O,s:O,s:O,s:O,s:[i,i],s:{s:s,s:s},s:{s:f,s:o,s:f,s:I}}", "files", j->files, "seed",
+      json_array_get(j->seeds, 0), "seeds", j->seeds, "identities", j->identities, "size",
+      (int)r->width, (int)r->height, "model", "name", r->model, "sha256", r->model_sha256, "timing",
+      "encode_seconds", j->painting.encode_seconds, "step_seconds", steps, "decode_seconds",
+      j->painting.decode_seconds, "peak_bytes", (json_int_t)j->painting.peak_bytes);
   return ink_cli_print_json(json, error);
 }
 
 static ink_status run_job(const arguments *a, ink_paint_recipe *recipe, ink_error *error) {
-  job j = {.arguments = a, .recipe = recipe, .files = json_array(), .seeds = json_array()};
+  job j = {.arguments = a,
+           .recipe = recipe,
+           .files = json_array(),
+           .seeds = json_array(),
+           .identities = json_array()};
   ink_pool *pool = ink_pool_new((int)a->threads);
   ink_status status =
       pool ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "threads could not be started");
@@ -490,9 +405,21 @@ static ink_status run_job(const arguments *a, ink_paint_recipe *recipe, ink_erro
   if (status == INK_OK) {
     status = open_source("--mask", a->mask, recipe->mask_sha256, &j.mask, error);
   }
+  // The key before the work: a picture that cannot be signed is not painted.
+  if (status == INK_OK) {
+    j.output = (ink_paint_output){.path = a->output,
+                                  .count = a->count,
+                                  .quality = (int)a->quality,
+                                  .lossless = a->lossless,
+                                  .unmarked = a->unmarked,
+                                  .show = a->show,
+                                  .producer = a->producer};
+    status = ink_paint_output_open(&j.output, &a->signing, a->init, &j.init, error);
+  }
   if (status == INK_OK) status = open_model(a, recipe, pool, &j.pipeline, error);
   if (status == INK_OK) status = paint_all(&j, error);
   if (status == INK_OK && a->json) status = print_result(&j, error);
+  ink_paint_output_close(&j.output);
   ink_painting_free(&j.painting);
   ink_pipeline_free(j.pipeline);
   ink_picture_free(&j.init);
@@ -500,6 +427,7 @@ static ink_status run_job(const arguments *a, ink_paint_recipe *recipe, ink_erro
   ink_pool_free(pool);
   json_decref(j.files);
   json_decref(j.seeds);
+  json_decref(j.identities);
   return status;
 }
 

@@ -9,8 +9,7 @@
 #include "cli/cli.h"
 #include "cli/signing.h"
 #include "lang/catalogue.h"
-#include "mark/c2pa/manifest.h"
-#include "mark/c2pa/validate.h"
+#include "mark/c2pa/parent.h"
 #include "mark/mark.h"
 
 enum { MOST_FILE = 1 << 30 };
@@ -38,49 +37,12 @@ static ink_status choose_carrier(const request *r, const char *path, const unsig
   return INK_OK;
 }
 
-// A file that was signed before is the parent of the new one: its manifests are kept.
-typedef struct parent {
-  ink_place place;
-  ink_text bare;
-  ink_c2pa_report report;
-  json_t *validation;
-  ink_c2pa_ingredient ingredient;
-} parent;
-
-static void parent_free(parent *p) {
-  ink_place_free(&p->place);
-  ink_text_free(&p->bare);
-  ink_c2pa_report_free(&p->report);
-  json_decref(p->validation);
-}
-
-static ink_status take_parent(const ink_carrier *carrier, const char *title,
-                              const unsigned char *bytes, size_t size, parent *p,
-                              ink_error *error) {
-  if (!carrier) return INK_OK;
-  INK_TRY(carrier->find(carrier, bytes, size, &p->place, error));
-  if (!p->place.present) return INK_OK;
-  if (p->place.code) {
-    return ink_fail(error, INK_ERR_FORMAT, "its manifest cannot be kept: %s", p->place.why);
-  }
-  INK_TRY(ink_c2pa_validate(bytes, size, carrier, NULL, 0, NULL, &p->report, error));
-  p->validation = json_pack("{s:O}", "activeManifest", p->report.results);
-  if (!p->validation) return ink_fail(error, INK_ERR_MEMORY, "no memory for the parent");
-  p->ingredient = (ink_c2pa_ingredient){.relationship = "parentOf",
-                                        .title = title,
-                                        .format = carrier->media_type,
-                                        .store = p->place.store.bytes,
-                                        .store_size = p->place.store.size,
-                                        .validation = p->validation};
-  return ink_carrier_remove(carrier, bytes, size, &p->bare, error);
-}
-
 static ink_status sign_bytes(const request *r, const char *path, const unsigned char *bytes,
                              size_t size, const char *identity, ink_text *out, ink_error *error) {
   const ink_carrier *carrier;
   char created[24];
   ink_signer *signer;
-  parent p = {0};
+  ink_c2pa_parent parent = {0};
   ink_text source = {0};
   INK_TRY(choose_carrier(r, path, bytes, size, &carrier, error));
   INK_TRY(ink_signing_open(&r->signing, &signer, error));
@@ -88,9 +50,15 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
   const char *title = r->title ? r->title : ink_path_name(path);
   ink_text_format(&source, "%s%s", strstr(r->source, "://") ? "" : IPTC, r->source);
   ink_status status = ink_text_status(&source, error);
-  if (status == INK_OK) status = take_parent(carrier, title, bytes, size, &p, error);
+  // A file that was signed before is the parent of the new one: its manifests are kept.
   if (status == INK_OK) {
-    bool derived = p.ingredient.store != NULL;
+    status = ink_c2pa_parent_read(title, carrier, bytes, size, &parent, error);
+  }
+  if (status == INK_OK && parent.fault[0]) {
+    status = ink_fail(error, INK_ERR_FORMAT, "its manifest cannot be kept: %s", parent.fault);
+  }
+  if (status == INK_OK) {
+    bool derived = parent.is_signed;
     ink_c2pa_action action = {.action = derived ? "c2pa.opened" : "c2pa.created",
                               .source_type = derived ? NULL : source.bytes};
     ink_c2pa_manifest manifest = {.identity = identity,
@@ -99,16 +67,16 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
                                   .format = carrier ? carrier->media_type : NULL,
                                   .actions = &action,
                                   .n_action = 1,
-                                  .ingredients = &p.ingredient,
+                                  .ingredients = &parent.ingredient,
                                   .n_ingredient = derived,
                                   .training = r->training};
     if (derived && !r->sidecar) {
-      bytes = (const unsigned char *)p.bare.bytes;
-      size = p.bare.size;
+      bytes = (const unsigned char *)parent.bare.bytes;
+      size = parent.bare.size;
     }
     status = ink_c2pa_sign(bytes, size, r->sidecar ? NULL : carrier, &manifest, signer, out, error);
   }
-  parent_free(&p);
+  ink_c2pa_parent_free(&parent);
   ink_text_free(&source);
   ink_signer_free(signer);
   return status;

@@ -63,6 +63,9 @@ ink_status ink_signing_open(const ink_signing_options *options, ink_signer **sig
       if (status == INK_OK)
         fprintf(stderr, ink_tr("made this installation's signing key in %s\n"), folder);
     }
+    if (status == INK_ERR_IO) {
+      ink_context(error, status, "the signing key cannot be kept in %s", folder);
+    }
     ink_passphrase_free(passphrase);
   }
   if (status == INK_OK) status = check_time(*signer, folder, error);

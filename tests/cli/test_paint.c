@@ -1,4 +1,6 @@
-// inkstone paint as it is run: what it prints, writes and refuses, and pictures that are repeated.
+// inkstone paint as it is run: what it prints, writes and refuses, pictures that are repeated, and
+// what they say of themselves.
+#include "mark/c2pa/validate.h"
 #include "picture/codec.h"
 #include "program.h"
 
@@ -36,13 +38,36 @@ static char *bytes_of(const char *name, size_t *size) {
   return bytes;
 }
 
+// The same but for the signature, which is made anew each time.
 static bool same_files(const char *one, const char *two) {
-  size_t a, b;
-  char *first = bytes_of(one, &a), *second = bytes_of(two, &b);
-  bool same = a == b && memcmp(first, second, a) == 0;
-  free(first);
-  free(second);
+  const char *names[2] = {one, two};
+  ink_text bare[2] = {{0}, {0}};
+  ink_error error = {0};
+  for (int i = 0; i < 2; i++) {
+    size_t size;
+    char *bytes = bytes_of(names[i], &size);
+    const unsigned char *file = (const unsigned char *)bytes;
+    assert_ok(
+        ink_carrier_remove(ink_carrier_for(names[i], file, size), file, size, &bare[i], &error));
+    free(bytes);
+  }
+  bool same =
+      bare[0].size == bare[1].size && memcmp(bare[0].bytes, bare[1].bytes, bare[0].size) == 0;
+  ink_text_free(&bare[0]);
+  ink_text_free(&bare[1]);
   return same;
+}
+
+static ink_c2pa_report report_of(const char *name) {
+  size_t size;
+  char *bytes = bytes_of(name, &size);
+  const unsigned char *file = (const unsigned char *)bytes;
+  ink_c2pa_report report = {0};
+  ink_error error = {0};
+  assert_ok(ink_c2pa_validate(file, size, ink_carrier_for(name, file, size), NULL, 0, NULL, &report,
+                              &error));
+  free(bytes);
+  return report;
 }
 
 static void paint_prints_one_object_and_writes_the_picture(void **state) {
@@ -106,6 +131,103 @@ static void a_picture_says_that_it_was_generated(void **state) {
   ink_picture_free(&marked);
   ink_picture_free(&plain);
   ink_picture_extras_free(&extras);
+}
+
+static const char *action_of(const ink_c2pa_report *report, size_t i, const char *member) {
+  const json_t *actions = ink_c2pa_assertion_of(report, "c2pa.actions.v2");
+  const json_t *action = json_array_get(json_object_get(actions, "actions"), i);
+  return json_string_value(json_object_get(action, member));
+}
+
+static void a_picture_is_signed_under_the_identity_of_its_labels(void **state) {
+  (void)state;
+  static const char *const names[] = {"signed.png", "signed.jpg", "signed.webp"};
+  for (int i = 0; i < 3; i++) {
+    char command[512];
+    snprintf(command, sizeof command, PAINT "'a cat' --seed 6 --producer 0011studio -o %s",
+             names[i]);
+    run_fine(command);
+    ink_c2pa_report report = report_of(names[i]);
+    assert_int_equal(report.state, INK_C2PA_VALID);
+    assert_string_equal(action_of(&report, 0, "action"), "c2pa.created");
+    assert_non_null(strstr(action_of(&report, 0, "digitalSourceType"), "/trainedAlgorithmicMedia"));
+    const json_t *recipe = ink_c2pa_assertion_of(&report, "org.inkstone.recipe");
+    assert_string_equal(json_string_value(json_object_get(recipe, "prompt")), "a cat");
+    assert_non_null(ink_c2pa_assertion_of(&report, "c2pa.ai-disclosure"));
+    assert_non_null(ink_c2pa_assertion_of(&report, "c2pa.thumbnail.claim"));
+    assert_non_null(ink_c2pa_assertion_of(&report, "c2pa.ingredient.v3"));     // the prompt
+    assert_non_null(ink_c2pa_assertion_of(&report, "c2pa.ingredient.v3__1"));  // the model
+    ink_picture picture;
+    ink_picture_extras extras = {0};
+    ink_error error = {0};
+    char path[4200], produced[256];
+    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+    assert_ok(ink_picture_load(path, NULL, &picture, &extras, &error));
+    assert_true(strncmp(report.active, "urn:c2pa:", 9) == 0);
+    snprintf(produced, sizeof produced, "\"ProduceID\":\"%s\"", report.active + 9);
+    assert_non_null(strstr(extras.xmp, produced));
+    assert_non_null(strstr(extras.xmp, "0011studio"));
+    assert_int_equal(report.active[9 + 14], '4');  // C2PA asks for UUIDs of version 4
+    ink_picture_free(&picture);
+    ink_picture_extras_free(&extras);
+    ink_c2pa_report_free(&report);
+  }
+}
+
+static void a_parent_s_manifest_is_kept(void **state) {
+  (void)state;
+  run_fine(PAINT "cat --seed 1 -o parent.png");
+  run_fine(PAINT "dog --init parent.png --seed 2 -o child.webp");
+  ink_c2pa_report parent = report_of("parent.png"), child = report_of("child.webp");
+  assert_int_equal(child.state, INK_C2PA_VALID);
+  assert_string_equal(action_of(&child, 0, "action"), "c2pa.opened");
+  assert_string_equal(action_of(&child, 1, "action"), "c2pa.edited");
+  assert_non_null(strstr(action_of(&child, 1, "digitalSourceType"), "compositeWithTrained"));
+  const json_t *ingredient = ink_c2pa_assertion_of(&child, "c2pa.ingredient.v3");
+  assert_string_equal(json_string_value(json_object_get(ingredient, "relationship")), "parentOf");
+  assert_string_equal(json_string_value(json_object_get(ingredient, "dc:title")), "parent.png");
+  assert_non_null(json_object_get(ingredient, "thumbnail"));
+  assert_non_null(json_object_get(ingredient, "activeManifest"));
+  assert_int_equal(json_array_size(child.manifests), 2);
+  assert_string_not_equal(parent.active, child.active);
+  ink_c2pa_report_free(&parent);
+  ink_c2pa_report_free(&child);
+  // One that carries none is told by its hash.
+  run_fine(PAINT "cat --init \"$FIXTURES/pipelines/init.png\" --seed 3 -o edited.png");
+  child = report_of("edited.png");
+  assert_int_equal(child.state, INK_C2PA_VALID);
+  ingredient = ink_c2pa_assertion_of(&child, "c2pa.ingredient.v3");
+  const char *instance = json_string_value(json_object_get(ingredient, "instanceID"));
+  assert_non_null(strstr(instance, "sha256:"));
+  assert_null(json_object_get(ingredient, "activeManifest"));
+  ink_c2pa_report_free(&child);
+  // A parent that was signed anew is the same picture still.
+  run_fine(AGAIN "--from parent.png -o parent.png");
+  run_fine(AGAIN "--from child.webp --init parent.png -o child2.webp");
+  assert_true(same_files("child.webp", "child2.webp"));
+}
+
+static void nothing_is_painted_that_cannot_be_signed(void **state) {
+  (void)state;
+  run_fine("touch file");
+  program_run run = run_program(
+      "cd '%s' && export XDG_DATA_HOME=\"$PWD/file\" && " PAINT "cat -o unsigned.png", folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "file/inkstone/keys"));
+  drop_run(&run);
+  run = run_program("cd '%s' && test ! -e unsigned.png && unset HOME && " PAINT "cat -o un.png",
+                    folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "XDG_DATA_HOME"));
+  drop_run(&run);
+  // Who asks for no marks needs no key, is told which law may apply, and gets no manifest.
+  run = run_program("cd '%s' && unset HOME && " PAINT "cat --unmarked -o plain.png", folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "article 50"));
+  drop_run(&run);
+  ink_c2pa_report report = report_of("plain.png");
+  assert_int_equal(report.state, INK_C2PA_NONE);
+  ink_c2pa_report_free(&report);
 }
 
 static void a_picture_is_repeated_byte_for_byte(void **state) {
@@ -203,6 +325,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(paint_prints_one_object_and_writes_the_picture),
       cmocka_unit_test(a_picture_says_that_it_was_generated),
+      cmocka_unit_test(a_picture_is_signed_under_the_identity_of_its_labels),
+      cmocka_unit_test(a_parent_s_manifest_is_kept),
+      cmocka_unit_test(nothing_is_painted_that_cannot_be_signed),
       cmocka_unit_test(a_picture_is_repeated_byte_for_byte),
       cmocka_unit_test(every_picture_of_a_run_can_be_repeated),
       cmocka_unit_test(a_picture_from_a_picture_asks_for_it_again),

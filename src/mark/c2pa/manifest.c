@@ -122,15 +122,16 @@ static ink_cbor *refer(writer *w, const reference *r) {
   return map;
 }
 
-static ink_status embedded_data(writer *w, const ink_c2pa_ingredient *ingredient) {
+// An assertion that holds a file: its media type, and its bytes.
+static ink_status embedded(writer *w, const char *label, const char *format, const void *data,
+                           size_t size) {
   size_t begin;
-  const char *format = ingredient->format ? ingredient->format : "application/octet-stream";
   ink_text description = {0};
-  INK_TRY(begin_assertion(w, "bfdb", "c2pa.embedded-data", &begin));
+  INK_TRY(begin_assertion(w, "bfdb", label, &begin));
   ink_text_add_bytes(&description, "", 1);  // toggles: no file name, not external
   ink_text_add_bytes(&description, format, strlen(format) + 1);
   ink_jumbf_box(w->out, "bfdb", description.bytes, description.size);
-  ink_jumbf_box(w->out, "bidb", ingredient->data, ingredient->data_size);
+  ink_jumbf_box(w->out, "bidb", data, size);
   ink_status status = ink_text_status(&description, w->error);
   ink_text_free(&description);
   return status == INK_OK ? end_assertion(w, begin) : status;
@@ -225,8 +226,14 @@ static ink_status ingredient_assertion(writer *w, const ink_c2pa_ingredient *ing
     ink_cbor_put(b, map, "dataTypes", types);
   }
   if (ingredient->data) {
-    INK_TRY(embedded_data(w, ingredient));
+    const char *format = ingredient->format ? ingredient->format : "application/octet-stream";
+    INK_TRY(embedded(w, "c2pa.embedded-data", format, ingredient->data, ingredient->data_size));
     ink_cbor_put(b, map, "data", refer(w, &w->references[w->n_reference - 1]));
+  }
+  if (ingredient->thumbnail) {
+    INK_TRY(embedded(w, "c2pa.thumbnail.ingredient", "image/jpeg", ingredient->thumbnail,
+                     ingredient->thumbnail_size));
+    ink_cbor_put(b, map, "thumbnail", refer(w, &w->references[w->n_reference - 1]));
   }
   if (ingredient->store) INK_TRY(put_provenance(w, ingredient, map));
   return cbor_assertion(w, "c2pa.ingredient.v3", map);
@@ -283,7 +290,8 @@ static ink_status add_actions(writer *w) {
 
 static ink_status add_metadata(writer *w) {
   const ink_c2pa_manifest *m = w->manifest;
-  const char *source = m->actions[0].source_type;
+  const char *source = NULL;
+  for (size_t i = 0; i < m->n_action && !source; i++) source = m->actions[i].source_type;
   json_t *json =
       json_pack("{s:{s:s, s:s}, s:s, s:s}", "@context", "dc", "http://purl.org/dc/elements/1.1/",
                 "Iptc4xmpExt", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "dc:title", m->title,
@@ -405,6 +413,9 @@ static ink_status add_assertions(writer *w, const binding *bound) {
   INK_TRY(add_actions(w));
   for (size_t i = 0; i < m->n_assertion; i++) {
     INK_TRY(json_assertion(w, m->assertions[i].label, m->assertions[i].json));
+  }
+  if (m->thumbnail) {
+    INK_TRY(embedded(w, "c2pa.thumbnail.claim", "image/jpeg", m->thumbnail, m->thumbnail_size));
   }
   if (m->model) INK_TRY(add_disclosure(w));
   if (m->training) INK_TRY(add_training(w));

@@ -12,6 +12,8 @@
 #include "mark/c2pa/signer.h"
 
 #define INK_SOURCE_TRAINED "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+#define INK_SOURCE_COMPOSITE \
+  "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 // What went into a piece. Strings and bytes are borrowed.
 typedef struct ink_c2pa_ingredient {
@@ -24,6 +26,8 @@ typedef struct ink_c2pa_ingredient {
   const char *data_type;  // "c2pa.types.generator" for a model …; NULL for none
   const void *data;       // content that is kept in the manifest; NULL for none
   size_t data_size;
+  const void *thumbnail;  // a small JPEG; NULL for none
+  size_t thumbnail_size;
   // A manifest store that the ingredient carried, and what its validation gave (as
   // ink_c2pa_report has it); its manifests are kept in ours. NULL for none.
   const void *store;
@@ -57,6 +61,8 @@ typedef struct ink_c2pa_manifest {
   size_t n_ingredient;
   const ink_c2pa_assertion *assertions;
   size_t n_assertion;
+  const void *thumbnail;  // of the piece, a small JPEG; NULL for none
+  size_t thumbnail_size;
   const char *model;      // for c2pa.ai-disclosure; NULL: no such assertion
   const char *oversight;  // its humanOversightLevel; NULL: none said
   const char *training;   // cawg.training-mining: "allowed", "notAllowed"; NULL: none

@@ -1,0 +1,53 @@
+// Parents: validated as they are taken in.
+#include "mark/c2pa/parent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void ink_c2pa_parent_free(ink_c2pa_parent *parent) {
+  free(parent->title);
+  ink_text_free(&parent->bare);
+  ink_text_free(&parent->thumbnail);
+  ink_place_free(&parent->place);
+  ink_c2pa_report_free(&parent->report);
+  json_decref(parent->validation);
+  *parent = (ink_c2pa_parent){0};
+}
+
+static ink_status take_manifests(const ink_carrier *carrier, const unsigned char *bytes,
+                                 size_t size, ink_c2pa_parent *p, ink_error *error) {
+  INK_TRY(carrier->find(carrier, bytes, size, &p->place, error));
+  if (!p->place.present) return INK_OK;
+  if (p->place.code) {
+    snprintf(p->fault, sizeof p->fault, "%s", p->place.why);
+    return INK_OK;
+  }
+  INK_TRY(ink_c2pa_validate(bytes, size, carrier, NULL, 0, NULL, &p->report, error));
+  p->validation = json_pack("{s:O}", "activeManifest", p->report.results);
+  if (!p->validation) return ink_fail(error, INK_ERR_MEMORY, "no memory for the parent");
+  p->ingredient.store = p->place.store.bytes;
+  p->ingredient.store_size = p->place.store.size;
+  p->ingredient.validation = p->validation;
+  p->is_signed = true;
+  return ink_carrier_remove(carrier, bytes, size, &p->bare, error);
+}
+
+ink_status ink_c2pa_parent_read(const char *title, const ink_carrier *carrier,
+                                const unsigned char *bytes, size_t size, ink_c2pa_parent *parent,
+                                ink_error *error) {
+  char hash[INK_SHA256_HEX];
+  INK_TRY(ink_sha256_of(bytes, size, hash, error));
+  snprintf(parent->instance, sizeof parent->instance, "sha256:%s", hash);
+  parent->title = strdup(title);
+  if (!parent->title) return ink_fail(error, INK_ERR_MEMORY, "no memory for the parent");
+  parent->ingredient = (ink_c2pa_ingredient){.relationship = "parentOf",
+                                             .title = parent->title,
+                                             .instance = parent->instance,
+                                             .format = carrier ? carrier->media_type : NULL};
+  ink_status status = carrier ? take_manifests(carrier, bytes, size, parent, error) : INK_OK;
+  if (status == INK_OK && !parent->is_signed) {
+    ink_text_add_bytes(&parent->bare, bytes, size);
+    status = ink_text_status(&parent->bare, error);
+  }
+  return status;
+}
