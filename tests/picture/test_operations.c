@@ -1,4 +1,5 @@
 // What is done to pictures: resizing as Pillow does it, places, laying over.
+#include "picture/edges.h"
 #include "picture/picture.h"
 #include "testing.h"
 #include "weights/safetensors.h"
@@ -36,6 +37,34 @@ static void resizing_equals_pillow(void **state) {
     n_seen++;
   }
   assert_int_equal(n_seen, 60);
+  ink_safetensors_close(file);
+}
+
+static void edges_equal_those_of_opencv(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_safetensors *file;
+  assert_ok(ink_safetensors_open(fixture_path("picture/edges.safetensors"), &file, &error));
+  int n_seen = 0;
+  for (size_t i = 0; i < ink_safetensors_count(file); i++) {
+    const ink_safetensor *t = ink_safetensors_at(file, i);
+    char source[16];
+    int low, high;
+    if (sscanf(t->name, "%15[a-z].%d.%d", source, &low, &high) != 3) continue;
+    ink_picture from = view_of(ink_safetensors_find(file, source)), out;
+    assert_ok(ink_picture_canny(&from, low, high, &out, &error));
+    assert_int_equal(out.channels, 1);
+    for (size_t k = 0; k < ink_picture_bytes(&out); k++) {
+      if (out.pixels[k] != t->data[k]) {
+        fail_msg("%s: pixel %d is %d, not %d", t->name, (int)k, out.pixels[k], t->data[k]);
+      }
+    }
+    ink_picture_free(&out);
+    n_seen++;
+  }
+  assert_int_equal(n_seen, 20);
+  ink_picture from = view_of(ink_safetensors_find(file, "grey")), out;
+  assert_int_equal(ink_picture_canny(&from, 200, 100, &out, &error), INK_ERR_USAGE);
   ink_safetensors_close(file);
 }
 
@@ -157,6 +186,7 @@ static void channels_are_added_and_taken(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(resizing_equals_pillow),
+      cmocka_unit_test(edges_equal_those_of_opencv),
       cmocka_unit_test(a_constant_picture_stays_constant_at_any_size),
       cmocka_unit_test(a_part_is_cut_out_and_padded_back),
       cmocka_unit_test(laying_over_obeys_alpha),
