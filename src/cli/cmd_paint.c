@@ -265,22 +265,6 @@ static ink_status open_source(const char *flag_, const char *path, char sha256[I
   return ink_picture_load(path, NULL, picture, NULL, error);
 }
 
-// One hash for all files of the model.
-static ink_status hash_model(const ink_stable_diffusion *sd, char hex[INK_SHA256_HEX],
-                             ink_error *error) {
-  ink_text all = {0};
-  ink_status status = INK_OK;
-  for (size_t i = 0; i < sd->n_weights && status == INK_OK; i++) {
-    status = ink_weights_sha256(sd->weights[i], INK_HASH_NOTED, hex, error);
-    ink_text_format(&all, "%s\n", hex);
-  }
-  if (status == INK_OK && sd->n_weights > 1) {
-    status = ink_sha256_of(ink_text_string(&all), all.size, hex, error);
-  }
-  ink_text_free(&all);
-  return status;
-}
-
 // A picture tells its model's name to the world, but not where it lies on this machine.
 static ink_status keep_name(char **reference, ink_error *error) {
   if (!ink_file_exists(*reference) && !ink_file_is_folder(*reference)) return INK_OK;
@@ -301,7 +285,7 @@ static ink_status open_model(const arguments *a, ink_paint_recipe *r, ink_pool *
   free(path);
   INK_TRY(status);
   char found[INK_SHA256_HEX];
-  INK_TRY(hash_model(ink_pipeline_about(*pipeline), found, error));
+  INK_TRY(ink_stable_diffusion_sha256(ink_pipeline_about(*pipeline), INK_HASH_NOTED, found, error));
   bool other = r->model_sha256[0] && strcmp(found, r->model_sha256) != 0;
   if (other && a->model) {
     fprintf(stderr, ink_tr("%s is not the model that painted the picture\n"), r->model);

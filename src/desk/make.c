@@ -10,9 +10,12 @@
 #include "desk/verse_layout.h"
 #include "llm/model.h"
 #include "llm/poet.h"
+#include "publish/picture.h"
 #include "publish/publish.h"
 #include "tensor/isa.h"
 #include "weights/weights.h"
+
+#define PICTURE_NAME "poem.png"
 
 // What the steps hand on to each other.
 typedef struct work {
@@ -26,6 +29,9 @@ typedef struct work {
   ink_verse_report report;
   ink_verse_layout layout;
   bool passed;
+  ink_illustration illustration;  // its picture is empty where there is none
+  ink_text png;                   // of that picture, marked
+  ink_document_figure figure;
 } work;
 
 static ink_status no_memory(ink_error *error) {
@@ -160,6 +166,57 @@ static json_t *check_json(const work *w) {
   return check;
 }
 
+// ---- picture
+
+// The input `picture` of a playbook leaves the picture out with "no".
+static bool wants_picture(const work *w) {
+  const char *answer = input(w, "picture");
+  return w->playbook->pictured && w->passed && !w->order->text_only &&
+         (!answer || strcmp(answer, "no") != 0);
+}
+
+static ink_status illustrate(work *w, ink_pool *pool, const ink_progress *progress,
+                             ink_error *error) {
+  if (!wants_picture(w)) return INK_OK;
+  ink_text heading = {0};
+  static const char *const names[] = {"title", "theme"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (input(w, names[i])) ink_text_format(&heading, "%s\n", input(w, names[i]));
+  }
+  ink_status status = ink_text_status(&heading, error);
+  if (status == INK_OK) {
+    status = ink_illustrate(&w->playbook->picture, heading.bytes, w->draft.text, w->order->seed,
+                            pool, progress, &w->illustration, error);
+  }
+  ink_text_free(&heading);
+  return status;
+}
+
+// The picture under the identity of the piece, as a file.
+static ink_status mark_picture(work *w, ink_error *error) {
+  ink_illustration *picture = &w->illustration;
+  ink_picture_extras extras = {0};
+  ink_marked_picture *marked = NULL;
+  ink_picture_marks marks = {.identity = w->order->identity,
+                             .language = "zh-Hans",
+                             .producer = w->order->producer,
+                             .model = picture->model,
+                             .model_version = picture->model_sha256,
+                             .prompt = picture->prompt};
+  w->figure = (ink_document_figure){
+      .alt = picture->prompt, .width = picture->picture.width, .height = picture->picture.height};
+  ink_status status = ink_mark_painting(&picture->picture, &extras, &marks, &marked, error);
+  if (status == INK_OK) status = ink_publish_png(marked, &w->png, error);
+  w->figure.png = w->png.bytes;
+  w->figure.size = w->png.size;
+  for (size_t i = 0; i < w->playbook->n_format; i++) {
+    if (strcmp(w->playbook->formats[i], "png") == 0) w->figure.name = PICTURE_NAME;
+  }
+  ink_marked_picture_free(marked);
+  ink_picture_extras_free(&extras);
+  return status;
+}
+
 // ---- record
 
 // A setting as it was written: the shortest decimal that means this float.
@@ -184,12 +241,14 @@ static json_t *recipe_json(const work *w) {
   char kernels[64];
   snprintf(kernels, sizeof kernels, "%s%s%s", ink_isa_name(cpu->isa), cpu->vnni ? " vnni" : "",
            cpu->bf16 ? " bf16" : "");
-  return json_pack("{s:{s:s, s:s}, s:I, s:{s:f, s:i, s:f, s:f, s:i, s:b}, s:s, s:s}", "model",
+  json_t *picture =
+      w->png.size ? ink_illustration_json(&w->illustration, &w->playbook->picture) : NULL;
+  return json_pack("{s:{s:s, s:s}, s:I, s:{s:f, s:i, s:f, s:f, s:i, s:b}, s:o*, s:s, s:s}", "model",
                    "name", ink_weights_name(w->model->weights), "sha256", w->model_sha256, "seed",
                    (json_int_t)w->order->seed, "sampler", "temperature", as_written(s->temperature),
                    "top_k", s->top_k, "top_p", as_written(s->top_p), "min_p", as_written(s->min_p),
                    "candidates", w->request.candidates, "free_form", (int)w->request.free_form,
-                   "inkstone", INKSTONE_VERSION, "kernels", kernels);
+                   "picture", picture, "inkstone", INKSTONE_VERSION, "kernels", kernels);
 }
 
 static json_t *draft_json(const work *w) {
@@ -223,12 +282,22 @@ static ink_status make_record(const work *w, const ink_marked *marked, ink_piece
 
 // ---- mark and publish
 
+// The figure of the document, which is finished already.
+static void publish_figure(const ink_marked *marked, ink_text *out) {
+  const ink_document_figure *figure = ink_marked_document(marked)->figure;
+  ink_text_add_bytes(out, figure->png, figure->size);
+}
+
 static ink_status publish_file(const ink_marked *marked, const char *format, ink_piece *piece,
                                ink_error *error) {
   static const struct {
     const char *format, *name;
     void (*write)(const ink_marked *marked, ink_text *out);
-  } writers[] = {{"md", "poem.md", ink_publish_markdown}, {"html", "poem.html", ink_publish_html}};
+  } writers[] = {{"md", "poem.md", ink_publish_markdown},
+                 {"html", "poem.html", ink_publish_html},
+                 {"png", PICTURE_NAME, publish_figure}};
+  // A text that names nothing which has a shape has no picture.
+  if (strcmp(format, "png") == 0 && !ink_marked_document(marked)->figure) return INK_OK;
   for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) {
     if (strcmp(writers[i].format, format) != 0) continue;
     ink_text text = {0};
@@ -255,7 +324,8 @@ static ink_status finish(const work *w, ink_piece *piece, ink_error *error) {
                            .subtitle = ink_text_string(&subtitle),
                            .note = note.size ? note.bytes : NULL,
                            .lines = w->layout.lines,
-                           .n_line = w->layout.n_line};
+                           .n_line = w->layout.n_line,
+                           .figure = w->png.size ? &w->figure : NULL};
   ink_mark_options options = {w->order->identity, w->order->created, w->order->producer};
   ink_marked *marked = NULL;
   ink_status status = ink_mark_document(&document, &options, &marked, error);
@@ -281,6 +351,8 @@ ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_prog
   if (status == INK_OK) status = open_model(&w, error);
   if (status == INK_OK) status = draft_verse(&w, pool, progress, error);
   if (status == INK_OK) status = check_verse(&w, error);
+  if (status == INK_OK) status = illustrate(&w, pool, progress, error);
+  if (status == INK_OK && w.illustration.prompt) status = mark_picture(&w, error);
   if (status == INK_OK) status = finish(&w, piece, error);
   if (status == INK_OK && order->signer) status = ink_piece_sign(piece, order->signer, error);
   if (status == INK_OK) {
@@ -292,6 +364,8 @@ ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_prog
     status =
         ink_fail(error, INK_ERR_BLOCKED, "the check \"verse\" did not pass; nothing was published");
   }
+  ink_illustration_free(&w.illustration);
+  ink_text_free(&w.png);
   ink_verse_layout_free(&w.layout);
   ink_poem_draft_free(&w.draft);
   ink_model_free(w.model);
@@ -378,7 +452,8 @@ ink_status ink_piece_try(const ink_playbook *playbook, const ink_playbook_test *
                      .brief = test->brief,
                      .seed = test->seed,
                      .identity = "00000000-0000-4000-8000-000000000000",
-                     .created = "1970-01-01T00:00:00Z"};
+                     .created = "1970-01-01T00:00:00Z",
+                     .text_only = true};
   ink_piece piece;
   ink_status status = ink_piece_make(&order, pool, progress, &piece, error);
   ink_playbook_outcome outcome = INK_OUTCOME_MADE;

@@ -247,12 +247,21 @@ static ink_status read_lock(const char *path, ink_playbook *p, ink_error *error)
   return ink_json_get_string(lock, "inkstone", name, &p->locked_version, error);
 }
 
+static ink_status read_picture(const char *path, ink_playbook *p, ink_error *error) {
+  const json_t *picture = json_object_get(p->source, "picture");
+  char name[512];
+  snprintf(name, sizeof name, "%s: /picture", path);
+  p->pictured = picture != NULL;
+  return picture ? ink_illustration_plan_read(picture, name, &p->picture, error) : INK_OK;
+}
+
 static ink_status read_playbook(const char *path, ink_playbook *p, ink_error *error) {
-  static const char *const known[] = {"playbook", "summary", "inputs", "draft", "model", "settings",
-                                      "checks",   "publish", "tests",  "lock",  NULL};
+  static const char *const known[] = {"playbook", "summary",  "inputs", "draft",
+                                      "model",    "settings", "checks", "picture",
+                                      "publish",  "tests",    "lock",   NULL};
   static const char *const drafters[] = {"verse", NULL};
   static const char *const checks[] = {"verse", NULL};
-  static const char *const formats[] = {"md", "html", NULL};
+  static const char *const formats[] = {"md", "html", "png", NULL};
   if (!json_is_object(p->source)) {
     return ink_fail(error, INK_ERR_FORMAT, "%s: a playbook is a mapping", path);
   }
@@ -275,11 +284,18 @@ static ink_status read_playbook(const char *path, ink_playbook *p, ink_error *er
   if (p->settings && !json_is_object(p->settings)) {
     return ink_fail(error, INK_ERR_FORMAT, "%s: /settings must be a mapping", path);
   }
+  INK_TRY(read_picture(path, p, error));
   INK_TRY(read_inputs(path, p, error));
   INK_TRY(read_tests(path, p, error));
   INK_TRY(read_lock(path, p, error));
   INK_TRY(read_words(path, p->source, "checks", checks, &p->checks, &p->n_check, error));
-  return read_words(path, p->source, "publish", formats, &p->formats, &p->n_format, error);
+  INK_TRY(read_words(path, p->source, "publish", formats, &p->formats, &p->n_format, error));
+  for (size_t i = 0; i < p->n_format; i++) {
+    if (strcmp(p->formats[i], "png") != 0 || p->pictured) continue;
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /publish/%zu is png, and there is no /picture",
+                    path, i);
+  }
+  return INK_OK;
 }
 
 ink_status ink_playbook_parse(const char *bytes, size_t size, const char *path,

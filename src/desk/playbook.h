@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/status.h"
+#include "desk/illustration.h"
 
 typedef enum ink_input_kind { INK_INPUT_TEXT, INK_INPUT_WHOLE } ink_input_kind;
 
@@ -43,9 +44,11 @@ typedef struct ink_playbook {
   const json_t *settings;  // of the drafter; an object
   ink_playbook_input *inputs;
   size_t n_input;
-  const char **checks;  // names, in order
+  bool pictured;                  // the piece gets a picture
+  ink_illustration_plan picture;  // where it does
+  const char **checks;            // names, in order
   size_t n_check;
-  const char **formats;  // "md", "html"
+  const char **formats;  // "md", "html", "png"
   size_t n_format;
   ink_playbook_test *tests;
   size_t n_test;

@@ -150,6 +150,13 @@ void ink_record_explain(const json_t *record, ink_language language, ink_text *o
                   -json_number_value(json_object_get(draft, "logprob")));
   ink_text_format(out, SAY("  inkstone %s, kernels %s\n"), text_at(recipe, "inkstone"),
                   text_at(recipe, "kernels"));
+  const json_t *picture = json_object_get(recipe, "picture");
+  if (picture) {
+    ink_text_format(out, SAY("\npainted by\n  model %s (SHA-256 %.12s…)\n  asked for %s\n"),
+                    text_at(json_object_get(picture, "model"), "name"),
+                    text_at(json_object_get(picture, "model"), "sha256"),
+                    text_at(picture, "prompt"));
+  }
   ink_text_add(out, SAY("\nchecked\n"));
   explain_checks(json_object_get(record, "checks"), language, out);
   ink_text_format(out, SAY("\nlabelled\n  %s (visible)\n  AIGC metadata: producer %s\n"),

@@ -34,7 +34,8 @@ static const struct cause {
   const char *pointer, *is;
 } causes[] = {{"/playbook/sha256", "the playbook's SHA-256 is %s, it was %s"},
               {"/recipe/model/name", "the model's name is %s, it was %s"},
-              {"/recipe/model/sha256", "the model's SHA-256 is %s, it was %s"}},
+              {"/recipe/model/sha256", "the model's SHA-256 is %s, it was %s"},
+              {"/recipe/picture/model/sha256", "the painter's SHA-256 is %s, it was %s"}},
   circumstances[] = {{"/recipe/inkstone", "inkstone's version is %s, it was %s"},
                      {"/recipe/kernels", "the kernels in use are %s, they were %s"}};
 enum {

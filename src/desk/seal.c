@@ -35,15 +35,25 @@ static ink_status sign_file(const json_t *record, const char *brief, const ink_s
   if (!carrier) {
     return ink_fail(error, INK_ERR_INTERNAL, "no carrier of manifests for %s", file->name);
   }
-  ink_c2pa_ingredient ingredients[] = {{.relationship = "inputTo",
-                                        .title = "brief",
-                                        .format = "application/json",
-                                        .data = brief,
-                                        .data_size = strlen(brief)},
-                                       {.relationship = "inputTo",
-                                        .title = name,
-                                        .instance = instance,
-                                        .data_type = "c2pa.types.generator"}};
+  ink_c2pa_ingredient ingredients[3] = {{.relationship = "inputTo",
+                                         .title = "brief",
+                                         .format = "application/json",
+                                         .data = brief,
+                                         .data_size = strlen(brief)},
+                                        {.relationship = "inputTo",
+                                         .title = name,
+                                         .instance = instance,
+                                         .data_type = "c2pa.types.generator"}};
+  // The painter, where there is a picture.
+  const json_t *painter = json_object_get(json_object_get(recipe, "picture"), "model");
+  char painted_by[8 + INK_SHA256_HEX];
+  if (painter) {
+    snprintf(painted_by, sizeof painted_by, "sha256:%s", text_at(painter, "sha256"));
+    ingredients[2] = (ink_c2pa_ingredient){.relationship = "inputTo",
+                                           .title = text_at(painter, "name"),
+                                           .instance = painted_by,
+                                           .data_type = "c2pa.types.generator"};
+  }
   ink_c2pa_action created = {.action = "c2pa.created",
                              .source_type = INK_SOURCE_TRAINED,
                              .agent_name = name,
@@ -56,7 +66,7 @@ static ink_status sign_file(const json_t *record, const char *brief, const ink_s
                                 .actions = &created,
                                 .n_action = 1,
                                 .ingredients = ingredients,
-                                .n_ingredient = 2,
+                                .n_ingredient = painter ? 3 : 2,
                                 .assertions = assertions,
                                 .n_assertion = 2,
                                 .model = name,

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef enum ink_document_kind { INK_DOCUMENT_PROSE, INK_DOCUMENT_VERSE } ink_document_kind;
 
@@ -14,6 +15,15 @@ typedef struct ink_document_line {
   bool rhymes;        // verse: its last character is a rhyme word
 } ink_document_line;
 
+// A picture that belongs to the text, finished and labelled (publish/picture.h).
+typedef struct ink_document_figure {
+  const char *name;  // of its file beside the text; NULL: it has none
+  const char *alt;   // what it shows, in words
+  const void *png;
+  size_t size;
+  int32_t width, height;
+} ink_document_figure;
+
 // Strings are UTF-8 and borrowed: they must outlive the document.
 typedef struct ink_document {
   ink_document_kind kind;
@@ -23,6 +33,7 @@ typedef struct ink_document {
   const char *note;      // what the checks found, in a sentence; NULL for none
   const ink_document_line *lines;
   size_t n_line;
+  const ink_document_figure *figure;  // NULL: none
 } ink_document;
 
 #endif

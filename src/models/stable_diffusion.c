@@ -401,6 +401,21 @@ const char *ink_stable_diffusion_name(const ink_stable_diffusion *sd) {
   return names[sd->family][ink_unet_about(sd->unet)->in_channels == 9];
 }
 
+ink_status ink_stable_diffusion_sha256(const ink_stable_diffusion *sd, ink_hash_trust trust,
+                                       char hex[INK_SHA256_HEX], ink_error *error) {
+  ink_text all = {0};
+  ink_status status = INK_OK;
+  for (size_t i = 0; i < sd->n_weights && status == INK_OK; i++) {
+    status = ink_weights_sha256(sd->weights[i], trust, hex, error);
+    ink_text_format(&all, "%s\n", hex);
+  }
+  if (status == INK_OK && sd->n_weights > 1) {
+    status = ink_sha256_of(ink_text_string(&all), all.size, hex, error);
+  }
+  ink_text_free(&all);
+  return status;
+}
+
 static ink_tensor *filled(ink_compute *c, int rank, const int64_t *shape, float value) {
   ink_tensor *x = ink_tensor_new(c->arena, INK_F32, rank, shape);
   if (!x) return ink_compute_fail(c, INK_ERR_MEMORY, "no memory to probe a UNet");

@@ -9,6 +9,7 @@
 #include "models/taesd.h"
 #include "models/unet.h"
 #include "models/vae.h"
+#include "weights/weights.h"
 
 typedef enum ink_sd_family {
   INK_SD_1,          // text of width 768 from CLIP-L
@@ -62,6 +63,11 @@ void ink_stable_diffusion_free(ink_stable_diffusion *sd);
 
 // "Stable Diffusion 2 (inpainting)", for messages; a static text.
 const char *ink_stable_diffusion_name(const ink_stable_diffusion *sd);
+
+// One SHA-256 for all files of the model: that of ink_weights_sha256 where there is one, else of
+// these hashes, a line each, in the order of `weights`.
+ink_status ink_stable_diffusion_sha256(const ink_stable_diffusion *sd, ink_hash_trust trust,
+                                       char hex[INK_SHA256_HEX], ink_error *error);
 
 // Decide between epsilon and v by running the UNet once on a plain picture at the last timestep.
 // For single files of 2.x, which do not say; a rule of experience. The context's arena is given

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mark/c2pa/carrier.h"
 #include "publish/publish.h"
 
 // A mounted sheet: wall, mount, paper with its ruled columns, ink and one red, that of the seal.
@@ -33,6 +34,11 @@ static const char style[] =
     ".verse .stanza{margin-right:1.95em;border-right:1px solid var(--rule)}\n"
     ".verse .mark{color:var(--faint)}\n"
     ".verse .rhyme{color:var(--seal)}\n"
+    ".verse .figure{margin:0;padding:0 .8em;border-left:1px solid var(--rule);display:flex;"
+      "align-items:center;justify-content:center}\n"
+    ".figure img{display:block;width:11em;height:auto;max-width:100%;border-radius:.2em;"
+      "mix-blend-mode:multiply}\n"
+    "@media (prefers-color-scheme:dark){.figure img{mix-blend-mode:normal}}\n"
     ".verse .colophon{display:flex;align-items:center;justify-content:flex-end;gap:.7em;"
       "font-size:max(.6em,.8rem);line-height:2.9;color:var(--faint)}\n"
     ".colophon strong{font-weight:600;color:var(--ink);text-orientation:upright}\n"
@@ -60,6 +66,7 @@ static const char style[] =
     ".verse:not(.short) :is(p,h1){border:0}\n"
     ".verse:not(.short) .form{padding:0;margin-bottom:1em}\n"
     ".verse:not(.short) .stanza{margin:1.4em 0 0}\n"
+    ".verse:not(.short) .figure{padding:1.2em 0 0}\n"
     ".verse:not(.short) .colophon{justify-content:center;margin-top:.9em;line-height:1.6;"
       "font-size:.72em}\n"
     "}\n"
@@ -179,16 +186,27 @@ static void measure(const ink_document *d, size_t *columns, size_t *longest) {
   }
 }
 
+// The picture within the page, so that the page stands alone.
+static void add_figure(const ink_document_figure *figure, ink_text *out) {
+  ink_text_format(out, "<figure class=\"figure\"><img width=\"%d\" height=\"%d\" alt=\"",
+                  (int)figure->width, (int)figure->height);
+  add_escaped(out, figure->alt);
+  ink_text_add(out, "\" src=\"data:image/png;base64,");
+  ink_base64_add(out, figure->png, figure->size);
+  ink_text_add(out, "\"></figure>\n");
+}
+
 static void add_verse(const ink_marked *marked, ink_text *out) {
-  enum { SHORT_COLUMNS = 9, SHORT_LENGTH = 10 };
+  enum { SHORT_COLUMNS = 9, SHORT_LENGTH = 10, FIGURE_COLUMNS = 6 };
   const ink_document *d = ink_marked_document(marked);
   size_t columns, longest;
   measure(d, &columns, &longest);
+  const char *width = columns <= SHORT_COLUMNS && longest <= SHORT_LENGTH ? " short" : "";
+  if (d->figure) columns += FIGURE_COLUMNS;
   ink_text_format(out,
                   "<main class=\"sheet\"><article class=\"verse%s\" style=\"--columns:%zu;"
                   "--longest:%zu\">\n<h1>",
-                  columns <= SHORT_COLUMNS && longest <= SHORT_LENGTH ? " short" : "", columns,
-                  longest);
+                  width, columns, longest);
   add_escaped(out, d->title);
   ink_text_add(out, "</h1>\n");
   if (d->subtitle) {
@@ -205,6 +223,7 @@ static void add_verse(const ink_marked *marked, ink_text *out) {
     }
     gap = !d->lines[i].text[0];
   }
+  if (d->figure) add_figure(d->figure, out);
   add_colophon(marked, out);
   ink_text_add(out, "</article></main>\n");
 }
@@ -219,6 +238,7 @@ static void add_prose(const ink_document *d, ink_text *out) {
     add_escaped(out, d->lines[i].text);
     ink_text_add(out, "</p>\n");
   }
+  if (d->figure) add_figure(d->figure, out);
   ink_text_add(out, "</article></main>\n");
 }
 

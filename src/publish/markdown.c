@@ -66,6 +66,11 @@ void ink_publish_markdown(const ink_marked *marked, ink_text *out) {
     }
   }
   ink_text_add(out, "\n");
+  if (d->figure && d->figure->name) {
+    ink_text_add(out, "![");
+    add_escaped(out, d->figure->alt);
+    ink_text_format(out, "](%s)\n\n", d->figure->name);
+  }
   if (d->note) {
     add_escaped(out, d->note);
     ink_text_add(out, "\n\n");

@@ -66,3 +66,9 @@ ink_status ink_publish_picture(const ink_marked_picture *marked, const char *pat
   ink_text_free(&signed_file);
   return status;
 }
+
+ink_status ink_publish_png(const ink_marked_picture *marked, ink_text *out, ink_error *error) {
+  ink_picture_encoding encoding = {.extras = ink_marked_picture_extras(marked)};
+  return ink_picture_encode(ink_marked_picture_pixels(marked), INK_PICTURE_PNG, &encoding, out,
+                            error);
+}

@@ -21,4 +21,7 @@ ink_status ink_publish_picture(const ink_marked_picture *marked, const char *pat
                                const ink_publish_picture_options *options,
                                char content[INK_SHA256_HEX], ink_error *error);
 
+// Append a marked picture as a PNG without a manifest, for a piece that is signed as a whole.
+ink_status ink_publish_png(const ink_marked_picture *marked, ink_text *out, ink_error *error);
+
 #endif

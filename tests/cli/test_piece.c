@@ -61,6 +61,51 @@ static void a_piece_is_rebuilt_byte_for_byte_whatever_the_threads(void **state) 
   expect(run_in(at, "\"$INK\" explain piece"), 0, "theme = 秋夜");
 }
 
+// A playbook of its own with a tiny painter of random weights.
+static void write_pictured_playbook(const char *at, const char *extra) {
+  program_run run =
+      run_in(at,
+             "cat >pictured.yaml <<EOF\nplaybook: pictured\ndraft: verse\nmodel: poet\n"
+             "inputs:\n  theme: {}\n  form: {default: 五绝}\n  picture: {}\nchecks: [verse]\n"
+             "picture: {model: $INKSTONE_FIXTURES/pipelines/sd1, steps: 2, side: 128%s}\n"
+             "publish: [md, html, png]\nEOF\n",
+             extra);
+  assert_int_equal(run.exit_code, 0);
+  drop_run(&run);
+}
+
+static void a_pictured_piece_holds_its_picture_in_every_file(void **state) {
+  const char *at = *state;
+  write_pictured_playbook(at, "");
+  expect(run_in(at, "\"$INK\" make ./pictured.yaml --set theme=明月 --seed 4 --out p"), 0, "p/");
+  expect(run_in(at, "\"$INK\" replay p -t 1"), 0, "3 files, every byte as recorded");
+  expect(run_in(at, "\"$INK\" explain p"), 0, "一轮满月");
+  expect(run_in(at, "cat p/poem.md"), 0, "](poem.png)");
+  expect(run_in(at, "grep -c 'alt=\"一轮满月.*src=\"data:image/png;base64,iVBOR' p/poem.html"), 0,
+         "1");
+  static const char *const files[] = {"md", "html", "png"};
+  for (size_t i = 0; i < 3; i++) {
+    expect(run_in(at, "\"$INK\" verify p/poem.%s", files[i]), 0, "Valid");
+  }
+  expect(run_in(at, "\"$INK\" detect p/poem.png"), 0, "AIGC");
+  expect(run_in(at, "rm p/poem.png && \"$INK\" replay p"), 1, "poem.png is missing");
+}
+
+static void a_piece_goes_without_a_picture_that_is_not_wanted(void **state) {
+  const char *at = *state;
+  write_pictured_playbook(at, "");
+  expect(run_in(at, "\"$INK\" make ./pictured.yaml --set picture=no --seed 4 --out p"), 0, "p/");
+  assert_true(exists(at, "p/poem.html") && !exists(at, "p/poem.png"));
+  expect(run_in(at, "\"$INK\" replay p"), 0, "2 files, every byte as recorded");
+  write_pictured_playbook(at, ", sides: 3");
+  expect(run_in(at, "\"$INK\" make ./pictured.yaml --out q"), 1, "/picture");
+  assert_false(exists(at, "q"));
+  expect(
+      run_in(at,
+             "sed 's/^picture: .*//' pictured.yaml >none.yaml; \"$INK\" make ./none.yaml --out q"),
+      1, "there is no /picture");
+}
+
 static void make_prints_the_record_and_where_the_piece_lies(void **state) {
   const char *at = *state;
   ink_error error = {0};
@@ -469,6 +514,8 @@ int main(void) {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       PROMISE(a_piece_is_rebuilt_byte_for_byte_whatever_the_threads),
+      PROMISE(a_pictured_piece_holds_its_picture_in_every_file),
+      PROMISE(a_piece_goes_without_a_picture_that_is_not_wanted),
       PROMISE(make_prints_the_record_and_where_the_piece_lies),
       PROMISE(what_was_changed_is_named),
       PROMISE(a_record_that_is_none_is_refused),

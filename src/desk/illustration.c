@@ -1,0 +1,108 @@
+// Illustrating a text: motifs become a prompt, the prompt a picture.
+#include "desk/illustration.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "diffusion/pipeline.h"
+#include "lang/motif.h"
+#include "models/stable_diffusion.h"
+#include "weights/hub.h"
+
+enum { MOST_MOTIFS = 4, LEAST_SIDE = 64, MOST_SIDE = 4096 };
+
+ink_status ink_illustration_plan_read(const json_t *json, const char *name,
+                                      ink_illustration_plan *plan, ink_error *error) {
+  static const char *const known[] = {"model", "steps", "guidance", "side", "motifs", NULL};
+  *plan = (ink_illustration_plan){.model = "painter", .guidance = 4};
+  int64_t steps = 20, side = 384, motifs = 2;
+  if (!json_is_object(json)) return ink_fail(error, INK_ERR_FORMAT, "%s must be a mapping", name);
+  INK_TRY(ink_json_only(json, name, known, error));
+  INK_TRY(ink_json_get_string(json, "model", name, &plan->model, error));
+  INK_TRY(ink_json_get_int(json, "steps", name, 1, INK_PAINT_MOST_STEPS, &steps, error));
+  INK_TRY(ink_json_get_number(json, "guidance", name, 1, 30, &plan->guidance, error));
+  INK_TRY(ink_json_get_int(json, "side", name, LEAST_SIDE, MOST_SIDE, &side, error));
+  INK_TRY(ink_json_get_int(json, "motifs", name, 1, MOST_MOTIFS, &motifs, error));
+  plan->steps = (int32_t)steps;
+  plan->side = (int32_t)side;
+  plan->motifs = (int32_t)motifs;
+  return INK_OK;
+}
+
+// "一轮满月和一座山"; empty when the text names nothing.
+static void compose_prompt(const ink_illustration_plan *plan, const char *heading, const char *text,
+                           ink_text *prompt) {
+  const ink_motif *motifs[MOST_MOTIFS];
+  size_t n = ink_motifs_of(heading, text, (size_t)plan->motifs, motifs);
+  for (size_t i = 0; i < n; i++) {
+    ink_text_format(prompt, "%s%s", i ? "和" : "", motifs[i]->phrase);
+  }
+}
+
+static ink_status paint(ink_pipeline *pipeline, const ink_illustration_plan *plan,
+                        const char *prompt, uint64_t seed, const ink_progress *progress,
+                        ink_picture *picture, ink_error *error) {
+  ink_paint_request request = ink_paint_request_default();
+  request.prompt = prompt;
+  request.steps = plan->steps;
+  request.guidance_scale = plan->guidance;
+  request.seed = seed;
+  request.progress = progress;
+  ink_painting painting = {0};
+  ink_status status = ink_pipeline_paint(pipeline, &request, &painting, error);
+  if (status == INK_OK) {
+    status = ink_picture_resize(&painting.picture, plan->side, plan->side, INK_RESIZE_LANCZOS,
+                                picture, error);
+  }
+  ink_painting_free(&painting);
+  return status;
+}
+
+ink_status ink_illustrate(const ink_illustration_plan *plan, const char *heading, const char *text,
+                          uint64_t seed, ink_pool *pool, const ink_progress *progress,
+                          ink_illustration *illustration, ink_error *error) {
+  ink_text prompt = {0};
+  ink_pipeline *pipeline = NULL;
+  char *path = NULL;
+  compose_prompt(plan, heading, text, &prompt);
+  ink_status status = ink_text_status(&prompt, error);
+  if (status == INK_OK && prompt.size == 0) return INK_OK;
+  if (status == INK_OK) status = ink_model_resolve(plan->model, &path, error);
+  if (status == INK_OK) status = ink_pipeline_open(path, pool, &pipeline, error);
+  if (status == INK_OK) {
+    status = ink_stable_diffusion_sha256(ink_pipeline_about(pipeline), INK_HASH_COMPUTE,
+                                         illustration->model_sha256, error);
+  }
+  if (status == INK_OK) {
+    status = paint(pipeline, plan, prompt.bytes, seed, progress, &illustration->picture, error);
+  }
+  if (status == INK_OK) {
+    illustration->model = strdup(ink_path_name(path));
+    illustration->prompt = strdup(prompt.bytes);
+    if (!illustration->model || !illustration->prompt) {
+      status = ink_fail(error, INK_ERR_MEMORY, "no memory for the picture");
+    }
+  }
+  ink_pipeline_free(pipeline);
+  ink_text_free(&prompt);
+  free(path);
+  if (status != INK_OK) ink_illustration_free(illustration);
+  return status;
+}
+
+void ink_illustration_free(ink_illustration *illustration) {
+  ink_picture_free(&illustration->picture);
+  free(illustration->prompt);
+  free(illustration->model);
+  *illustration = (ink_illustration){0};
+}
+
+json_t *ink_illustration_json(const ink_illustration *illustration,
+                              const ink_illustration_plan *plan) {
+  return json_pack("{s:{s:s, s:s}, s:s, s:i, s:f, s:i}", "model", "name", illustration->model,
+                   "sha256", illustration->model_sha256, "prompt", illustration->prompt, "steps",
+                   (int)plan->steps, "guidance", plan->guidance, "side", (int)plan->side);
+}
