@@ -175,5 +175,13 @@ ink_tensor *ink_attention(ink_compute *c, const ink_tensor *q, const ink_tensor 
 ink_tensor *ink_linear_cross_entropy(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                                      const ink_tensor *targets, const ink_tensor *weights,
                                      float *row_nll);
+// Sum of (x - target)^2 over all elements, each item of the leading dimension B times its weight: a
+// tensor of rank 0. x and target F32 of one shape; weights F32 (B), a constant, or NULL for ones.
+ink_tensor *ink_squared_error(ink_compute *c, const ink_tensor *x, const ink_tensor *target,
+                              const ink_tensor *weights);
+// As above with Huber's loss (Huber 1964) of d = x - target: d^2 / 2 where |d| <= delta, else
+// delta * (|d| - delta / 2). Divided by delta it is the smooth L1 loss; as delta falls, L1.
+ink_tensor *ink_huber(ink_compute *c, const ink_tensor *x, const ink_tensor *target,
+                      const ink_tensor *weights, float delta);
 
 #endif

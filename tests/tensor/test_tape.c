@@ -385,8 +385,11 @@ static void operands_that_do_not_fit_are_named(void **state) {
       wrong(18, ink_dropout(&c, a, 1.0f, ink_random_at(0, 0, 0)), "ink_dropout", "rate", "1");
       wrong(19, ink_add(&c, a, NULL), "ink_add", "operand 2", "NULL");
       wrong(20, ink_attention(&c, h, NULL, h, 1.0f, all), "ink_attention", "operand 2", "NULL");
+      wrong(21, ink_squared_error(&c, a, b, NULL), "ink_squared_error", "[2, 3]", "[3, 2]");
+      wrong(22, ink_squared_error(&c, b, b, v), "ink_squared_error", "[3, 2]", "[2]");
+      wrong(23, ink_huber(&c, a, a, NULL, 0.0f), "ink_huber", "delta", "0");
       default:
-        assert_int_equal(which, 21);
+        assert_int_equal(which, 24);
         ink_arena_free(arena);
         return;
     }

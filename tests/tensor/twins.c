@@ -558,6 +558,43 @@ static void twin_loss(const subject *s, double *const *in, double *out) {
   free(logits);
 }
 
+static ink_tensor *weights_of(const ink_tensor *x) {
+  static float weight[512];
+  static ink_tensor weights;
+  for (int64_t i = 0; i < x->shape[0]; i++) weight[i] = weight_of(i);
+  weights = ink_tensor_view(INK_F32, weight, 1, x->shape);
+  return &weights;
+}
+static ink_tensor *run_squared_error(ink_compute *c, ink_tensor *const *in) {
+  return ink_squared_error(c, in[0], in[1], weights_of(in[0]));
+}
+static ink_tensor *run_squared_error_bare(ink_compute *c, ink_tensor *const *in) {
+  return ink_squared_error(c, in[0], in[1], NULL);
+}
+static ink_tensor *run_huber(ink_compute *c, ink_tensor *const *in) {
+  return ink_huber(c, in[0], in[1], weights_of(in[0]), 0.7f);
+}
+static void twin_distance(const subject *s, double *const *in, double *out, bool huber,
+                          bool weighted) {
+  double delta = (double)0.7f;
+  int64_t item = count(s, 0) / s->input[0].shape[0];
+  *out = 0.0;
+  for (int64_t i = 0; i < count(s, 0); i++) {
+    double d = fabs(in[0][i] - in[1][i]), loss = d * d;
+    if (huber) loss = d <= delta ? 0.5 * d * d : delta * (d - 0.5 * delta);
+    *out += loss * (weighted ? (double)weight_of(i / item) : 1.0);
+  }
+}
+static void twin_squared_error(const subject *s, double *const *in, double *out) {
+  twin_distance(s, in, out, false, true);
+}
+static void twin_squared_error_bare(const subject *s, double *const *in, double *out) {
+  twin_distance(s, in, out, false, false);
+}
+static void twin_huber(const subject *s, double *const *in, double *out) {
+  twin_distance(s, in, out, true, true);
+}
+
 // Rows and widths are odd, larger than one range of work, and not multiples of any register.
 const subject subjects[] = {
     {"add", 2, {{3, {3, 90, 101}, false}, {3, {3, 90, 101}, false}}, run_add, twin_add, 0, 2},
@@ -798,6 +835,27 @@ const subject subjects[] = {
      run_loss,
      twin_loss,
      1e-3,
+     0},
+    {"squared_error",
+     2,
+     {{4, {7, 31, 13, 9}, false}, {4, {7, 31, 13, 9}, false}},
+     run_squared_error,
+     twin_squared_error,
+     0,
+     0},
+    {"squared_error_bare",
+     2,
+     {{2, {301, 101}, false}, {2, {301, 101}, false}},
+     run_squared_error_bare,
+     twin_squared_error_bare,
+     0,
+     0},
+    {"huber",
+     2,
+     {{4, {7, 31, 13, 9}, false}, {4, {7, 31, 13, 9}, false}},
+     run_huber,
+     twin_huber,
+     0,
      0},
 };
 const int n_subjects = (int)(sizeof subjects / sizeof *subjects);

@@ -178,6 +178,30 @@ static void geglu_back(const float *up, const float *gate, const float *dy, floa
   }
 }
 
+// ---- distances ---------------------------------------------------------------------------------
+
+// NaN stays.
+static inline vec held_within(float delta, vec x) {
+  return max_of(splat(-delta), min_of(splat(delta), x));
+}
+
+static float huber(float delta, const float *x, const float *y, int64_t n) {
+  vec sum = {0};
+  for (int64_t i = 0; i < n; i += LANES) {
+    vec d = get(x + i, n - i) - get(y + i, n - i), held = held_within(delta, d);
+    sum += held * (d - 0.5f * held);
+  }
+  return sum_of(sum);
+}
+
+static void huber_back(float delta, float factor, const float *x, const float *y, float *dx,
+                       bool add_it, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    vec d = get(x + i, n - i) - get(y + i, n - i);
+    give(dx + i, n - i, add_it, factor * held_within(delta, d));
+  }
+}
+
 // ---- dropout -----------------------------------------------------------------------------------
 
 // Words of the sequence (base/random.h: Philox4x32-10) that one call draws: as many blocks of four

@@ -64,6 +64,12 @@ typedef struct ink_kernels {
   void (*dropout)(uint64_t seed, uint64_t stream, uint64_t first, uint32_t threshold, float factor,
                   const float *x, float *y, bool add, int64_t n);
 
+  // Sum of Huber's loss of d = x - y: d^2 / 2, going on as a straight line beyond |d| = delta.
+  // Back: dx (+)= factor * d, held within delta.
+  float (*huber)(float delta, const float *x, const float *y, int64_t n);
+  void (*huber_back)(float delta, float factor, const float *x, const float *y, float *dx, bool add,
+                     int64_t n);
+
   float (*sum)(const float *x, int64_t n);
   float (*dot)(const float *x, const float *y, int64_t n);
   float (*maximum)(const float *x, int64_t n);
