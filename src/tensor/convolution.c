@@ -1,9 +1,10 @@
-// Convolution of pictures. Forward by blocks (tensor/convolve.h). Backward as one product of
-// matrices for each tap: with the picture padded, and cut into phases by the stride, the pixels
-// that a tap meets are an even run of rows, so that no matrix of patches is made.
+// Convolution of pictures. Forward by blocks (tensor/convolve.h). Backward: the data's gradient is
+// a convolution of dy with the taps turned around, one for each phase of the stride; the weight's
+// is a correlation of the picture with dy (tensor/correlate.h).
 #include <string.h>
 
 #include "tensor/convolve.h"
+#include "tensor/correlate.h"
 #include "tensor/gemm.h"
 #include "tensor/operation.h"
 
@@ -17,55 +18,6 @@ typedef struct convolution_record {
 
 // ---- backward -----------------------------------------------------------------------------------
 
-// A picture with zeros around it, phase by phase: pixel (r, q) of phase (i, j) is pixel
-// (r * stride + i, q * stride + j) of the padded picture. Pixels of the result take rows of
-// `columns` as well, so that tap (ty, tx) meets, for all pixels of the result at once, the rows
-// from `offset` of one phase on.
-typedef struct phases {
-  int64_t batch, height, width, channels;  // of the picture
-  int64_t stride, top, left;
-  int64_t rows, columns;  // of a phase
-  int64_t tail;           // pixels behind the last picture that taps may touch
-} phases;
-
-static int64_t phase_pixels(const phases *p) {
-  return p->batch * p->rows * p->columns;
-}
-
-static int64_t phase_size(const phases *p) {
-  return (phase_pixels(p) + p->tail) * p->channels;
-}
-
-typedef struct phase_job {
-  const phases *p;
-  float *picture, *parts;
-  bool back, add;  // from the phases into the picture
-} phase_job;
-
-// One row of one picture.
-static void phase_row(void *context, int64_t begin, int64_t end, int64_t range) {
-  (void)range;
-  const phase_job *j = context;
-  const phases *p = j->p;
-  for (int64_t row = begin; row < end; row++) {
-    int64_t b = row / p->height, y = row % p->height + p->top;
-    float *picture = j->picture + row * p->width * p->channels;
-    for (int64_t x = 0; x < p->width; x++, picture += p->channels) {
-      int64_t column = x + p->left;
-      int64_t phase = y % p->stride * p->stride + column % p->stride;
-      float *part = j->parts + phase * phase_size(p) +
-                    ((b * p->rows + y / p->stride) * p->columns + column / p->stride) * p->channels;
-      if (!j->back) {
-        memcpy(part, picture, (size_t)p->channels * sizeof *part);
-      } else if (j->add) {
-        ink_kernels_here()->add_to(part, picture, p->channels);
-      } else {
-        memcpy(picture, part, (size_t)p->channels * sizeof *part);
-      }
-    }
-  }
-}
-
 static ink_matrix by_rows(const float *data, int64_t rows, int64_t columns) {
   return (ink_matrix){INK_F32, data, rows, columns, columns, 1};
 }
@@ -74,103 +26,198 @@ static ink_matrix turned(ink_matrix m) {
   return (ink_matrix){m.dtype, m.data, m.columns, m.rows, m.column_stride, m.row_stride};
 }
 
-static bool product(ink_compute *c, const char *name, ink_matrix a, ink_matrix b, float *to,
-                    bool add) {
-  ink_error error = {0};
-  ink_status status = ink_gemm(c->pool, c->precision, a, b, NULL, to, b.columns, add, &error);
-  if (status != INK_OK) ink_compute_fail(c, status, "%s: %s", name, error.text);
-  return status == INK_OK;
+// One kernel tap at every pixel: a linear layer over all pixels.
+static bool is_linear(const convolution_record *r) {
+  return r->weight.shape[2] * r->weight.shape[3] == 1 && r->stride == 1 &&
+         r->y_height == r->x.shape[1] && r->y_width == r->x.shape[2] && r->padding.top == 0 &&
+         r->padding.left == 0;
 }
 
-// Where tap (ty, tx) begins: a phase, and a pixel in it.
-static int64_t tap_start(const phases *p, int64_t ty, int64_t tx) {
-  int64_t phase = ty % p->stride * p->stride + tx % p->stride;
-  return phase * phase_size(p) + (ty / p->stride * p->columns + tx / p->stride) * p->channels;
-}
-
-// A weight (out, C, kh, kw) seen as (kh, kw, out, C).
-static ink_tensor by_taps(const ink_tensor *weight) {
-  const int order[] = {2, 3, 0, 1};
-  ink_tensor view = *weight;
-  for (int i = 0; i < 4; i++) {
-    view.shape[i] = weight->shape[order[i]];
-    view.stride[i] = weight->stride[order[i]];
+static void weight_back(ink_compute *c, const char *name, const convolution_record *r,
+                        const float *dy, float *dw, bool add, const ink_gradient *db) {
+  int64_t out = r->weight.shape[0], channels = r->weight.shape[1];
+  int64_t pixels = r->x.shape[0] * r->y_height * r->y_width;
+  if (is_linear(r)) {
+    ink_error error = {0};
+    ink_status status =
+        ink_gemm(c->pool, c->precision, turned(by_rows(dy, pixels, out)),
+                 by_rows(r->dense_x, pixels, channels), NULL, dw, channels, add, &error);
+    if (status != INK_OK) ink_compute_fail(c, status, "%s: %s", name, error.text);
+    if (db->data) ink_column_sums(c, name, dy, NULL, pixels, out, db->data, db->add);
+    return;
   }
-  return view;
+  ink_correlation v = {.x = r->dense_x,
+                       .dy = dy,
+                       .batch = r->x.shape[0],
+                       .height = r->x.shape[1],
+                       .width = r->x.shape[2],
+                       .channels = channels,
+                       .y_height = r->y_height,
+                       .y_width = r->y_width,
+                       .out = out,
+                       .kernel_height = r->weight.shape[2],
+                       .kernel_width = r->weight.shape[3],
+                       .stride = r->stride,
+                       .top = r->padding.top,
+                       .left = r->padding.left,
+                       .d_weight = dw,
+                       .add = add,
+                       .d_bias = db->data,
+                       .add_bias = db->add};
+  ink_correlate(c, name, &v);
+}
+
+// Along one dimension, with stride s: pixels i of the picture with (i + before) % s == phase meet
+// the taps phase, phase + s, … alone. They are i = first, first + s, …; the gradient is a
+// convolution of stride 1 of dy, padded by `before`, with those taps in reverse.
+typedef struct phase {
+  int64_t first, count;
+  int64_t taps, before;
+} phase;
+
+static phase phase_of(int64_t which, int64_t stride, int64_t before, int64_t length,
+                      int64_t kernel) {
+  int64_t skipped = before > which ? (before - which + stride - 1) / stride : 0;
+  phase p = {.first = which + skipped * stride - before,
+             .taps = kernel > which ? (kernel - which + stride - 1) / stride : 0};
+  p.count = p.first < length ? (length - p.first + stride - 1) / stride : 0;
+  p.before = p.taps - 1 - skipped;
+  return p;
+}
+
+// Rows of phases that return to the picture.
+typedef struct interleaving {
+  const float *from;  // (batch, down.count, across.count, C), or NULL for zeros
+  float *to;          // (batch, height, width, C)
+  int64_t height, width, channels, stride;
+  phase down, across;
+  bool add;
+} interleaving;
+
+static void interleave_rows(void *context, int64_t begin, int64_t end, int64_t range) {
+  (void)range;
+  const interleaving *j = context;
+  for (int64_t row = begin; row < end; row++) {
+    int64_t y = j->down.first + row % j->down.count * j->stride;
+    float *to =
+        j->to + ((row / j->down.count * j->height + y) * j->width + j->across.first) * j->channels;
+    const float *from = j->from + (j->from ? row * j->across.count * j->channels : 0);
+    for (int64_t x = 0; x < j->across.count; x++, to += j->stride * j->channels) {
+      if (!j->from) {
+        memset(to, 0, (size_t)j->channels * sizeof *to);
+      } else if (j->add) {
+        ink_kernels_here()->add_to(from + x * j->channels, to, j->channels);
+      } else {
+        memcpy(to, from + x * j->channels, (size_t)j->channels * sizeof *to);
+      }
+    }
+  }
+}
+
+// The taps of one phase, (out, C, down.taps, across.taps), as F32.
+static void phase_taps(ink_compute *c, const ink_tensor *weight, int64_t stride, int64_t which_y,
+                       int64_t which_x, const phase *down, const phase *across, void *scratch,
+                       float *to) {
+  ink_tensor view = *weight;
+  view.shape[2] = down->taps;
+  view.shape[3] = across->taps;
+  view.data = (char *)view.data + (which_y * view.stride[2] + which_x * view.stride[3]) *
+                                      (int64_t)ink_dtype_about(view.dtype)->block_bytes;
+  view.stride[2] *= stride;
+  view.stride[3] *= stride;
+  ink_gather(c->pool, &view, view.dtype == INK_F32 ? to : scratch);
+  if (view.dtype != INK_F32) ink_to_f32(view.dtype, scratch, to, ink_tensor_elements(&view));
+}
+
+static void data_back(ink_compute *c, const char *name, const convolution_record *r,
+                      const float *dy, const ink_gradient *dx) {
+  int64_t out = r->weight.shape[0], channels = r->weight.shape[1], s = r->stride;
+  int64_t kernel_height = r->weight.shape[2], kernel_width = r->weight.shape[3];
+  size_t count = (size_t)(out * channels * kernel_height * kernel_width);
+  float *taps = ink_op_take(c, name, count, sizeof *taps);
+  void *scratch = r->weight.dtype == INK_F32 ? taps : ink_op_take(c, name, count, sizeof(uint16_t));
+  for (int64_t i = 0; taps && scratch && i < s * s && c->error.status == INK_OK; i++) {
+    phase down = phase_of(i / s, s, r->padding.top, r->x.shape[1], kernel_height);
+    phase across = phase_of(i % s, s, r->padding.left, r->x.shape[2], kernel_width);
+    if (down.count * across.count == 0) continue;
+    ink_arena_mark mark = ink_arena_save(c->arena);
+    float *y = dx->data;
+    if (down.taps * across.taps == 0) {
+      y = NULL;
+    } else {
+      if (s > 1) {
+        size_t pixels = (size_t)(r->x.shape[0] * down.count * across.count);
+        y = ink_op_take(c, name, pixels * (size_t)channels, sizeof *y);
+        if (!y) return;
+      }
+      ink_tensor weight = r->weight;
+      if (s > 1 || weight.dtype != INK_F32 || !ink_tensor_is_contiguous(&weight)) {
+        phase_taps(c, &r->weight, s, i / s, i % s, &down, &across, scratch, taps);
+        weight = ink_tensor_view(INK_F32, taps, 4,
+                                 (const int64_t[]){out, channels, down.taps, across.taps});
+      }
+      ink_convolution v = {.x_dtype = INK_F32,
+                           .y_dtype = INK_F32,
+                           .x = dy,
+                           .y = y,
+                           .batch = r->x.shape[0],
+                           .height = r->y_height,
+                           .width = r->y_width,
+                           .channels = out,
+                           .y_height = down.count,
+                           .y_width = across.count,
+                           .out = channels,
+                           .kernel_height = down.taps,
+                           .kernel_width = across.taps,
+                           .stride = 1,
+                           .top = down.before,
+                           .left = across.before,
+                           .weight = &weight,
+                           .passing = true,
+                           .turned = true,
+                           .add = s == 1 && dx->add};
+      if (is_linear(r)) {
+        v.width = v.y_width = v.batch * v.height * v.width;
+        v.batch = v.height = v.y_height = 1;
+      }
+      if (out > 0 && !ink_convolve(c, name, &v)) return;
+      if (out == 0) y = NULL;
+    }
+    if (s > 1 || !y) {
+      interleaving job = {.from = y,
+                          .to = dx->data,
+                          .height = r->x.shape[1],
+                          .width = r->x.shape[2],
+                          .channels = channels,
+                          .stride = s,
+                          .down = down,
+                          .across = across,
+                          .add = dx->add};
+      if (y || !dx->add) {
+        ink_each_range(c->pool, r->x.shape[0] * down.count, ink_row_grain(across.count * channels),
+                       interleave_rows, &job);
+      }
+    }
+    ink_arena_release(c->arena, mark);
+  }
 }
 
 static void convolution_back(ink_compute *c, ink_record *record) {
   convolution_record *r = (convolution_record *)record;
   const char *name = "ink_conv2d (backward)";
   const float *dy = record->output->gradient;
-  int64_t out = r->weight.shape[0], channels = r->weight.shape[1];
-  int64_t kh = r->weight.shape[2], kw = r->weight.shape[3], taps = kh * kw;
-  phases p = {.batch = r->x.shape[0],
-              .height = r->x.shape[1],
-              .width = r->x.shape[2],
-              .channels = channels,
-              .stride = r->stride,
-              .top = r->padding.top,
-              .left = r->padding.left};
-  // Every pixel of the picture and of the taps has a place.
-  int64_t last_row = p.height - 1 + p.top, last_column = p.width - 1 + p.left;
-  int64_t tap_row = (r->y_height - 1) * p.stride + kh - 1;
-  int64_t tap_column = (r->y_width - 1) * p.stride + kw - 1;
-  p.rows = (last_row > tap_row ? last_row : tap_row) / p.stride + 1;
-  p.columns = (last_column > tap_column ? last_column : tap_column) / p.stride + 1;
-  p.tail = kh * p.columns + kw;
-  size_t parts = (size_t)(p.stride * p.stride * phase_size(&p));
-  int64_t pixels = phase_pixels(&p);
-  size_t count = (size_t)(taps * out * channels);
-
-  ink_gradient dx = ink_gradient_of(c, &r->x), db = ink_gradient_of(c, &r->bias);
-  ink_tensor dw = ink_gradient_view(c, &r->weight);
+  int64_t out = r->weight.shape[0], pixels = r->x.shape[0] * r->y_height * r->y_width;
+  ink_gradient dx = ink_gradient_of(c, &r->x), dw = ink_gradient_of(c, &r->weight),
+               db = ink_gradient_of(c, &r->bias);
   ink_arena_mark mark = ink_arena_save(c->arena);
-  // dy at the places of a phase, zero between and behind.
-  float *d = ink_op_zeros(c, name, (size_t)(pixels * out), sizeof *d);
-  for (int64_t row = 0; d && row < p.batch * r->y_height; row++) {
-    int64_t b = row / r->y_height, y = row % r->y_height;
-    memcpy(d + (b * p.rows + y) * p.columns * out, dy + row * r->y_width * out,
-           (size_t)(r->y_width * out) * sizeof *d);
+  if (c->error.status == INK_OK && dw.data) weight_back(c, name, r, dy, dw.data, dw.add, &db);
+  if (c->error.status == INK_OK && dx.data) data_back(c, name, r, dy, &dx);
+  if (c->error.status == INK_OK && !dw.data && db.data) {
+    ink_column_sums(c, name, dy, NULL, pixels, out, db.data, db.add);
   }
-  if (dw.data && d) {
-    float *x = ink_op_zeros(c, name, parts, sizeof *x);
-    float *gathered = ink_op_take(c, name, count, sizeof *gathered);
-    if (x && gathered) {
-      phase_job job = {.p = &p, .picture = (float *)(uintptr_t)r->dense_x, .parts = x};
-      ink_each_range(c->pool, p.batch * p.height, 1, phase_row, &job);
-      for (int64_t t = 0; t < taps; t++) {
-        product(c, name, turned(by_rows(d, pixels, out)),
-                by_rows(x + tap_start(&p, t / kw, t % kw), pixels, channels),
-                gathered + t * out * channels, false);
-      }
-      ink_tensor view = by_taps(&dw);
-      if (c->error.status == INK_OK) ink_scatter_add(c->pool, gathered, &view);
-    }
-  }
-  if (dx.data && d) {
-    float *x = ink_op_zeros(c, name, parts, sizeof *x);
-    float *w = ink_op_take(c, name, count, sizeof *w);
-    if (x && w) {
-      // (out, C, kh, kw) as (kh, kw, out, C); a 16-bit weight comes by way of its own type.
-      ink_tensor view = by_taps(&r->weight);
-      void *own = w;
-      if (view.dtype != INK_F32) own = ink_op_take(c, name, count, sizeof(uint16_t));
-      if (own) ink_gather(c->pool, &view, own);
-      if (own != w && own) ink_to_f32(view.dtype, own, w, (int64_t)count);
-      for (int64_t t = 0; t < taps && c->error.status == INK_OK; t++) {
-        product(c, name, by_rows(d, pixels, out), by_rows(w + t * out * channels, out, channels),
-                x + tap_start(&p, t / kw, t % kw), true);
-      }
-      phase_job job = {.p = &p, .picture = dx.data, .parts = x, .back = true, .add = dx.add};
-      if (c->error.status == INK_OK) {
-        ink_each_range(c->pool, p.batch * p.height, 1, phase_row, &job);
-        ink_gradient_done(c, &dx);
-      }
-    }
-  }
-  if (db.data) {
-    ink_column_sums(c, name, dy, NULL, p.batch * r->y_height * r->y_width, out, db.data, db.add);
+  if (c->error.status == INK_OK) {
+    ink_gradient_done(c, &dx);
+    ink_gradient_done(c, &dw);
     ink_gradient_done(c, &db);
   }
   ink_arena_release(c->arena, mark);
@@ -266,6 +313,7 @@ ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *we
   if (!ink_convolve(c, name, &v)) return NULL;
   if (ink_op_differentiable(c, x) || ink_op_differentiable(c, weight) ||
       ink_op_differentiable(c, bias)) {
+    if (!ink_op_expect(c, name, "picture on the tape", x, INK_F32)) return NULL;
     convolution_record *kept = ink_op_record(c, sizeof *kept, convolution_back, y);
     if (!kept) return NULL;
     r.record = kept->record;

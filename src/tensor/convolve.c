@@ -47,6 +47,7 @@ typedef struct panels {
   int64_t block;  // channels of a block
   int64_t panel_bytes;
   bool round;  // to BF16 first, where the elements of the kernels are F32
+  bool turned;
   const ink_tensor *weight;
   float *lines;  // scratch of a thread: columns lines of channels * taps
   char *to;
@@ -64,13 +65,21 @@ static int64_t block_offset(const panels *p, int64_t channel) {
   return steps_of(p->kernels, channel) * p->taps * step_bytes(p->kernels);
 }
 
-static void pack_panel(void *context, size_t index, int thread) {
-  const panels *p = context;
-  const ink_convolve_kernels *kernels = p->kernels;
+// The lines of a panel from the weight of the convolution that goes the other way.
+static void turned_lines(const panels *p, int64_t first, int64_t columns, float *lines) {
+  const float *weight = p->weight->data;
+  for (int64_t i = 0; i < p->channels; i++) {
+    const float *from = weight + (i * p->out + first) * p->taps;
+    for (int64_t j = 0; j < columns; j++, from += p->taps) {
+      float *to = lines + (j * p->channels + i) * p->taps;
+      for (int64_t t = 0; t < p->taps; t++) to[t] = from[p->taps - 1 - t];
+    }
+  }
+}
+
+static void stored_lines(const panels *p, int64_t first, int64_t columns, float *lines) {
   const ink_dtype_info *type = ink_dtype_about(p->weight->dtype);
-  int64_t first = (int64_t)index * kernels->columns, length = p->channels * p->taps;
-  int64_t columns = smaller(kernels->columns, p->out - first);
-  float *lines = p->lines + thread * kernels->columns * length;
+  int64_t length = p->channels * p->taps;
   for (int64_t j = 0; j < columns; j++) {
     float *line = lines + j * length;
     int64_t at = (first + j) * length / type->block_elements * (int64_t)type->block_bytes;
@@ -78,6 +87,15 @@ static void pack_panel(void *context, size_t index, int thread) {
     if (!p->round) continue;
     for (int64_t i = 0; i < length; i++) line[i] = ink_f32_from_bf16(ink_bf16_from_f32(line[i]));
   }
+}
+
+static void pack_panel(void *context, size_t index, int thread) {
+  const panels *p = context;
+  const ink_convolve_kernels *kernels = p->kernels;
+  int64_t first = (int64_t)index * kernels->columns, length = p->channels * p->taps;
+  int64_t columns = smaller(kernels->columns, p->out - first);
+  float *lines = p->lines + thread * kernels->columns * length;
+  (p->turned ? turned_lines : stored_lines)(p, first, columns, lines);
   char *to = p->to + (int64_t)index * p->panel_bytes;
   for (int64_t channel = 0; channel < p->channels; channel += p->block) {
     int64_t n = smaller(p->block, p->channels - channel);
@@ -252,7 +270,8 @@ static void run_block(void *context, size_t index, int thread) {
                               .sums_stride = j->group,
                               .add = channel > 0,
                               .y_stride = v->out,
-                              .y_bf16 = v->y_dtype == INK_BF16};
+                              .y_bf16 = v->y_dtype == INK_BF16,
+                              .y_add = v->add};
     for (int64_t panel = first; panel < end; panel++) {
       tile.b = j->weight + panel * j->panels.panel_bytes + block_offset(&j->panels, channel);
       run_panel(j, &at, tile, panel, last, staged, sums + (panel - first) * columns);
@@ -306,6 +325,7 @@ bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *v) {
                       .taps = taps,
                       .block = even_block(v->channels, j.linear),
                       .round = v->x_dtype == INK_BF16 && j.kernels->elements == 1,
+                      .turned = v->turned,
                       .weight = v->weight};
   j.panels.panel_bytes = block_offset(&j.panels, v->channels);
   j.pixel = j.kernels->pixel_bytes[j.linear];

@@ -17,7 +17,11 @@ typedef struct ink_convolution {
   int64_t top, left;         // padding; what is read below and to the right of x is zero as well
   const float *bias;         // or NULL
   const ink_tensor *weight;  // (out, channels[, kh, kw]), contiguous, of any type
-  bool passing;              // the weight is a copy that passes: nothing to keep
+  bool passing;              // the weight passes: nothing to keep
+  // The weight is that of the convolution whose data gradient this is: (channels, out, kh, kw), the
+  // taps turned by half a circle. F32, and passing.
+  bool turned;
+  bool add;  // to what y, which is F32, holds
 } ink_convolution;
 
 // Run it: products of BF16 elements when x is BF16 or `precision` says so, F32 otherwise. The

@@ -90,9 +90,10 @@ static ink_tensor *operand(ink_compute *c, const subject *s, int i, layout how, 
 }
 
 // Forward and backward with the loss sum(y * direction).
-static outcome run(ink_arena *arena, ink_pool *pool, const subject *s, layout how,
-                   float *const *values, const float *direction) {
-  ink_compute c = {.arena = arena, .pool = pool, .tape = ink_tape_new(arena)};
+static outcome run_in(ink_precision precision, ink_arena *arena, ink_pool *pool, const subject *s,
+                      layout how, float *const *values, const float *direction) {
+  ink_compute c = {
+      .arena = arena, .pool = pool, .tape = ink_tape_new(arena), .precision = precision};
   ink_tensor *in[MOST_INPUTS], gradient[MOST_INPUTS];
   for (int i = 0; i < s->n_inputs; i++) in[i] = operand(&c, s, i, how, values[i], &gradient[i]);
   ink_tensor *y = s->run(&c, in);
@@ -113,6 +114,11 @@ static outcome run(ink_arena *arena, ink_pool *pool, const subject *s, layout ho
     for (int64_t e = 0; e < n; e++) o.gradient[i][e] = *element(&gradient[i], e);
   }
   return o;
+}
+
+static outcome run(ink_arena *arena, ink_pool *pool, const subject *s, layout how,
+                   float *const *values, const float *direction) {
+  return run_in(INK_PRECISION_F32, arena, pool, s, how, values, direction);
 }
 
 typedef struct numbers {
@@ -214,6 +220,40 @@ static void bytes_do_not_depend_on_threads(void **state) {
   ink_arena_free(d.arena);
 }
 
+// How far b is from a, relative to a.
+static double distance(const float *a, const float *b, int64_t n) {
+  double off = 0.0, size = 1e-12;
+  for (int64_t e = 0; e < n; e++) {
+    off += pow((double)a[e] - (double)b[e], 2.0);
+    size += pow((double)a[e], 2.0);
+  }
+  return sqrt(off / size);
+}
+
+// Products whose operands are rounded to BF16, forward and backward.
+static void bf16_products_stay_within_their_rounding_for_any_threads(void **state) {
+  const subject *s = *state;
+  numbers d = draw(s);
+  const int teams[] = {1, 2, 7};
+  outcome exact = run(d.arena, NULL, s, SHARED, d.values, d.direction), first = {0};
+  for (int t = 0; t < 3; t++) {
+    ink_pool *pool = ink_pool_new(teams[t]);
+    outcome o = run_in(INK_PRECISION_BF16, d.arena, pool, s, SHARED, d.values, d.direction);
+    ink_pool_free(pool);
+    if (t == 0) {
+      first = o;
+      assert_true(distance(exact.y, o.y, o.n) < 0.01);
+    }
+    assert_memory_equal(o.y, first.y, (size_t)o.n * sizeof(float));
+    for (int i = 0; i < s->n_inputs; i++) {
+      int64_t n = input_elements(s, i);
+      if (t == 0) assert_true(distance(exact.gradient[i], o.gradient[i], n) < 0.02);
+      assert_memory_equal(o.gradient[i], first.gradient[i], (size_t)n * sizeof(float));
+    }
+  }
+  ink_arena_free(d.arena);
+}
+
 // ---- BF16 --------------------------------------------------------------------------------------
 
 // The result of a subject with BF16 operands, as F32, and its bytes.
@@ -280,9 +320,11 @@ int main(void) {
                   {"gradient_equals_finite_differences", gradient_equals_finite_differences},
                   {"bytes_do_not_depend_on_threads", bytes_do_not_depend_on_threads},
                   {"of_bf16_equals_its_twin_for_any_threads",
-                   operation_of_bf16_equals_its_twin_for_any_threads}};
+                   operation_of_bf16_equals_its_twin_for_any_threads},
+                  {"in_bf16_products_stays_within_its_rounding_for_any_threads",
+                   bf16_products_stay_within_their_rounding_for_any_threads}};
   size_t n = 0;
-  for (int p = 0; p < 4; p++) {
+  for (int p = 0; p < 5; p++) {
     for (int i = 0; i < n_subjects; i++) {
       if (p == 3 && subjects[i].halves == 0) continue;
       snprintf(names[n], sizeof names[n], "%s_%s", subjects[i].name, promises[p].promise);

@@ -35,6 +35,7 @@ typedef struct ink_convolve_tile {
   void *y;
   int64_t y_stride;
   bool y_bf16;
+  bool y_add;         // to what y, F32, holds
   const float *bias;  // of the tile's first column, or NULL
 } ink_convolve_tile;
 

@@ -111,6 +111,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
 #pragma GCC unroll 4
     for (int j = 0; j < WIDE; j++) {
       int64_t at = i * t->y_stride + j * LANES;
+      if (t->y_add) sum[i][j] = get((const float *)t->y + at, left[j]) + sum[i][j];
       if (t->y_bf16) {
         put_bf16((uint16_t *)t->y + at, left[j], sum[i][j]);
       } else if (left[j] >= LANES) {

@@ -1,0 +1,140 @@
+// Staging and the register tile of weight gradients in vectors of the instruction set at hand.
+// Included with INK_TABLE naming the table to define and, for BF16 elements, INK_PAIRS defined.
+#include <stddef.h>
+#include <string.h>
+
+#include "tensor/cpu/correlate.h"
+#include "tensor/cpu/vector.h"
+
+// The register tile. Per pixel: WIDE loads of b and ROWS broadcasts of a for ROWS * WIDE fused
+// multiplications; ROWS * WIDE sums, WIDE columns and one broadcast fill the registers.
+#if defined(__AVX512F__)
+enum { ROWS = 14, WIDE = 2 };
+#elif defined(__AVX2__)
+enum { ROWS = 6, WIDE = 2 };
+#else
+enum { ROWS = 4, WIDE = 2 };
+#endif
+#if defined(INK_PAIRS)
+enum { ELEMENTS = 2 };
+#else
+enum { ELEMENTS = 1 };
+#endif
+enum { COLUMNS = WIDE * LANES };
+
+static inline __attribute__((always_inline)) vec fused(vec a, vec b, vec sum) {
+#if defined(INK_PAIRS)
+  return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+  return sum + a * b;
+#endif
+}
+
+typedef float word __attribute__((may_alias));
+
+// `rows` is a constant where this is inlined.
+static inline __attribute__((always_inline)) void tile(const int rows,
+                                                       const ink_correlate_tile *t) {
+  vec sum[ROWS][WIDE];
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < WIDE; j++) sum[i][j] = (vec){0};
+  }
+  int64_t a_step = t->a_step, b_step = t->b_step;
+  for (int64_t image = 0; image < t->images; image++) {
+    for (int64_t line = 0; line < t->lines; line++) {
+      const char *a = t->a + image * t->a_image + line * t->a_line;
+      const char *b = t->b + image * t->b_image + line * t->b_line;
+      for (int64_t s = 0; s < t->steps; s++, a += a_step, b += b_step) {
+        vec column[WIDE];
+#pragma GCC unroll 4
+        for (int j = 0; j < WIDE; j++) {
+          column[j] = load((const float *)(const void *)b + j * LANES);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+          vec factor = splat(((const word *)(const void *)a)[i]);
+#pragma GCC unroll 4
+          for (int j = 0; j < WIDE; j++) sum[i][j] = fused(factor, column[j], sum[i][j]);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < WIDE; j++) {
+      float *to = t->sums + i * COLUMNS + j * LANES;
+      store(to, load(to) + sum[i][j]);
+    }
+  }
+}
+
+#define ROW(n) \
+  case n:      \
+    return tile(n, t);
+
+static void multiply(const ink_correlate_tile *t) {
+  switch (t->rows) {
+    ROW(1)
+    ROW(2)
+    ROW(3)
+    ROW(4)
+#if defined(__AVX2__)
+    ROW(5)
+    ROW(6)
+#endif
+#if defined(__AVX512F__)
+    ROW(7)
+    ROW(8)
+    ROW(9)
+    ROW(10)
+    ROW(11)
+    ROW(12)
+    ROW(13)
+    ROW(14)
+#endif
+    default:
+      return;
+  }
+}
+
+static inline vec word_of(vec first, vec second) {
+#if defined(INK_PAIRS)
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  __m512i pairs = (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+  return (vec)_mm512_permutexvar_epi16(order, pairs);
+#else
+  (void)second;
+  return first;
+#endif
+}
+
+static void stage(const float *first, const float *second, int64_t pixels, int64_t stride,
+                  int64_t channels, int64_t width, int64_t panel_bytes, char *to, float *sums) {
+  for (int64_t p = 0; p < pixels; p++, to += width * (int64_t)sizeof(float)) {
+    char *panel = to;
+    for (int64_t c = 0; c < channels; c += width, panel += panel_bytes) {
+      int64_t end = channels - c < width ? channels - c : width;
+      for (int64_t i = 0; i < width; i += LANES) {
+        int64_t n = end > i ? end - i : 0;
+        vec x = get(first + c + i, n), y = {0};
+        if (second) y = get(second + c + i, n);
+        if (sums) put(sums + c + i, n, get(sums + c + i, n) + (x + y));
+        store((float *)(void *)panel + i, word_of(x, y));
+      }
+    }
+    first += stride;
+    if (second) second += stride;
+  }
+}
+
+const ink_correlate_kernels INK_TABLE = {
+    .rows = ROWS,
+    .columns = COLUMNS,
+    .elements = ELEMENTS,
+    .stage = stage,
+    .multiply = multiply,
+};
