@@ -2,8 +2,10 @@
 #include "train/optimizer.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "tensor/gemm.h"
 
 // Work is cut into chunks of this many elements, whatever the team, so that sums keep their order.
@@ -14,10 +16,22 @@ struct ink_optimizer {
   ink_trained *trained;
   size_t n;
   double *partial;  // one sum of squares per chunk of the largest tensor
-  // Newton-Schulz scratch for the largest matrix: the iterate X and its successor, the Gram matrix
-  // and its polynomial, and the update before orthogonalisation.
-  float *x, *next, *gram, *square;
+  // Muon's tensors, those with most work first, and what the largest of them needs as scratch.
+  const ink_trained **matrices;
+  size_t n_matrices;
+  size_t largest_matrix, largest_gram;
 };
+
+enum { GRAMS = 4 };
+
+// Newton-Schulz scratch: the iterate X and its successor, the Gram matrix, its polynomial and what
+// else is made of it, and sums of squares.
+typedef struct workspace {
+  float *x, *next, *gram[GRAMS];
+  double *partial;
+  ink_status status;
+  ink_error error;
+} workspace;
 
 static size_t chunks_of(size_t elements) {
   return (elements + CHUNK - 1) / CHUNK;
@@ -27,11 +41,27 @@ static bool is_trainable(const ink_tensor *t) {
   return t && t->dtype == INK_F32 && ink_tensor_is_contiguous(t);
 }
 
+static double work_of(const ink_trained *p) {
+  double rows = (double)p->value->shape[0], columns = (double)p->value->shape[1];
+  return rows * columns * (rows < columns ? rows : columns);
+}
+
+static int by_work(const void *a, const void *b) {
+  const ink_trained *x = *(const ink_trained *const *)a, *y = *(const ink_trained *const *)b;
+  double first = work_of(x), second = work_of(y);
+  if (first != second) return first < second ? 1 : -1;
+  return x < y ? -1 : x > y;
+}
+
 ink_status ink_optimizer_new(ink_arena *arena, const ink_optimizer_options *options,
                              ink_trained *trained, size_t n, ink_optimizer **optimizer,
                              ink_error *error) {
   ink_optimizer *made = ink_arena_zeros(arena, 1, sizeof *made);
-  size_t largest = 1, largest_matrix = 1, largest_gram = 1;
+  const ink_trained **matrices = ink_arena_zeros(arena, n + 1, sizeof *matrices);
+  size_t largest = 1, largest_matrix = 1, largest_gram = 1, n_matrices = 0;
+  if (!made || !matrices) {
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for the optimiser's state");
+  }
   for (size_t i = 0; i < n; i++) {
     ink_trained *p = &trained[i];
     if (!is_trainable(p->value) || !is_trainable(p->gradient) ||
@@ -50,6 +80,7 @@ ink_status ink_optimizer_new(ink_arena *arena, const ink_optimizer_options *opti
       size_t side = rows < columns ? rows : columns;
       if (elements > largest_matrix) largest_matrix = elements;
       if (side * side > largest_gram) largest_gram = side * side;
+      matrices[n_matrices++] = p;
     }
     p->first = ink_tensor_new(arena, INK_F32, p->value->rank, p->value->shape);
     if (!p->first) return ink_fail(error, INK_ERR_MEMORY, "no memory for the optimiser's state");
@@ -61,17 +92,16 @@ ink_status ink_optimizer_new(ink_arena *arena, const ink_optimizer_options *opti
       memset(p->second->data, 0, elements * sizeof(float));
     }
   }
-  if (made) {
-    made->options = *options;
-    made->trained = trained;
-    made->n = n;
-    made->partial = ink_arena_zeros(arena, chunks_of(largest), sizeof *made->partial);
-    made->x = ink_arena_zeros(arena, largest_matrix, sizeof(float));
-    made->next = ink_arena_zeros(arena, largest_matrix, sizeof(float));
-    made->gram = ink_arena_zeros(arena, largest_gram, sizeof(float));
-    made->square = ink_arena_zeros(arena, largest_gram, sizeof(float));
-  }
-  if (!made || !made->partial || !made->x || !made->next || !made->gram || !made->square) {
+  qsort(matrices, n_matrices, sizeof *matrices, by_work);
+  *made = (ink_optimizer){.options = *options,
+                          .trained = trained,
+                          .n = n,
+                          .partial = ink_arena_zeros(arena, chunks_of(largest), sizeof(double)),
+                          .matrices = matrices,
+                          .n_matrices = n_matrices,
+                          .largest_matrix = largest_matrix,
+                          .largest_gram = largest_gram};
+  if (!made->partial) {
     return ink_fail(error, INK_ERR_MEMORY, "no memory for the optimiser's state");
   }
   *optimizer = made;
@@ -188,36 +218,90 @@ static ink_matrix transposed(const float *data, int64_t rows, int64_t columns) {
   return (ink_matrix){INK_F32, data, columns, rows, 1, columns};
 }
 
-// Orthogonalise o->x (rows, columns), leaving the result there: five steps of the quintic
+static const float newton_a = 3.4445f, newton_b = -4.7750f, newton_c = 2.0315f;
+
+static ink_status product(ink_pool *pool, ink_matrix a, ink_matrix b, float *to, ink_error *error) {
+  return ink_gemm(pool, INK_PRECISION_F32, a, b, NULL, to, b.columns, false, error);
+}
+
+// gram <- b gram + c gram^2; square is scratch.
+static ink_status polynomial(ink_pool *pool, int64_t side, float *gram, float *square,
+                             ink_error *error) {
+  ink_matrix a = rows_of(gram, side, side);
+  INK_TRY(product(pool, a, a, square, error));
+  run(pool, blend_task,
+      (pass){.elements = (size_t)(side * side),
+             .out = gram,
+             .in = square,
+             .a = newton_b,
+             .b = newton_c});
+  return INK_OK;
+}
+
+static void add_to_diagonal(float *square, int64_t side, float x) {
+  for (int64_t i = 0; i < side; i++) square[i * side + i] += x;
+}
+
+// X <- P4(A4) … P0(A0) X with Pk(A) = aI + bA + cA²: since X_{k+1} X_{k+1}^T = Pk Ak Pk, the
+// iteration runs on Gram matrices alone and meets X at its two ends.
+static ink_status iterate_gram(const workspace *w, ink_pool *pool, int64_t rows, int64_t columns,
+                               ink_error *error) {
+  bool tall = rows > columns;
+  int64_t side = tall ? columns : rows;
+  ink_matrix x = rows_of(w->x, rows, columns), xt = transposed(w->x, rows, columns);
+  float *gram = w->gram[0], *factor = w->gram[1], *whole = w->gram[2], *spare = w->gram[3];
+  size_t bytes = (size_t)(side * side) * sizeof(float);
+  INK_TRY(product(pool, tall ? xt : x, tall ? x : xt, gram, error));
+  for (int i = 0; i < 5; i++) {
+    memcpy(factor, gram, bytes);
+    INK_TRY(polynomial(pool, side, factor, spare, error));
+    add_to_diagonal(factor, side, newton_a);
+    ink_matrix f = rows_of(factor, side, side);
+    if (i == 0) {
+      memcpy(whole, factor, bytes);
+    } else {
+      INK_TRY(product(pool, f, rows_of(whole, side, side), spare, error));
+      float *next = spare;
+      spare = whole;
+      whole = next;
+    }
+    if (i == 4) break;
+    INK_TRY(product(pool, f, rows_of(gram, side, side), spare, error));
+    INK_TRY(product(pool, rows_of(spare, side, side), f, gram, error));
+  }
+  ink_matrix q = rows_of(whole, side, side);
+  INK_TRY(product(pool, tall ? x : q, tall ? q : x, w->next, error));
+  memcpy(w->x, w->next, (size_t)(rows * columns) * sizeof(float));
+  return INK_OK;
+}
+
+// Orthogonalise w->x (rows, columns), leaving the result there: five steps of the quintic
 // Newton-Schulz iteration X <- aX + (bA + cA²)X, A = XX^T, with Jordan's coefficients, which drive
 // all singular values into about [0.7, 1.2] from below 1. For a tall matrix A = X^T X instead and
 // the polynomial multiplies from the right.
-static ink_status orthogonalise(ink_optimizer *o, ink_pool *pool, int64_t rows, int64_t columns,
+static ink_status orthogonalise(const workspace *w, ink_pool *pool, int64_t rows, int64_t columns,
                                 ink_error *error) {
-  const float a = 3.4445f, b = -4.7750f, c = 2.0315f;
   size_t elements = (size_t)(rows * columns);
-  int64_t side = rows < columns ? rows : columns;
-  size_t gram_elements = (size_t)(side * side);
-  double norm = sqrt(sum_of_squares(pool, o->partial, o->x, elements)) + 1e-7;
-  run(pool, scale_task, (pass){.elements = elements, .out = o->x, .a = (float)(1 / norm)});
+  bool tall = rows > columns;
+  int64_t side = tall ? columns : rows, length = tall ? rows : columns;
+  double norm = sqrt(sum_of_squares(pool, w->partial, w->x, elements)) + 1e-7;
+  run(pool, scale_task, (pass){.elements = elements, .out = w->x, .a = (float)(1 / norm)});
+  // In multiplications of side^3: 10 length / side + 5 against 2 length / side + 16.
+  if (2 * length > 3 * side) return iterate_gram(w, pool, rows, columns, error);
   for (int i = 0; i < 5; i++) {
-    ink_matrix x = rows_of(o->x, rows, columns), xt = transposed(o->x, rows, columns);
-    ink_matrix gram = rows_of(o->gram, side, side);
-    bool tall = rows > columns;
-    INK_TRY(ink_gemm(pool, INK_PRECISION_F32, tall ? xt : x, tall ? x : xt, NULL, o->gram, side,
-                     false, error));
-    INK_TRY(ink_gemm(pool, INK_PRECISION_F32, gram, gram, NULL, o->square, side, false, error));
+    ink_matrix x = rows_of(w->x, rows, columns), xt = transposed(w->x, rows, columns);
+    ink_matrix gram = rows_of(w->gram[0], side, side);
+    INK_TRY(product(pool, tall ? xt : x, tall ? x : xt, w->gram[0], error));
+    INK_TRY(polynomial(pool, side, w->gram[0], w->gram[1], error));
+    INK_TRY(product(pool, tall ? x : gram, tall ? gram : x, w->next, error));
     run(pool, blend_task,
-        (pass){.elements = gram_elements, .out = o->gram, .in = o->square, .a = b, .b = c});
-    INK_TRY(ink_gemm(pool, INK_PRECISION_F32, tall ? x : gram, tall ? gram : x, NULL, o->next,
-                     columns, false, error));
-    run(pool, blend_task, (pass){.elements = elements, .out = o->x, .in = o->next, .a = a, .b = 1});
+        (pass){.elements = elements, .out = w->x, .in = w->next, .a = newton_a, .b = 1});
   }
   return INK_OK;
 }
 
-static ink_status muon(ink_optimizer *o, ink_pool *pool, const ink_trained *p, double clip,
-                       double scale, ink_error *error) {
+static ink_status muon(const ink_optimizer *o, const workspace *w, ink_pool *pool,
+                       const ink_trained *p, double clip, double scale, ink_error *error) {
   const ink_optimizer_options *options = &o->options;
   size_t elements = (size_t)ink_tensor_elements(p->value);
   int64_t rows = p->value->shape[0], columns = p->value->shape[1];
@@ -225,10 +309,10 @@ static ink_status muon(ink_optimizer *o, ink_pool *pool, const ink_trained *p, d
       (pass){.elements = elements,
              .in = p->gradient->data,
              .first = p->first->data,
-             .out = o->x,
+             .out = w->x,
              .a = (float)clip,
              .b = (float)options->muon_momentum});
-  INK_TRY(orthogonalise(o, pool, rows, columns, error));
+  INK_TRY(orthogonalise(w, pool, rows, columns, error));
   double rate = scale * options->muon_rate;
   double stretch = rows > columns ? sqrt((double)rows / (double)columns) : 1;
   if (p->decay && options->muon_decay > 0) {
@@ -239,8 +323,60 @@ static ink_status muon(ink_optimizer *o, ink_pool *pool, const ink_trained *p, d
   }
   run(pool, axpy_task,
       (pass){
-          .elements = elements, .in = o->x, .out = p->value->data, .a = (float)(-rate * stretch)});
+          .elements = elements, .in = w->x, .out = p->value->data, .a = (float)(-rate * stretch)});
   return INK_OK;
+}
+
+// Many matrices are tasks of the team, each by one thread; few are done one after the other by all.
+typedef struct muon_job {
+  const ink_optimizer *o;
+  workspace *workspaces;
+  double clip, scale;
+} muon_job;
+
+static void muon_task(void *context, size_t index, int thread) {
+  const muon_job *j = context;
+  workspace *w = &j->workspaces[thread];
+  if (w->status != INK_OK) return;
+  w->status = muon(j->o, w, NULL, j->o->matrices[index], j->clip, j->scale, &w->error);
+}
+
+static ink_status muon_all(const ink_optimizer *o, ink_pool *pool, double clip, double scale,
+                           ink_error *error) {
+  if (o->n_matrices == 0) return INK_OK;
+  size_t threads = (size_t)ink_pool_threads(pool), bytes;
+  bool apart = threads > 1 && o->n_matrices >= 4 * threads;
+  size_t n = apart ? threads : 1;
+  size_t matrix = (o->largest_matrix + 15) / 16 * 16, gram = (o->largest_gram + 15) / 16 * 16;
+  size_t floats = 2 * matrix + GRAMS * gram, sums = (chunks_of(o->largest_matrix) + 7) / 8 * 8;
+  size_t each = floats * sizeof(float) + sums * sizeof(double);
+  workspace *workspaces = calloc(n, sizeof *workspaces);
+  char *memory = ink_mul_size(n, each, &bytes) ? aligned_alloc(64, bytes) : NULL;
+  ink_status status = INK_OK;
+  if (!workspaces || !memory) {
+    status = ink_fail(error, INK_ERR_MEMORY, "no memory for Muon's matrices");
+  }
+  for (size_t i = 0; status == INK_OK && i < n; i++) {
+    workspace *w = &workspaces[i];
+    w->x = (float *)(void *)(memory + i * each);
+    w->next = w->x + matrix;
+    for (size_t k = 0; k < GRAMS; k++) w->gram[k] = w->next + matrix + k * gram;
+    w->partial = (double *)(void *)(w->gram[0] + GRAMS * gram);
+  }
+  if (status == INK_OK && apart) {
+    muon_job job = {o, workspaces, clip, scale};
+    ink_pool_run(pool, o->n_matrices, muon_task, &job);
+    for (size_t i = 0; status == INK_OK && i < n; i++) {
+      status = workspaces[i].status;
+      if (status != INK_OK && error) *error = workspaces[i].error;
+    }
+  }
+  for (size_t i = 0; status == INK_OK && !apart && i < o->n_matrices; i++) {
+    status = muon(o, workspaces, pool, o->matrices[i], clip, scale, error);
+  }
+  free(memory);
+  free(workspaces);
+  return status;
 }
 
 static void adamw(ink_optimizer *o, ink_pool *pool, const ink_trained *p, double clip, double scale,
@@ -285,13 +421,11 @@ ink_status ink_optimizer_step(ink_optimizer *o, ink_pool *pool, int64_t step, do
   }
   double clip = o->options.clip > 0 && *norm > o->options.clip ? o->options.clip / *norm : 1;
   for (size_t i = 0; i < o->n; i++) {
-    if (o->trained[i].rule == INK_RULE_MUON) {
-      INK_TRY(muon(o, pool, &o->trained[i], clip, scale, error));
-    } else {
+    if (o->trained[i].rule == INK_RULE_ADAMW) {
       adamw(o, pool, &o->trained[i], clip, scale, step);
     }
   }
-  return INK_OK;
+  return muon_all(o, pool, clip, scale, error);
 }
 
 double ink_schedule_wsd(int64_t step, int64_t total, int64_t warmup, int64_t decay, double floor) {

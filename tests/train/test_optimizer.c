@@ -101,39 +101,60 @@ static void muon_maps_singular_values_by_the_polynomial(void **state) {
   }
 }
 
-static void run_steps(int threads, float *out) {
+// A large matrix or many of all forms by Muon, and one by AdamW.
+enum { MANY = 40, MOST = 300 * 260 };
+
+static void shape_of(int i, int n, int64_t shape[2]) {
+  shape[0] = n == 2 ? 300 : 3 + 7 * i % 30;
+  shape[1] = n == 2 ? 260 : 2 + 11 * i % 50;
+}
+
+static void run_steps(int n, int threads, float *out) {
   ink_error error = {0};
   ink_arena *arena = ink_arena_new(0);
   ink_pool *pool = ink_pool_new(threads);
-  const int64_t shape[] = {300, 260};
-  ink_trained t[2] = {{.name = "a", .rule = INK_RULE_MUON, .decay = true},
-                      {.name = "b", .rule = INK_RULE_ADAMW, .decay = true}};
-  for (int i = 0; i < 2; i++) {
+  ink_trained t[MANY];
+  int64_t shape[2];
+  for (int i = 0; i < n; i++) {
+    shape_of(i, n, shape);
+    t[i] =
+        (ink_trained){.name = "w", .rule = i == 1 ? INK_RULE_ADAMW : INK_RULE_MUON, .decay = true};
     t[i].value = ink_tensor_new(arena, INK_F32, 2, shape);
     t[i].gradient = ink_tensor_new(arena, INK_F32, 2, shape);
-    fill(t[i].value->data, 300 * 260, (uint64_t)i, 1);
+    fill(t[i].value->data, (size_t)ink_tensor_elements(t[i].value), (uint64_t)i, 1);
   }
   ink_optimizer *optimizer;
-  assert_ok(ink_optimizer_new(arena, &options, t, 2, &optimizer, &error));
+  assert_ok(ink_optimizer_new(arena, &options, t, (size_t)n, &optimizer, &error));
   for (int step = 1; step <= 3; step++) {
     double norm;
-    for (int i = 0; i < 2; i++) fill(t[i].gradient->data, 300 * 260, (uint64_t)(10 * step + i), 1);
+    for (int i = 0; i < n; i++) {
+      fill(t[i].gradient->data, (size_t)ink_tensor_elements(t[i].value),
+           (uint64_t)(1000 * step + i), 1);
+    }
     assert_ok(ink_optimizer_step(optimizer, pool, step, 1, &norm, &error));
   }
-  memcpy(out, t[0].value->data, 300 * 260 * sizeof *out);
-  memcpy(out + 300 * 260, t[1].value->data, 300 * 260 * sizeof *out);
+  for (int i = 0; i < n; i++) {
+    size_t elements = (size_t)ink_tensor_elements(t[i].value);
+    memcpy(out, t[i].value->data, elements * sizeof *out);
+    out += elements;
+  }
   ink_pool_free(pool);
   ink_arena_free(arena);
 }
 
 static void updates_are_equal_bytes_for_any_team(void **state) {
   (void)state;
-  static float one[2 * 300 * 260], other[2 * 300 * 260];
-  run_steps(1, one);
-  run_steps(2, other);
-  assert_memory_equal(one, other, sizeof one);
-  run_steps(7, other);
-  assert_memory_equal(one, other, sizeof one);
+  static float one[2 * MOST], other[2 * MOST];
+  const int numbers[] = {2, MANY};
+  for (int i = 0; i < 2; i++) {
+    memset(one, 0, sizeof one);
+    memset(other, 0, sizeof other);
+    run_steps(numbers[i], 1, one);
+    run_steps(numbers[i], 2, other);
+    assert_memory_equal(one, other, sizeof one);
+    run_steps(numbers[i], 7, other);
+    assert_memory_equal(one, other, sizeof one);
+  }
 }
 
 static void gradient_that_is_not_finite_changes_nothing(void **state) {
