@@ -166,6 +166,7 @@ static ink_optimizer *make_trainable(bench *b, const subject *s) {
                                    .epsilon = 1e-8,
                                    .muon_rate = 1e-6,
                                    .muon_momentum = 0.95,
+                                   .muon_precision = b->compute.precision,
                                    .clip = 1};
   ink_optimizer *optimizer;
   check(ink_optimizer_new(b->lasting, &options, trained, s->n, &optimizer, &error), &error);
