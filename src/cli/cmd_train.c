@@ -7,31 +7,47 @@
 
 #include "base/pool.h"
 #include "cli/cli.h"
+#include "train/painter.h"
 #include "train/poetry.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
 
-// ---- train data poetry --------------------------------------------------------------------------
+// ---- train data ---------------------------------------------------------------------------------
+
+static ink_status build_data(const char *corpus, const char *from, const char *out,
+                             const char *commit, ink_error *error) {
+  bool pictures = strcmp(corpus, "pictures") == 0;
+  ink_cli_bar bar;
+  ink_progress progress = ink_cli_progress(&bar, corpus);
+  ink_poetry_options poetry = {.from = from, .out = out, .commit = commit};
+  ink_painter_options painter = {.from = from, .out = out};
+  ink_status status = pictures ? ink_painter_build(&painter, &progress, error)
+                               : ink_poetry_build(&poetry, &progress, error);
+  ink_cli_progress_end(&bar);
+  return status;
+}
 
 static int run_data(const ink_command *self, int argc, char **argv) {
-  ink_poetry_options what = {0};
+  const char *from = NULL, *out = NULL, *commit = NULL;
   ink_option options[] = {
       {.name = "from",
        .kind = INK_OPTION_STRING,
-       .value = &what.from,
+       .value = &from,
        .argument = "DIR",
-       .help = "checkout of github.com/chinese-poetry/chinese-poetry"},
+       .help = "poetry: checkout of github.com/chinese-poetry/chinese-poetry; pictures: folder "
+               "with noto-emoji, blobmoji, cldr-annotations-full, emojibase-data and, if wanted, "
+               "serenity"},
       {.name = "out",
        .letter = 'o',
        .kind = INK_OPTION_STRING,
-       .value = &what.out,
+       .value = &out,
        .argument = "DIR",
        .help = "folder to write"},
       {.name = "commit",
        .kind = INK_OPTION_STRING,
-       .value = &what.commit,
+       .value = &commit,
        .argument = "HASH",
-       .help = "commit of the checkout, where it has no .git"},
+       .help = "commit of the poetry checkout, where it has no .git"},
   };
   ink_error error = ink_cli_error();
   int n;
@@ -39,28 +55,29 @@ static int run_data(const ink_command *self, int argc, char **argv) {
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
                                        &n, &done, &error);
   if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && (n != 1 || strcmp(argv[1], "poetry") != 0)) {
-    status = ink_fail(&error, INK_ERR_USAGE, "name one corpus: poetry");
+  bool known = n == 1 && (strcmp(argv[1], "poetry") == 0 || strcmp(argv[1], "pictures") == 0);
+  if (status == INK_OK && !known) {
+    status = ink_fail(&error, INK_ERR_USAGE, "name one corpus: poetry or pictures");
   }
-  if (status == INK_OK && (!what.from || !what.out)) {
+  if (status == INK_OK && (!from || !out)) {
     status = ink_fail(&error, INK_ERR_USAGE, "--from and --out are needed");
   }
-  if (status == INK_OK) {
-    ink_cli_bar bar;
-    ink_progress progress = ink_cli_progress(&bar, "poetry");
-    status = ink_poetry_build(&what, &progress, &error);
-    ink_cli_progress_end(&bar);
+  if (status == INK_OK && commit && strcmp(argv[1], "poetry") != 0) {
+    status = ink_fail(&error, INK_ERR_USAGE, "--commit belongs to poetry");
   }
+  if (status == INK_OK) status = build_data(argv[1], from, out, commit, &error);
   if (status != INK_OK) return ink_cli_fail(self, &error);
-  printf("%s\n", what.out);
+  printf("%s\n", out);
   return INK_EXIT_DONE;
 }
 
 static const ink_command data_command = {
     .name = "train data",
     .summary = "Build a training corpus",
-    .usage = "train data poetry --from DIR --out DIR",
-    .examples = "inkstone train data poetry --from chinese-poetry --out poetry\n",
+    .usage = "train data poetry|pictures --from DIR --out DIR",
+    .examples =
+        "inkstone train data poetry --from chinese-poetry --out poetry\n"
+        "inkstone train data pictures --from drawings --out pictures\n",
     .run = run_data,
 };
 
@@ -163,7 +180,7 @@ static int run(const ink_command *self, int argc, char **argv) {
 const ink_command ink_command_train = {
     .name = "train",
     .summary = "Train a model by a recipe, or build a corpus for it",
-    .usage = "train RECIPE.yaml [--out DIR] | train data poetry --from DIR --out DIR",
+    .usage = "train RECIPE.yaml [--out DIR] | train data poetry|pictures --from DIR --out DIR",
     .examples =
         "inkstone train data poetry --from chinese-poetry --out poetry\n"
         "inkstone train models/poet/recipe.yaml --out runs/poet\n",
