@@ -341,11 +341,44 @@ static ink_status read_drawing(builder *b, int from, const ink_painter_drawing *
   return status;
 }
 
+// Mean difference of two drawings on white, each drawn 16 pixels wide, in 256ths of the full range:
+// tells another drawing from a copy with slight changes.
+static int32_t difference(const builder *b, const ink_sprite_record *a,
+                          const ink_sprite_record *other, void *work) {
+  enum { SIDE = 16, SIZE = SIDE * SIDE * 3 };
+  uint8_t pictures[2][SIZE];
+  const ink_sprite_record *both[2] = {a, other};
+  for (int i = 0; i < 2; i++) {
+    ink_scene_canvas canvas = {SIDE, pictures[i], work};
+    memset(pictures[i], 255, SIZE);
+    ink_scene_lay(&canvas, b->pixels + both[i]->offset, both[i]->width, both[i]->height, 0, 0,
+                  SIDE * 256, SIDE * 256, false, false);
+  }
+  int32_t sum = 0;
+  for (int i = 0; i < SIZE; i++) sum += abs(pictures[0][i] - pictures[1][i]);
+  return sum / SIZE;
+}
+
+// Take back the newest drawing when it only repeats the first of its concept.
+static ink_status drop_repetition(builder *b, size_t first, const char *code, ink_error *error) {
+  enum { ALIKE = 8 };
+  void *work = malloc(ink_scene_work_size(16));
+  if (!work) return ink_fail(error, INK_ERR_MEMORY, "no memory to compare drawings");
+  const ink_sprite_record *newest = &b->records[b->n_sprite - 1];
+  bool alike = difference(b, &b->records[first], newest, work) < ALIKE;
+  free(work);
+  if (!alike) return INK_OK;
+  b->n_pixel = newest->offset;
+  b->sources[b->files[--b->n_sprite].source].drawings--;
+  return ink_painter_leave_out(&b->list, code, "blobmoji repeats noto-emoji", error);
+}
+
 // Plain drawings first, then the other styles of the first. A concept without a plain one is left
 // out: *kept says whether it stays.
 static ink_status read_concept(builder *b, const ink_painter_concept *concept, size_t index,
                                bool *kept, ink_error *error) {
   bool found;
+  size_t first = b->n_sprite;
   *kept = false;
   for (int i = 0; i < concept->n_drawing; i++) {
     INK_TRY(read_drawing(b, NOTO, &concept->drawings[i], index, &found, error));
@@ -358,7 +391,9 @@ static ink_status read_concept(builder *b, const ink_painter_concept *concept, s
   for (int style = BLOB; style <= PIXEL; style++) {
     for (int i = 0; i < concept->n_drawing; i++) {
       INK_TRY(read_drawing(b, style, &concept->drawings[i], index, &found, error));
-      if (found) break;
+      if (!found) continue;
+      if (style == BLOB) INK_TRY(drop_repetition(b, first, concept->drawings[i].code, error));
+      break;
     }
   }
   return INK_OK;
@@ -438,7 +473,8 @@ static json_t *concept_json(const ink_painter_concept *c) {
   } traits[] = {{"no_mirror", c->no_mirror},
                 {"no_colour", c->no_colour},
                 {"no_count", c->no_count},
-                {"no_pair", c->no_pair}};
+                {"no_pair", c->no_pair},
+                {"no_silhouette", c->no_silhouette}};
   for (size_t i = 0; i < sizeof traits / sizeof *traits; i++) {
     if (traits[i].is) json_object_set_new(item, traits[i].name, json_true());
   }

@@ -109,6 +109,7 @@ static void set_traits(ink_painter_concept *concept, const char *traits) {
   concept->no_colour = strchr(traits, 'r') != NULL;
   concept->no_count = strchr(traits, 'c') != NULL;
   concept->no_pair = strchr(traits, 'p') != NULL;
+  concept->no_silhouette = strchr(traits, 's') != NULL;
 }
 
 // Names apart by ";", in English with their marks.
@@ -226,10 +227,14 @@ static ink_status take(ink_painter_list *list, const char *code, const kind_rule
   if (!*english || !*chinese) {
     return ink_painter_leave_out(list, code, "no name in both languages", error);
   }
-  ink_painter_concept *concept;
+  ink_painter_concept *concept = NULL;
   INK_TRY(new_concept(list, &concept, error));
   set_names(concept, english, true);
   set_names(concept, chinese, false);
+  // 一张脸, where a row does not say otherwise.
+  size_t length = strlen(concept->chinese[0]), face = strlen("脸");
+  bool is_face = length >= face && strcmp(concept->chinese[0] + length - face, "脸") == 0;
+  if (is_face && !(rule && *rule->measure)) measure = "张";
   snprintf(concept->measure, sizeof concept->measure, "%s", measure);
   set_traits(concept, rule && *rule->traits ? rule->traits : kind ? kind->traits : "");
   set_drawings(concept, rule ? rule->codes : code);
@@ -248,7 +253,7 @@ static ink_status read_item(ink_painter_list *list, const sources *s, const json
     return ink_fail(error, INK_ERR_FORMAT, "%s: an item without hexcode or emoji", WHERE);
   }
   if (subgroup < 0) return INK_OK;  // a part of others: a skin tone, a letter of a flag
-  char number[16], code[INK_PAINTER_NAME], reason[INK_PAINTER_NAME];
+  char number[24], code[INK_PAINTER_NAME], reason[INK_PAINTER_NAME];
   snprintf(number, sizeof number, "%lld", (long long)subgroup);
   const char *name =
       json_string_value(json_object_get(json_object_get(s->groups, "subgroups"), number));

@@ -23,7 +23,7 @@ typedef struct ink_painter_concept {
   char chinese[INK_CONCEPT_NAMES][INK_PAINTER_NAME];
   int n_english, n_chinese;
   char measure[INK_PAINTER_MEASURE];
-  bool no_mirror, no_colour, no_count, no_pair;
+  bool no_mirror, no_colour, no_count, no_pair, no_silhouette;
   ink_painter_drawing drawings[INK_PAINTER_DRAWINGS];
   int n_drawing;
 } ink_painter_concept;

@@ -122,8 +122,12 @@ static uint16_t add_merge(trainer *t, uint16_t left, uint16_t right) {
     if (t->merges[i].left == left && t->merges[i].right == right) return (uint16_t)(2 * BYTES + i);
   }
   size_t id = n_symbol(t);
-  snprintf(t->symbols[id].text, sizeof t->symbols[id].text, "%s%s", t->symbols[left].text,
-           t->symbols[right].text);
+  // A symbol is at most a word of MOST_WORD symbols of at most two bytes each, and its end.
+  char *to = t->symbols[id].text;
+  size_t length = strlen(t->symbols[left].text), more = strlen(t->symbols[right].text);
+  if (length + more >= sizeof t->symbols[id].text) more = sizeof t->symbols[id].text - 1 - length;
+  memcpy(to, t->symbols[left].text, length);
+  memcpy(to + length, t->symbols[right].text, more);
   t->merges[t->n_merge++] = (merge){left, right};
   return (uint16_t)id;
 }
@@ -229,13 +233,13 @@ typedef struct pair_count {
 static void tally(const trainer *t, pair_count *table) {
   memset(table, 0, SLOTS * sizeof *table);
   for (size_t w = 0; w < t->n_word; w++) {
-    const word *word = &t->words[w];
-    for (int i = 0; i + 1 < word->n; i++) {
-      uint32_t pair = (uint32_t)word->symbols[i] << 16 | word->symbols[i + 1];
+    const word *from = &t->words[w];
+    for (int i = 0; i + 1 < from->n; i++) {
+      uint32_t pair = (uint32_t)from->symbols[i] << 16 | from->symbols[i + 1];
       size_t at = (pair * 2654435761u) >> 16 & (SLOTS - 1);
       while (table[at].count && table[at].pair != pair) at = (at + 1) & (SLOTS - 1);
       table[at].pair = pair;
-      table[at].count += word->count;
+      table[at].count += from->count;
     }
   }
 }
@@ -260,15 +264,14 @@ static pair_count best_pair(const trainer *t, const pair_count *table) {
 
 static void apply(trainer *t, uint32_t pair, uint16_t id) {
   for (size_t w = 0; w < t->n_word; w++) {
-    word *word = &t->words[w];
+    word *to = &t->words[w];
     int kept = 0;
-    for (int i = 0; i < word->n; i++) {
-      bool here =
-          i + 1 < word->n && ((uint32_t)word->symbols[i] << 16 | word->symbols[i + 1]) == pair;
-      word->symbols[kept++] = here ? id : word->symbols[i];
+    for (int i = 0; i < to->n; i++) {
+      bool here = i + 1 < to->n && ((uint32_t)to->symbols[i] << 16 | to->symbols[i + 1]) == pair;
+      to->symbols[kept++] = here ? id : to->symbols[i];
       i += here;
     }
-    word->n = kept;
+    to->n = kept;
   }
 }
 

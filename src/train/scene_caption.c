@@ -110,16 +110,25 @@ static void plural(const char *phrase, char *out, size_t size) {
 
 typedef enum article { BARE, WITH_ARTICLE } article;
 
+// The common word, or `other` one.
+static const char *english_hue(ink_scene_colour colour, bool other) {
+  return other && colour == INK_COLOUR_GREY ? "gray" : ink_scene_colour_english(colour);
+}
+
 static void english_noun(const ink_concept *c, int name, ink_scene_colour colour, int count,
-                         article how, char *out) {
+                         article how, bool other, char *out) {
   static const char *const NUMBERS[] = {"", "", "two", "three", "four"};
-  const char *hue = ink_scene_colour_english(colour);
+  const char *hue = english_hue(colour, other);
   const char *gap = *hue ? " " : "";
   ink_noun_form form = c->forms[name];
   if (count > 1) {
-    char many[PHRASE];
+    char many[PHRASE / 2];
     plural(c->english[name], many, sizeof many);
-    snprintf(out, PHRASE, "%s %s%s%s", NUMBERS[count], hue, gap, many);
+    if (other) {
+      snprintf(out, PHRASE, "%d %s%s%s", count, hue, gap, many);
+    } else {
+      snprintf(out, PHRASE, "%s %s%s%s", NUMBERS[count], hue, gap, many);
+    }
     return;
   }
   const char *lead = how == BARE || form != INK_NOUN_ONE       ? ""
@@ -130,12 +139,30 @@ static void english_noun(const ink_concept *c, int name, ink_scene_colour colour
 
 // ---- Chinese ------------------------------------------------------------------------------------
 
-static void chinese_noun(const ink_concept *c, int name, ink_scene_colour colour, int count,
-                         article how, const char *measure, char *out) {
-  static const char *const NUMBERS[] = {"", "一", "两", "三", "四"};
+// 红色的, or another of the ways to say it.
+static void chinese_hue(ink_random *random, ink_scene_colour colour, bool other, char *out) {
+  static const char *const OTHER[INK_SCENE_COLOURS] = {
+      [INK_COLOUR_ORANGE] = "橘色", [INK_COLOUR_PINK] = "粉红色", [INK_COLOUR_BROWN] = "褐色"};
   const char *hue = ink_scene_colour_chinese(colour);
-  snprintf(out, PHRASE, "%s%s%s%s%s", how == BARE && count == 1 ? "" : NUMBERS[count],
-           how == BARE && count == 1 ? "" : measure, hue, *hue ? "的" : "", c->chinese[name]);
+  *out = 0;
+  if (!*hue) return;
+  uint64_t way = other ? ink_random_below(random, 4) : 0;
+  if (way == 3 && OTHER[colour]) hue = OTHER[colour];
+  // The first character alone, 红, where it stands for the colour by itself.
+  int size = (int)strlen(hue) - (way == 1 ? (int)strlen("色") : 0);
+  snprintf(out, PHRASE / 4, "%.*s%s", size, hue, way == 1 || way == 2 ? "" : "的");
+}
+
+static void chinese_noun(ink_random *random, const ink_concept *c, int name,
+                         ink_scene_colour colour, int count, article how, const char *measure,
+                         bool other, char *out) {
+  static const char *const NUMBERS[] = {"", "一", "两", "三", "四"};
+  static const char *const DIGITS[] = {"", "一", "2", "3", "4"};
+  char hue[PHRASE / 4];
+  chinese_hue(random, colour, other, hue);
+  bool bare = how == BARE && count == 1;
+  snprintf(out, PHRASE, "%s%s%s%s", bare ? "" : (other ? DIGITS : NUMBERS)[count],
+           bare ? "" : measure, hue, c->chinese[name]);
 }
 
 // ---- wordings -----------------------------------------------------------------------------------
@@ -172,7 +199,7 @@ static void english(wording *w, bool other, article how, char *out) {
     if (plan->count > 1 && c->forms[name] != INK_NOUN_ONE) name = 0;
     ink_scene_colour colour =
         plan->style == INK_STYLE_SILHOUETTE ? INK_COLOUR_NONE : plan->things[i].colour;
-    english_noun(c, name, colour, plan->count, how, nouns[i]);
+    english_noun(c, name, colour, plan->count, how, other, nouns[i]);
   }
   if (plan->n_thing == 2) {
     bool turned = happens(w->random, 15);
@@ -232,7 +259,7 @@ static void add_english(wording *w, bool other, article how, const char *lead,
       break;
   }
   if (plan->background) {
-    const char *hue = ink_scene_colour_english(plan->background);
+    const char *hue = english_hue(plan->background, other);
     const char *form = ONE_OF(w->random, GROUND);
     if (takes_an(hue) && form != GROUND[3]) {
       form = form == GROUND[2] ? "%s with an %s background" : "%s on an %s background";
@@ -246,21 +273,24 @@ static void add_english(wording *w, bool other, article how, const char *lead,
   add(caption, text);
 }
 
-static void chinese(wording *w, bool other, article how, const char *measure, char *out) {
+// `inside` a longer phrase the form must stay a noun.
+static void chinese(wording *w, bool other, article how, const char *measure, bool inside,
+                    char *out) {
   const ink_scene_plan *plan = w->plan;
   char nouns[INK_SCENE_OBJECTS][PHRASE];
   for (int i = 0; i < plan->n_thing; i++) {
     const ink_concept *c = w->concepts[i];
     ink_scene_colour colour =
         plan->style == INK_STYLE_SILHOUETTE ? INK_COLOUR_NONE : plan->things[i].colour;
-    chinese_noun(c, name_of(w, c->n_chinese, other), colour, plan->count, how,
-                 measure ? measure : c->measure, nouns[i]);
+    bool one = measure && c->forms[0] == INK_NOUN_ONE;
+    chinese_noun(w->random, c, name_of(w, c->n_chinese, other), colour, plan->count, how,
+                 one ? measure : c->measure, other, nouns[i]);
   }
   if (plan->n_thing == 2) {
     static const char *const FORMS[] = {
-        "%s和%s",      "%s和%s", "%s和%s", "%s和%s", "%s与%s", "%s在%s的左边", "左边是%s，右边是%s",
-        "%s和%s在一起"};
-    snprintf(out, 3 * PHRASE, ONE_OF(w->random, FORMS), nouns[0], nouns[1]);
+        "%s和%s", "%s和%s", "%s和%s", "%s和%s", "%s与%s", "%s在%s的左边", "左边是%s，右边是%s"};
+    size_t n = sizeof FORMS / sizeof *FORMS - (inside ? 2 : 0);
+    snprintf(out, 3 * PHRASE, one_of(w->random, FORMS, n), nouns[0], nouns[1]);
   } else {
     snprintf(out, PHRASE, "%s", nouns[0]);
   }
@@ -271,7 +301,7 @@ static void add_chinese(wording *w, bool other, article how, const char *measure
   const ink_scene_plan *plan = w->plan;
   char noun[3 * PHRASE], styled[4 * PHRASE], text[6 * PHRASE];
   bool behind = happens(w->random, 40);
-  chinese(w, other, how, measure, noun);
+  chinese(w, other, how, measure, plan->background || plan->style || *lead || *tail, noun);
   const char *style = plan->style == INK_STYLE_BLOB    ? "圆润风格"
                       : plan->style == INK_STYLE_PIXEL ? "像素风格"
                                                        : "";
@@ -315,7 +345,7 @@ void ink_scene_word(const ink_sprites *sprites, const ink_scene_plan *plan, ink_
   static const struct {
     const char *lead, *tail;
   } CHINESE_LEADS[] = {{"画", ""},       {"画", ""},   {"一幅", "的图"}, {"一张", "的图片"},
-                       {"一幅", "的画"}, {"请画", ""}, {"", "的图标"},   {"", "的表情"}};
+                       {"一幅", "的画"}, {"请画", ""}, {"", "的图标"},   {"", "的图片"}};
   memset(caption, 0, sizeof *caption);
   caption->kind = plan->kind;
   caption->style = plan->style;
@@ -336,6 +366,8 @@ void ink_scene_word(const ink_sprites *sprites, const ink_scene_plan *plan, ink_
   add_chinese(&w, true, happens(random, 60) ? WITH_ARTICLE : BARE, NULL, "", "", caption);
   add_english(&w, happens(random, 20), WITH_ARTICLE, ONE_OF(random, ENGLISH_LEADS), caption);
   size_t lead = ink_random_below(random, sizeof CHINESE_LEADS / sizeof *CHINESE_LEADS);
-  add_chinese(&w, happens(random, 20), WITH_ARTICLE, happens(random, 25) ? "个" : NULL,
+  // 画一只猫, 一幅一只猫的画, 猫的图标.
+  article how = happens(random, *CHINESE_LEADS[lead].tail ? 40 : 80) ? WITH_ARTICLE : BARE;
+  add_chinese(&w, happens(random, 30), how, happens(random, 25) ? "个" : NULL,
               CHINESE_LEADS[lead].lead, CHINESE_LEADS[lead].tail, caption);
 }

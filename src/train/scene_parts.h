@@ -54,7 +54,7 @@ typedef struct ink_concept {
   const char *chinese[INK_CONCEPT_NAMES];
   const char *measure;
   int n_english, n_chinese;
-  bool no_mirror, no_colour, no_count, no_pair;
+  bool no_mirror, no_colour, no_count, no_pair, no_silhouette;
   bool held_out;
   uint64_t hash;  // of the key
   int32_t first_sprite, n_sprite;
