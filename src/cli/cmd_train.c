@@ -101,13 +101,13 @@ static bool report(void *context, const ink_train_report *r) {
     int64_t done = r->step - s->first_step;
     double left = done ? (now - s->began) / (double)done * (double)(r->steps - r->step) : 0;
     fprintf(stderr,
-            "%sstep %lld/%lld  loss %.4f  %.0f tokens/s  %.0f GFLOP/s  norm %.2f  rate %.3f  left "
-            "%d:%02d:%02d",
+            "%sstep %lld/%lld  loss %.4f  %.*f %s/s  norm %.2f  rate %.3f  left %d:%02d:%02d",
             s->terminal ? "\r\033[K" : "", (long long)r->step, (long long)r->steps, r->loss,
-            r->tokens_per_second, r->gflops, r->gradient_norm, r->rate, (int)left / 3600,
-            (int)left / 60 % 60, (int)left % 60);
+            r->tokens_per_second < 100 ? 1 : 0, r->tokens_per_second, r->words->unit,
+            r->gradient_norm, r->rate, (int)left / 3600, (int)left / 60 % 60, (int)left % 60);
+    if (r->gflops > 0) fprintf(stderr, "  %.0f GFLOP/s", r->gflops);
     if (r->validated) {
-      fprintf(stderr, "  held out %.4f (characters %.4f)", r->valid_loss, r->valid_character_loss);
+      fprintf(stderr, "  held out %.4f (%s %.4f)", r->valid_loss, r->words->second, r->valid_second);
     }
     if (!s->terminal || r->validated) fputc('\n', stderr);
     fflush(stderr);

@@ -69,11 +69,12 @@ ink_status ink_checkpoint_save(const char *path, const char *recipe_sha256,
                                const ink_trained *trained, size_t n, const ink_train_state *state,
                                ink_error *error) {
   outgoing out;
-  ink_status status = outgoing_new(&out, 3 * n, error);
+  ink_status status = outgoing_new(&out, 4 * n, error);
   for (size_t i = 0; status == INK_OK && i < n; i++) {
     outgoing_add(&out, "value.", trained[i].name, trained[i].value);
     outgoing_add(&out, "first.", trained[i].name, trained[i].first);
     if (trained[i].second) outgoing_add(&out, "second.", trained[i].name, trained[i].second);
+    if (trained[i].average) outgoing_add(&out, "average.", trained[i].name, trained[i].average);
   }
   char step[24], tokens[24], epoch[24], index[24];
   snprintf(step, sizeof step, "%lld", (long long)state->step);
@@ -129,9 +130,11 @@ static ink_status walk(const ink_safetensors *file, const char *path, ink_traine
     const struct {
       const char *prefix;
       ink_tensor *tensor;
-    } parts[] = {
-        {"value.", trained[i].value}, {"first.", trained[i].first}, {"second.", trained[i].second}};
-    for (size_t j = 0; j < 3; j++) {
+    } parts[] = {{"value.", trained[i].value},
+                 {"first.", trained[i].first},
+                 {"second.", trained[i].second},
+                 {"average.", trained[i].average}};
+    for (size_t j = 0; j < sizeof parts / sizeof *parts; j++) {
       if (!parts[j].tensor) continue;
       const ink_safetensor *found;
       INK_TRY(wanted(file, path, parts[j].prefix, trained[i].name, parts[j].tensor, &found, error));

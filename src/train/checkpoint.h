@@ -15,11 +15,11 @@
 // Where a run stands, besides tensors. All randomness is keyed by these counters.
 typedef struct ink_train_state {
   int64_t step;           // updates done
-  int64_t tokens;         // positions trained on
+  int64_t tokens;         // positions, or pictures, trained on
   uint64_t epoch, index;  // the corpus cursor
 } ink_train_state;
 
-// Write values and optimiser states (F32, bit for bit) with the state and the recipe's hash.
+// Write values, averages and optimiser states (F32, bit for bit) with the state and the recipe's hash.
 ink_status ink_checkpoint_save(const char *path, const char *recipe_sha256,
                                const ink_trained *trained, size_t n, const ink_train_state *state,
                                ink_error *error);

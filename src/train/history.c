@@ -9,13 +9,9 @@
 #include "base/file.h"
 #include "base/text.h"
 
-static const char header[] =
-    "step,tokens,loss,gradient_norm,rate,tokens_per_second,gflops,valid_loss,"
-    "valid_character_loss\n";
-
 void ink_history_free(ink_history *history) {
   free(history->rows);
-  *history = (ink_history){0};
+  *history = (ink_history){.words = history->words};
 }
 
 ink_status ink_history_add(ink_history *history, const ink_train_report *report, ink_error *error) {
@@ -43,14 +39,16 @@ static ink_status save_text(ink_text *text, const char *folder, const char *name
 
 ink_status ink_history_save(const ink_history *history, const char *folder, ink_error *error) {
   ink_text text = {0};
-  ink_text_add(&text, header);
+  const ink_train_words *words = history->words;
+  ink_text_format(&text, "step,%s,loss,gradient_norm,rate,%s_per_second,gflops,valid_loss,valid_%s\n",
+                  words->unit, words->unit, words->second);
   for (size_t i = 0; i < history->n; i++) {
     const ink_train_report *r = &history->rows[i];
     ink_text_format(&text, "%lld,%lld,%.17g,%.9g,%.9g,%.1f,%.2f,", (long long)r->step,
                     (long long)r->tokens, r->loss, r->gradient_norm, r->rate, r->tokens_per_second,
                     r->gflops);
     if (r->validated) {
-      ink_text_format(&text, "%.17g,%.17g", r->valid_loss, r->valid_character_loss);
+      ink_text_format(&text, "%.17g,%.17g", r->valid_loss, r->valid_second);
     } else {
       ink_text_add(&text, ",");
     }
@@ -84,7 +82,7 @@ static ink_status parse_row(const char *path, size_t line, char *row, ink_train_
                                .gflops = fields[6],
                                .validated = present[7] && present[8],
                                .valid_loss = fields[7],
-                               .valid_character_loss = fields[8]};
+                               .valid_second = fields[8]};
   return INK_OK;
 }
 
@@ -134,7 +132,8 @@ static double tick_step(double range) {
   return step;
 }
 
-static void draw_axes(ink_text *svg, const axes *a, const char *title) {
+static void draw_axes(ink_text *svg, const axes *a, const ink_train_words *words,
+                      const char *title) {
   ink_text_format(svg,
                   "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
                   "font-family=\"sans-serif\" font-size=\"13\" fill=\"#333\">\n"
@@ -157,11 +156,10 @@ static void draw_axes(ink_text *svg, const axes *a, const char *title) {
   }
   ink_text_format(
       svg,
-      "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n"
-      "<text transform=\"translate(18 %d) rotate(-90)\" text-anchor=\"middle\">nats per "
-      "token</text>\n",
-      (WIDTH + LEFT - RIGHT) / 2, HEIGHT - 18, millions ? "million tokens" : "tokens",
-      (HEIGHT + TOP - BOTTOM) / 2);
+      "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s%s</text>\n"
+      "<text transform=\"translate(18 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
+      (WIDTH + LEFT - RIGHT) / 2, HEIGHT - 18, millions ? "million " : "", words->unit,
+      (HEIGHT + TOP - BOTTOM) / 2, words->loss);
 }
 
 // One curve through at most ~1,500 points. kind 0: raw loss, 1: smoothed, 2: held-out.
@@ -201,7 +199,7 @@ ink_status ink_history_chart(const ink_history *h, const char *folder, const cha
   // The first steps fall so steeply that they would flatten all the rest.
   if (a.high > a.low + 4) a.high = a.low + 4;
   ink_text svg = {0};
-  draw_axes(&svg, &a, title);
+  draw_axes(&svg, &a, h->words, title);
   draw_curve(&svg, h, &a, 0);
   draw_curve(&svg, h, &a, 1);
   if (held_out) draw_curve(&svg, h, &a, 2);

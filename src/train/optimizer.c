@@ -70,13 +70,13 @@ ink_status ink_optimizer_new(ink_arena *arena, const ink_optimizer_options *opti
                       "%s: a trained tensor and its gradient must be contiguous F32 of one shape",
                       p->name);
     }
-    if (p->rule == INK_RULE_MUON && p->value->rank != 2) {
-      return ink_fail(error, INK_ERR_CONFLICT, "%s: Muon takes matrices only", p->name);
+    if (p->rule == INK_RULE_MUON && p->value->rank < 2) {
+      return ink_fail(error, INK_ERR_CONFLICT, "%s: Muon takes no vectors", p->name);
     }
     size_t elements = (size_t)ink_tensor_elements(p->value);
     if (elements > largest) largest = elements;
     if (p->rule == INK_RULE_MUON) {
-      size_t rows = (size_t)p->value->shape[0], columns = (size_t)p->value->shape[1];
+      size_t rows = (size_t)p->value->shape[0], columns = elements / rows;
       size_t side = rows < columns ? rows : columns;
       if (elements > largest_matrix) largest_matrix = elements;
       if (side * side > largest_gram) largest_gram = side * side;
@@ -310,7 +310,7 @@ static ink_status muon(const ink_optimizer *o, const workspace *w, ink_pool *poo
                        const ink_trained *p, double clip, double scale, ink_error *error) {
   const ink_optimizer_options *options = &o->options;
   size_t elements = (size_t)ink_tensor_elements(p->value);
-  int64_t rows = p->value->shape[0], columns = p->value->shape[1];
+  int64_t rows = p->value->shape[0], columns = (int64_t)elements / rows;
   run(pool, momentum_task,
       (pass){.elements = elements,
              .in = p->gradient->data,
@@ -433,6 +433,43 @@ ink_status ink_optimizer_step(ink_optimizer *o, ink_pool *pool, int64_t step, do
   }
   return muon_all(o, pool, clip, scale, error);
 }
+
+// ---- averages -----------------------------------------------------------------------------------
+
+void ink_average_update(ink_pool *pool, const ink_trained *trained, size_t n, double decay) {
+  for (size_t i = 0; i < n; i++) {
+    if (!trained[i].average) continue;
+    run(pool, blend_task,
+        (pass){.elements = (size_t)ink_tensor_elements(trained[i].value),
+               .out = trained[i].average->data,
+               .in = trained[i].value->data,
+               .a = (float)decay,
+               .b = (float)(1 - decay)});
+  }
+}
+
+static void swap_task(void *context, size_t index, int thread) {
+  (void)thread;
+  pass *p = context;
+  size_t begin, end = chunk_range(p, index, &begin);
+  for (size_t i = begin; i < end; i++) {
+    float kept = p->out[i];
+    p->out[i] = p->first[i];
+    p->first[i] = kept;
+  }
+}
+
+void ink_average_swap(ink_pool *pool, const ink_trained *trained, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (!trained[i].average) continue;
+    run(pool, swap_task,
+        (pass){.elements = (size_t)ink_tensor_elements(trained[i].value),
+               .out = trained[i].average->data,
+               .first = trained[i].value->data});
+  }
+}
+
+// ---- the schedule -------------------------------------------------------------------------------
 
 double ink_schedule_wsd(int64_t step, int64_t total, int64_t warmup, int64_t decay, double floor) {
   if (step < warmup) return (double)step / (double)warmup;

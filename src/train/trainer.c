@@ -42,6 +42,11 @@ static ink_status no_memory(ink_error *error) {
                   "no memory for training; a smaller micro_tokens in the recipe needs less");
 }
 
+const ink_train_words *ink_train_words_decoder(void) {
+  static const ink_train_words words = {"tokens", "nats per token", "character_loss"};
+  return &words;
+}
+
 double ink_train_flops(const ink_decoder_config *m, int64_t tokens, int64_t visible_pairs) {
   double attention = (double)m->hidden * m->head_dim * (2.0 * m->n_head + 2.0 * m->n_kv_head);
   double feed_forward =
@@ -131,6 +136,7 @@ ink_status ink_trainer_new(const ink_recipe *recipe, const char *out, bool force
   t->recipe = recipe;
   t->pool = pool;
   t->out = strdup(out);
+  t->history.words = ink_train_words_decoder();
   t->lasting = ink_arena_new(0);
   t->passing = ink_arena_new(0);
   ink_status status = t->out && t->lasting && t->passing ? INK_OK : no_memory(error);
@@ -248,7 +254,8 @@ ink_status ink_trainer_step(ink_trainer *t, ink_train_report *report, ink_error 
   t->busy += ink_clock_seconds() - began;
   t->busy_tokens += tokens;
   t->busy_flops += ink_train_flops(&r->model, tokens, pairs);
-  *report = (ink_train_report){.step = step,
+  *report = (ink_train_report){.words = ink_train_words_decoder(),
+                               .step = step,
                                .steps = r->steps,
                                .loss = loss / weight,
                                .gradient_norm = norm,
@@ -354,7 +361,7 @@ static ink_status validate(ink_trainer *t, ink_train_report *report, ink_error *
   ink_status status = count_held_out(path, &n, error);
   if (status == INK_OK && n > 0) {
     status = ink_trainer_score(t, path, t->recipe->validate_documents, &report->valid_loss,
-                               &report->valid_character_loss, error);
+                               &report->valid_second, error);
     report->validated = status == INK_OK;
   }
   free(path);

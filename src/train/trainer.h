@@ -10,18 +10,27 @@
 #include "base/status.h"
 #include "train/recipe.h"
 
-// What one update did. Losses are nats per token, means over the tokens' loss weights.
+// What a run counts and measures, as history and screen call it; static texts.
+typedef struct ink_train_words {
+  const char *unit;    // of what is trained on: "tokens", "pictures"
+  const char *loss;    // what a loss is: "nats per token"
+  const char *second;  // the second held-out figure: "character_loss", "psnr"
+} ink_train_words;
+const ink_train_words *ink_train_words_decoder(void);
+
+// What one update did. A decoder's losses are nats per token, means over the tokens' loss weights.
 typedef struct ink_train_report {
+  const ink_train_words *words;
   int64_t step, steps;
   double loss;
   double gradient_norm;
   double rate;               // the schedule's factor
-  int64_t tokens;            // positions trained on since the run began
+  int64_t tokens;            // positions, or pictures, trained on since the run began
   double tokens_per_second;  // of the last updates, validation and checkpoints left out
-  double gflops;      // useful floating-point operations per second / 1e9: see ink_train_flops
+  double gflops;      // useful floating-point operations per second / 1e9 (ink_train_flops), or 0
   bool validated;     // the two below are fresh
   double valid_loss;  // per token of the body of held-out documents
-  double valid_character_loss;  // of its characters alone, punctuation and the end left out
+  double valid_second;  // a decoder: of its characters alone, punctuation and the end left out
 } ink_train_report;
 
 typedef struct ink_train_listener {
