@@ -8,6 +8,8 @@
 #include "base/pool.h"
 #include "cli/cli.h"
 #include "train/painter.h"
+#include "train/painting/autoencoder.h"
+#include "train/painting/painter.h"
 #include "train/poetry.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
@@ -107,7 +109,8 @@ static bool report(void *context, const ink_train_report *r) {
             r->gradient_norm, r->rate, (int)left / 3600, (int)left / 60 % 60, (int)left % 60);
     if (r->gflops > 0) fprintf(stderr, "  %.0f GFLOP/s", r->gflops);
     if (r->validated) {
-      fprintf(stderr, "  held out %.4f (%s %.4f)", r->valid_loss, r->words->second, r->valid_second);
+      fprintf(stderr, "  held out %.4f (%s %.4f)", r->valid_loss, r->words->second,
+              r->valid_second);
     }
     if (!s->terminal || r->validated) fputc('\n', stderr);
     fflush(stderr);
@@ -119,6 +122,78 @@ static bool report(void *context, const ink_train_report *r) {
 static void note(void *context, const char *text) {
   const screen *s = context;
   fprintf(stderr, "%s%s\n", s->terminal ? "\r\033[K" : "", text);
+}
+
+// Where and how a run goes.
+typedef struct place {
+  const char *out;  // NULL: runs/NAME
+  bool force;
+  ink_pool *pool;
+  const ink_train_listener *listener;
+} place;
+
+static const char *folder_of(const place *where, const char *name, char folder[512]) {
+  if (where->out) return where->out;
+  snprintf(folder, 512, "runs/%s", name);
+  return folder;
+}
+
+static ink_status train_decoder(const char *path, const place *where, ink_error *error) {
+  ink_recipe recipe;
+  ink_trainer *trainer = NULL;
+  char folder[512];
+  INK_TRY(ink_recipe_load(path, &recipe, error));
+  ink_status status = ink_trainer_new(&recipe, folder_of(where, recipe.name, folder), where->force,
+                                      where->pool, &trainer, error);
+  if (status == INK_OK) status = ink_trainer_run(trainer, where->listener, error);
+  ink_trainer_free(trainer);
+  ink_recipe_free(&recipe);
+  return status;
+}
+
+static ink_status train_autoencoder(const char *path, const place *where, ink_error *error) {
+  ink_autoencoder_recipe recipe;
+  ink_autoencoder_trainer *trainer = NULL;
+  char folder[512];
+  INK_TRY(ink_autoencoder_recipe_load(path, &recipe, error));
+  ink_status status =
+      ink_autoencoder_trainer_new(&recipe, folder_of(where, recipe.course.name, folder),
+                                  where->force, where->pool, &trainer, error);
+  if (status == INK_OK) status = ink_autoencoder_trainer_run(trainer, where->listener, error);
+  ink_autoencoder_trainer_free(trainer);
+  ink_autoencoder_recipe_free(&recipe);
+  return status;
+}
+
+static ink_status train_painter(const char *path, const place *where, ink_error *error) {
+  ink_painter_recipe recipe;
+  ink_painter_trainer *trainer = NULL;
+  char folder[512];
+  INK_TRY(ink_painter_recipe_load(path, &recipe, error));
+  ink_cli_bar bar;
+  ink_progress progress = ink_cli_progress(&bar, "scenes");
+  ink_status status =
+      ink_painter_trainer_new(&recipe, folder_of(where, recipe.course.name, folder), where->force,
+                              where->pool, &progress, &trainer, error);
+  ink_cli_progress_end(&bar);
+  if (status == INK_OK) status = ink_painter_trainer_run(trainer, where->listener, error);
+  ink_painter_trainer_free(trainer);
+  ink_painter_recipe_free(&recipe);
+  return status;
+}
+
+static ink_status train_by(const char *path, const place *where, ink_error *error) {
+  ink_recipe_kind kind;
+  INK_TRY(ink_recipe_kind_of(path, &kind, error));
+  switch (kind) {
+    case INK_RECIPE_AUTOENCODER:
+      return train_autoencoder(path, where, error);
+    case INK_RECIPE_PAINTER:
+      return train_painter(path, where, error);
+    case INK_RECIPE_DECODER:
+    default:
+      return train_decoder(path, where, error);
+  }
 }
 
 static int run(const ink_command *self, int argc, char **argv) {
@@ -149,31 +224,21 @@ static int run(const ink_command *self, int argc, char **argv) {
   ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_recipe recipe = {0};
-  ink_trainer *trainer = NULL;
-  char folder[512];
   ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
                                        &n, &done, &error);
   if (status == INK_OK && done) return INK_EXIT_DONE;
   if (status == INK_OK && n != 1) {
     status = ink_fail(&error, INK_ERR_USAGE, "name one recipe, a YAML file");
   }
-  ink_pool *pool = status == INK_OK ? ink_pool_new((int)threads) : NULL;
-  if (status == INK_OK) status = ink_recipe_load(argv[1], &recipe, &error);
-  if (status == INK_OK) {
-    snprintf(folder, sizeof folder, "runs/%s", recipe.name);
-    status = ink_trainer_new(&recipe, out ? out : folder, force, pool, &trainer, &error);
-  }
   if (status == INK_OK) {
     screen s = {.terminal = isatty(STDERR_FILENO) == 1};
     ink_train_listener listener = {report, note, &s};
+    place where = {out, force, ink_pool_new((int)threads), &listener};
     ink_cli_catch_interrupts();
-    status = ink_trainer_run(trainer, &listener, &error);
+    status = train_by(argv[1], &where, &error);
     if (s.terminal) fputs("\r\033[K", stderr);
+    ink_pool_free(where.pool);
   }
-  ink_trainer_free(trainer);
-  ink_recipe_free(&recipe);
-  ink_pool_free(pool);
   return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
 }
 

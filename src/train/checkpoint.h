@@ -19,7 +19,8 @@ typedef struct ink_train_state {
   uint64_t epoch, index;  // the corpus cursor
 } ink_train_state;
 
-// Write values, averages and optimiser states (F32, bit for bit) with the state and the recipe's hash.
+// Write values, averages and optimiser states (F32, bit for bit) with the state and the recipe's
+// hash.
 ink_status ink_checkpoint_save(const char *path, const char *recipe_sha256,
                                const ink_trained *trained, size_t n, const ink_train_state *state,
                                ink_error *error);

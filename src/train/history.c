@@ -40,7 +40,8 @@ static ink_status save_text(ink_text *text, const char *folder, const char *name
 ink_status ink_history_save(const ink_history *history, const char *folder, ink_error *error) {
   ink_text text = {0};
   const ink_train_words *words = history->words;
-  ink_text_format(&text, "step,%s,loss,gradient_norm,rate,%s_per_second,gflops,valid_loss,valid_%s\n",
+  ink_text_format(&text,
+                  "step,%s,loss,gradient_norm,rate,%s_per_second,gflops,valid_loss,valid_%s\n",
                   words->unit, words->unit, words->second);
   for (size_t i = 0; i < history->n; i++) {
     const ink_train_report *r = &history->rows[i];

@@ -42,7 +42,8 @@ static bool is_trainable(const ink_tensor *t) {
 }
 
 static double work_of(const ink_trained *p) {
-  double rows = (double)p->value->shape[0], columns = (double)p->value->shape[1];
+  double rows = (double)p->value->shape[0];
+  double columns = (double)ink_tensor_elements(p->value) / rows;
   return rows * columns * (rows < columns ? rows : columns);
 }
 

@@ -8,6 +8,14 @@
 #include "models/decoder.h"
 #include "train/optimizer.h"
 
+// What a recipe trains; `kind:` in the file, a decoder where it does not say.
+typedef enum ink_recipe_kind {
+  INK_RECIPE_DECODER,      // this header
+  INK_RECIPE_AUTOENCODER,  // train/painting/recipe.h
+  INK_RECIPE_PAINTER       // the same
+} ink_recipe_kind;
+ink_status ink_recipe_kind_of(const char *path, ink_recipe_kind *kind, ink_error *error);
+
 typedef struct ink_recipe {
   char *name;   // of the model; names its folder
   char *data;   // folder that holds train.bin, valid.bin and tokenizer.json

@@ -27,9 +27,9 @@ typedef struct ink_train_report {
   double rate;               // the schedule's factor
   int64_t tokens;            // positions, or pictures, trained on since the run began
   double tokens_per_second;  // of the last updates, validation and checkpoints left out
-  double gflops;      // useful floating-point operations per second / 1e9 (ink_train_flops), or 0
-  bool validated;     // the two below are fresh
-  double valid_loss;  // per token of the body of held-out documents
+  double gflops;        // useful floating-point operations per second / 1e9 (ink_train_flops), or 0
+  bool validated;       // the two below are fresh
+  double valid_loss;    // per token of the body of held-out documents
   double valid_second;  // a decoder: of its characters alone, punctuation and the end left out
 } ink_train_report;
 
