@@ -28,7 +28,7 @@ static void try_prompt(const char *text) {
     if (plain.size > strlen(text)) abort();
     ink_prompt_chunks chunks;
     if (ink_prompt_encode(ink_text_string(&plain), &vocabulary, &chunks, &error) == INK_OK) {
-      for (size_t i = 0; i < chunks.n * (INK_PROMPT_CHUNK + 2); i++) {
+      for (size_t i = 0; i < chunks.n * chunks.width; i++) {
         if (chunks.ids[i] < 0 || chunks.ids[i] > 257) abort();
       }
       ink_prompt_chunks_free(&chunks);

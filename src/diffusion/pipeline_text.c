@@ -4,8 +4,6 @@
 
 #include "diffusion/pipeline_parts.h"
 
-enum { CHUNK = INK_PROMPT_CHUNK + 2 };
-
 static ink_status encode_words(void *context, const char *text, size_t size, int32_t **ids,
                                size_t *n, ink_error *error) {
   return ink_tokenizer_encode(context, text, size, INK_ENCODE_PLAIN, ids, n, error);
@@ -13,13 +11,14 @@ static ink_status encode_words(void *context, const char *text, size_t size, int
 
 static ink_prompt_vocabulary vocabulary_of(const ink_sd_text *text, ink_tokenizer *tokenizer) {
   static const char comma[] = ",</w>";
-  int32_t end = ink_tokenizer_eos(tokenizer);
+  int32_t end = ink_tokenizer_eos(tokenizer), context = ink_clip_about(text->clip)->context;
   return (ink_prompt_vocabulary){.encode = encode_words,
                                  .context = tokenizer,
                                  .begin = ink_tokenizer_bos(tokenizer),
                                  .end = end,
                                  .pad = text->pad < 0 ? end : text->pad,
-                                 .comma = ink_tokenizer_id(tokenizer, comma, sizeof comma - 1)};
+                                 .comma = ink_tokenizer_id(tokenizer, comma, sizeof comma - 1),
+                                 .room = context - 2};
 }
 
 // What one encoder says of all prompts: hidden (sides, S, width) and projected (sides, P) or NULL.
@@ -31,7 +30,8 @@ typedef struct encoded {
 static encoded encode_prompt(ink_paint_run *run, const ink_sd_text *text,
                              const ink_prompt_chunks *chunks) {
   ink_compute *c = &run->kept;
-  ink_tensor ids = ink_tensor_view(INK_I32, chunks->ids, 2, (int64_t[]){(int64_t)chunks->n, CHUNK});
+  int64_t n = (int64_t)chunks->n, tokens = (int64_t)chunks->width;
+  ink_tensor ids = ink_tensor_view(INK_I32, chunks->ids, 2, (int64_t[]){n, tokens});
   ink_clip_input input = {.ids = &ids,
                           .skip = text->skip + run->request->clip_skip,
                           .final_norm = text->final_norm,
@@ -41,11 +41,11 @@ static encoded encode_prompt(ink_paint_run *run, const ink_sd_text *text,
   int64_t width = out.hidden->shape[2];
   if (chunks->weighted) {
     for (size_t i = 0; i < chunks->n; i++) {
-      ink_prompt_apply_weights((float *)out.hidden->data + i * CHUNK * (size_t)width, CHUNK,
-                               (size_t)width, chunks->weights + i * CHUNK);
+      ink_prompt_apply_weights((float *)out.hidden->data + i * chunks->width * (size_t)width,
+                               chunks->width, (size_t)width, chunks->weights + i * chunks->width);
     }
   }
-  encoded e = {ink_reshape(c, out.hidden, 3, (int64_t[]){1, (int64_t)chunks->n * CHUNK, width}), 0};
+  encoded e = {ink_reshape(c, out.hidden, 3, (int64_t[]){1, n * tokens, width}), 0};
   ink_tensor *pooled = out.projected ? out.projected : out.pooled;
   if (text->pooled && pooled) e.projected = ink_slice(c, pooled, 0, 0, 1);
   return e;

@@ -15,7 +15,8 @@ enum {
   INK_PROMPT_MOST_BYTES = 1 << 16,
   INK_PROMPT_MOST_DEPTH = 64,  // of brackets within brackets
   INK_PROMPT_MOST_CHUNKS = 64,
-  INK_PROMPT_CHUNK = 75  // tokens of the prompt in a chunk; begin and end come to it
+  // Tokens of the prompt in a chunk, and the most there may be; begin and end come to them.
+  INK_PROMPT_CHUNK = 75
 };
 
 // Append the prompt as it reads at step `step` (from 0) of n_steps: schedules and alternations are
@@ -54,13 +55,15 @@ typedef struct ink_prompt_vocabulary {
   int32_t begin, end;
   int32_t pad;    // what follows the first `end`
   int32_t comma;  // a chunk that is full breaks after its last comma; -1: never
+  int32_t room;   // tokens of the prompt in a chunk, up to INK_PROMPT_CHUNK; 0: that many
 } ink_prompt_vocabulary;
 
-// Chunks of INK_PROMPT_CHUNK + 2 tokens, one after the other, and the weight of each token.
+// Chunks of tokens, one after the other, and the weight of each token.
 typedef struct ink_prompt_chunks {
   int32_t *ids;
   float *weights;
   size_t n;       // chunks, at least 1
+  size_t width;   // tokens of a chunk: the vocabulary's room and 2
   bool weighted;  // some weight is not 1
 } ink_prompt_chunks;
 

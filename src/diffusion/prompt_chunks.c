@@ -5,7 +5,7 @@
 
 #include "diffusion/prompt.h"
 
-enum { CHUNK = INK_PROMPT_CHUNK, WHOLE = CHUNK + 2, BACKTRACK = 20 };
+enum { CHUNK = INK_PROMPT_CHUNK, BACKTRACK = 20 };
 
 // The chunk that is being filled.
 typedef struct filling {
@@ -17,13 +17,18 @@ typedef struct filling {
   ink_error *error;
 } filling;
 
+static int room_of(const ink_prompt_vocabulary *v) {
+  return v->room > 0 && v->room < CHUNK ? v->room : CHUNK;
+}
+
 static ink_status add_chunk(ink_prompt_chunks *chunks, const int32_t *ids, const float *weights,
                             int n, const ink_prompt_vocabulary *v, ink_error *error) {
   if (chunks->n >= INK_PROMPT_MOST_CHUNKS) {
     return ink_fail(error, INK_ERR_USAGE, "a prompt of more than %d chunks of %d tokens",
-                    INK_PROMPT_MOST_CHUNKS, CHUNK);
+                    INK_PROMPT_MOST_CHUNKS, room_of(v));
   }
-  size_t size = (chunks->n + 1) * WHOLE;
+  chunks->width = (size_t)room_of(v) + 2;
+  size_t size = (chunks->n + 1) * chunks->width;
   int32_t *grown_ids = realloc(chunks->ids, size * sizeof *grown_ids);
   if (grown_ids) chunks->ids = grown_ids;
   float *grown_weights = realloc(chunks->weights, size * sizeof *grown_weights);
@@ -31,9 +36,9 @@ static ink_status add_chunk(ink_prompt_chunks *chunks, const int32_t *ids, const
   if (!grown_ids || !grown_weights) {
     return ink_fail(error, INK_ERR_MEMORY, "no memory for the prompt");
   }
-  int32_t *to = chunks->ids + chunks->n * WHOLE;
-  float *weight = chunks->weights + chunks->n * WHOLE;
-  for (int i = 0; i < WHOLE; i++) {
+  int32_t *to = chunks->ids + chunks->n * chunks->width;
+  float *weight = chunks->weights + chunks->n * chunks->width;
+  for (size_t i = 0; i < chunks->width; i++) {
     to[i] = v->pad;
     weight[i] = 1;
   }
@@ -72,10 +77,10 @@ static ink_status break_after_comma(filling *f) {
 static ink_status add_token(filling *f, int32_t id, float weight) {
   if (id == f->vocabulary->comma) {
     f->comma = f->n;
-  } else if (f->n == CHUNK && f->comma >= 0 && f->n - f->comma <= BACKTRACK) {
+  } else if (f->n == room_of(f->vocabulary) && f->comma >= 0 && f->n - f->comma <= BACKTRACK) {
     INK_TRY(break_after_comma(f));
   }
-  if (f->n == CHUNK) INK_TRY(finish_chunk(f));
+  if (f->n == room_of(f->vocabulary)) INK_TRY(finish_chunk(f));
   f->ids[f->n] = id;
   f->weights[f->n++] = weight;
   if (weight != 1) f->chunks->weighted = true;
