@@ -74,6 +74,25 @@ static ink_status save_index(const char *folder, ink_error *error) {
   return status;
 }
 
+// The text encoder's config with the tokenizer's own ids.
+static ink_status save_text_encoder(const ink_painter_trainer *t, const char *folder,
+                                    ink_error *error) {
+  size_t n;
+  const ink_parameter *parameters = ink_clip_parameters(t->clip, &n);
+  json_t *config = json_deep_copy(t->recipe->text_config);
+  int begin = ink_tokenizer_bos(t->tokenizer), end = ink_tokenizer_eos(t->tokenizer);
+  if (!config || json_object_set_new(config, "bos_token_id", json_integer(begin)) != 0 ||
+      json_object_set_new(config, "eos_token_id", json_integer(end)) != 0 ||
+      json_object_set_new(config, "pad_token_id", json_integer(end)) != 0) {
+    json_decref(config);
+    return no_memory(folder, error);
+  }
+  ink_status status =
+      save_part(folder, "text_encoder", "model.safetensors", parameters, n, config, error);
+  json_decref(config);
+  return status;
+}
+
 ink_status ink_painter_export(const ink_painter_trainer *t, const char *folder, ink_error *error) {
   static const char diffusers[] = "diffusion_pytorch_model.safetensors";
   const ink_painter_recipe *r = t->recipe;
@@ -81,9 +100,7 @@ ink_status ink_painter_export(const ink_painter_trainer *t, const char *folder, 
   INK_TRY(ink_folder_make(folder, error));
   const ink_parameter *parameters = ink_unet_parameters(t->unet, &n);
   INK_TRY(save_part(folder, "unet", diffusers, parameters, n, r->unet_config, error));
-  parameters = ink_clip_parameters(t->clip, &n);
-  INK_TRY(
-      save_part(folder, "text_encoder", "model.safetensors", parameters, n, r->text_config, error));
+  INK_TRY(save_text_encoder(t, folder, error));
   parameters = ink_taesd_parameters(t->taesd, &n);
   INK_TRY(save_part(folder, "vae", diffusers, parameters, n, t->taesd_config, error));
   INK_TRY(save_tokenizer(r->course.data, folder, error));

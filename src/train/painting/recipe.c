@@ -197,7 +197,7 @@ static const char text_fixed[] =
     "{\"architectures\": [\"CLIPTextModel\"], \"model_type\": \"clip_text_model\","
     "\"hidden_act\": \"quick_gelu\", \"attention_dropout\": 0.0, \"dropout\": 0.0,"
     "\"initializer_factor\": 1.0, \"initializer_range\": 0.02, \"layer_norm_eps\": 1e-05,"
-    "\"max_position_embeddings\": 32, \"projection_dim\": 192, \"dtype\": \"float16\"}";
+    "\"max_position_embeddings\": 32, \"dtype\": \"float16\"}";
 
 // Noise by Nichol and Dhariwal's cosine, stretched so that the last timestep is noise alone; 16x16
 // latents lose their content earlier than larger ones do.

@@ -1,0 +1,379 @@
+// The painter's runs: they learn, resume in the same bytes, do not depend on the team, and end in a
+// folder that paints.
+#include <math.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "diffusion/pipeline.h"
+#include "discs.h"
+#include "scratch.h"
+#include "testing.h"
+#include "train/checkpoint.h"
+#include "train/painting/autoencoder.h"
+#include "train/painting/painter.h"
+#include "train/painting/parts.h"
+#include "train/painting/studies.h"
+
+static char *folder;  // scratch of this run: pictures, recipes, outputs
+
+static const char *below(const char *name) {
+  static char ring[8][4096];
+  static int next;
+  char *path = ring[next++ % 8];
+  snprintf(path, sizeof ring[0], "%s/%s", folder, name);
+  return path;
+}
+
+// ---- recipes ------------------------------------------------------------------------------------
+
+static const char autoencoder_form[] =
+    "kind: autoencoder\nname: tiny\ndata: %s/data\n"
+    "model: {latent_channels: 4, encoder_block_out_channels: [16, 16, 16], "
+    "decoder_block_out_channels: [16, 16, 16], num_encoder_blocks: [1, 1, 1], "
+    "num_decoder_blocks: [1, 1, 1]}\ninit: {seed: 5}\n"
+    "optimizer: {muon_rate: 0.01, adam_rate: 0.003}\n"
+    "run: {seed: 3, steps: %d, batch: 4, micro: 2, side: 32, precision: f32, warmup: 2, decay: 4, "
+    "validate_every: 0, validate_pictures: 4%s}\n";
+
+static const char painter_form[] =
+    "kind: painter\nname: tiny\ndata: %s/data\nautoencoder: %s/autoencoder/tiny\nscenes: 6\n"
+    "unet: {sample_size: 8, in_channels: 4, out_channels: 4, block_out_channels: [16, 32], "
+    "down_block_types: [DownBlock2D, CrossAttnDownBlock2D], "
+    "up_block_types: [CrossAttnUpBlock2D, UpBlock2D], attention_head_dim: [1, 2], "
+    "cross_attention_dim: 32, norm_num_groups: 8}\n"
+    "text_encoder: {vocab_size: 1024, hidden_size: 32, intermediate_size: 64, "
+    "num_hidden_layers: 1, num_attention_heads: 2}\n"
+    "sheet: {prompts: [a disc, 圆], steps: 2}\ninit: {seed: 5}\n"
+    "optimizer: {muon_rate: 0.02, adam_rate: 0.005}\n"
+    "run: {seed: 3, steps: %d, batch: 4, micro: 2, side: 32, precision: f32, warmup: 2, decay: 4, "
+    "validate_every: 0, validate_pictures: 4%s}\n";
+
+static const char *autoencoder_file(const char *name, int steps, const char *change) {
+  ink_error error = {0};
+  ink_text text = {0};
+  ink_text_format(&text, autoencoder_form, folder, steps, change);
+  const char *path = below(name);
+  assert_ok(ink_file_save(path, text.bytes, text.size, &error));
+  ink_text_free(&text);
+  return path;
+}
+
+static const char *painter_file(const char *name, int steps, const char *change) {
+  ink_error error = {0};
+  ink_text text = {0};
+  ink_text_format(&text, painter_form, folder, folder, steps, change);
+  const char *path = below(name);
+  assert_ok(ink_file_save(path, text.bytes, text.size, &error));
+  ink_text_free(&text);
+  return path;
+}
+
+// ---- runs ---------------------------------------------------------------------------------------
+
+static bool stop_there(void *context, const ink_train_report *report) {
+  const int64_t *step = context;
+  return report->step != *step;
+}
+
+static ink_status train_autoencoder(const char *out, int steps, int threads, int64_t stop_at) {
+  ink_error error = {0};
+  ink_autoencoder_recipe recipe;
+  ink_autoencoder_trainer *trainer;
+  ink_pool *pool = ink_pool_new(threads);
+  ink_train_listener listener = {stop_there, NULL, &stop_at};
+  assert_ok(ink_autoencoder_recipe_load(autoencoder_file("a.yaml", steps, ""), &recipe, &error));
+  assert_ok(ink_autoencoder_trainer_new(&recipe, below(out), false, pool, &trainer, &error));
+  ink_status status = ink_autoencoder_trainer_run(trainer, &listener, &error);
+  if (status != INK_OK && status != INK_ERR_CANCELLED) print_error("%s\n", error.text);
+  ink_autoencoder_trainer_free(trainer);
+  ink_autoencoder_recipe_free(&recipe);
+  ink_pool_free(pool);
+  return status;
+}
+
+static ink_status train_painter(const char *out, int threads, int64_t stop_at) {
+  ink_error error = {0};
+  ink_painter_recipe recipe;
+  ink_painter_trainer *trainer;
+  ink_pool *pool = ink_pool_new(threads);
+  ink_train_listener listener = {stop_there, NULL, &stop_at};
+  assert_ok(ink_painter_recipe_load(painter_file("p.yaml", 6, ""), &recipe, &error));
+  assert_ok(ink_painter_trainer_new(&recipe, below(out), false, pool, NULL, &trainer, &error));
+  ink_status status = ink_painter_trainer_run(trainer, &listener, &error);
+  if (status != INK_OK && status != INK_ERR_CANCELLED) print_error("%s\n", error.text);
+  ink_painter_trainer_free(trainer);
+  ink_painter_recipe_free(&recipe);
+  ink_pool_free(pool);
+  return status;
+}
+
+static int set_up(void **state) {
+  (void)state;
+  ink_error error = {0};
+  folder = scratch_make();
+  assert_ok(ink_folder_make(below("data"), &error));
+  discs_make(below("data"));
+  return train_autoencoder("autoencoder", 6, 2, 0) == INK_OK ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  scratch_remove(folder);
+  free(folder);
+  return 0;
+}
+
+static void assert_same_file(const char *a, const char *b) {
+  ink_error error = {0};
+  char *left, *right;
+  size_t n_left, n_right;
+  assert_ok(ink_file_read(a, 1 << 28, &left, &n_left, &error));
+  assert_ok(ink_file_read(b, 1 << 28, &right, &n_right, &error));
+  assert_int_equal(n_left, n_right);
+  assert_memory_equal(left, right, n_left);
+  free(left);
+  free(right);
+}
+
+// ---- autoencoder --------------------------------------------------------------------------------
+
+#define AUTOENCODER "tiny/diffusion_pytorch_model.safetensors"
+
+static void autoencoder_learns(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_autoencoder_recipe recipe;
+  ink_autoencoder_trainer *trainer;
+  ink_train_report report;
+  double first = 0, last = 0;
+  assert_ok(ink_autoencoder_recipe_load(autoencoder_file("a.yaml", 60, ""), &recipe, &error));
+  assert_ok(ink_autoencoder_trainer_new(&recipe, below("learn"), false, NULL, &trainer, &error));
+  for (int i = 0; i < 60; i++) {
+    assert_ok(ink_course_step(ink_autoencoder_trainer_course(trainer), &report, &error));
+    if (i < 5) first += report.loss / 5;
+    if (i >= 55) last += report.loss / 5;
+  }
+  if (!(last < first / 2)) fail_msg("the loss went from %.4f to %.4f only", first, last);
+  ink_autoencoder_trainer_free(trainer);
+  ink_autoencoder_recipe_free(&recipe);
+}
+
+static void resumed_autoencoder_ends_in_the_same_bytes(void **state) {
+  (void)state;
+  assert_int_equal(train_autoencoder("broken", 6, 2, 3), INK_ERR_CANCELLED);
+  assert_int_equal(train_autoencoder("broken", 6, 2, 0), INK_OK);
+  assert_same_file(below("autoencoder/" AUTOENCODER), below("broken/" AUTOENCODER));
+  assert_same_file(below("autoencoder/" INK_CHECKPOINT_NAME), below("broken/" INK_CHECKPOINT_NAME));
+  assert_true(ink_file_exists(below("broken/loss.svg")));
+  assert_true(ink_file_exists(below("broken/sheet-0000006.png")));
+}
+
+static void autoencoder_is_equal_bytes_for_any_team(void **state) {
+  (void)state;
+  assert_int_equal(train_autoencoder("five", 6, 5, 0), INK_OK);
+  assert_same_file(below("autoencoder/" AUTOENCODER), below("five/" AUTOENCODER));
+}
+
+static void scaling_factor_brings_latents_to_unit_deviation(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_taesd *taesd;
+  json_t *config;
+  ink_sprites *sprites;
+  assert_ok(ink_autoencoder_load(below("autoencoder/tiny"), &taesd, &config, &error));
+  assert_ok(ink_sprites_open(below("data"), &sprites, &error));
+  double scale = ink_taesd_about(taesd)->scaling_factor, sum = 0, squares = 0;
+  ink_arena *arena = ink_arena_new(0);
+  ink_compute c = {.arena = arena};
+  const ink_tensor *x = ink_scene_tensor(&c, sprites, INK_SCENE_TRAIN, 99, 0, 64, 32);
+  const ink_tensor *z = ink_taesd_encode(&c, taesd, x, INK_F32);
+  assert_ok(ink_compute_status(&c, &error));
+  int64_t n = ink_tensor_elements(z);
+  for (int64_t i = 0; i < n; i++) {
+    double value = scale * (double)((const float *)z->data)[i];
+    sum += value;
+    squares += value * value;
+  }
+  double mean = sum / (double)n, deviation = sqrt(squares / (double)n - mean * mean);
+  if (fabs(deviation - 1) > 0.1) fail_msg("scaled latents deviate by %.4f", deviation);
+  ink_arena_free(arena);
+  ink_sprites_close(sprites);
+  json_decref(config);
+  ink_taesd_free(taesd);
+}
+
+// ---- painter ------------------------------------------------------------------------------------
+
+static void painter_learns(void **state) {
+  (void)state;
+  enum { STEPS = 120 };
+  ink_error error = {0};
+  ink_painter_recipe recipe;
+  ink_painter_trainer *trainer;
+  ink_train_report report;
+  double first = 0, last = 0;
+  assert_ok(ink_painter_recipe_load(painter_file("p.yaml", STEPS, ""), &recipe, &error));
+  assert_ok(ink_painter_trainer_new(&recipe, below("paint"), false, NULL, NULL, &trainer, &error));
+  for (int i = 0; i < STEPS; i++) {
+    assert_ok(ink_course_step(ink_painter_trainer_course(trainer), &report, &error));
+    if (i < 10) first += report.loss / 10;
+    if (i >= STEPS - 10) last += report.loss / 10;
+  }
+  if (!(last < 0.6 * first)) fail_msg("the loss went from %.4f to %.4f only", first, last);
+  ink_painter_trainer_free(trainer);
+  ink_painter_recipe_free(&recipe);
+}
+
+static void resumed_painter_ends_in_the_same_bytes(void **state) {
+  (void)state;
+  assert_int_equal(train_painter("p-whole", 2, 0), INK_OK);
+  assert_int_equal(train_painter("p-broken", 2, 2), INK_ERR_CANCELLED);
+  assert_int_equal(train_painter("p-broken", 2, 0), INK_OK);
+  assert_same_file(below("p-whole/" INK_CHECKPOINT_NAME), below("p-broken/" INK_CHECKPOINT_NAME));
+  assert_same_file(below("p-whole/tiny/unet/diffusion_pytorch_model.safetensors"),
+                   below("p-broken/tiny/unet/diffusion_pytorch_model.safetensors"));
+  assert_same_file(below("p-whole/tiny/text_encoder/model.safetensors"),
+                   below("p-broken/tiny/text_encoder/model.safetensors"));
+  assert_true(ink_file_exists(below("p-broken/sheet-0000006.png")));
+}
+
+static void painter_is_equal_bytes_for_any_team(void **state) {
+  (void)state;
+  assert_int_equal(train_painter("p-one", 1, 0), INK_OK);
+  assert_int_equal(train_painter("p-five", 5, 0), INK_OK);
+  assert_same_file(below("p-one/" INK_CHECKPOINT_NAME), below("p-five/" INK_CHECKPOINT_NAME));
+}
+
+static void finished_painter_paints(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_pipeline *pipeline;
+  ink_painting painting;
+  assert_int_equal(train_painter("p-paint", 2, 0), INK_OK);
+  assert_ok(ink_pipeline_open(below("p-paint/tiny"), NULL, &pipeline, &error));
+  assert_int_equal(ink_pipeline_side(pipeline), 32);
+  ink_paint_request request = ink_paint_request_default();
+  // Longer than the text encoder's 32 positions.
+  request.prompt =
+      "a blue disc, a red disc, a green disc, a disc, a disc, a disc, a disc, a disc, a disc, a "
+      "disc, a disc, a disc, a disc, a disc, a disc, a disc, a disc, a disc, a disc, a disc";
+  request.steps = 3;
+  assert_ok(ink_pipeline_paint(pipeline, &request, &painting, &error));
+  assert_int_equal(painting.picture.width, 32);
+  ink_painting_free(&painting);
+  ink_pipeline_free(pipeline);
+}
+
+// Training goes on from a finished painter: its first loss is not that of a fresh one.
+static void painter_begins_from_a_finished_one(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_painter_recipe recipe;
+  ink_painter_trainer *trainer;
+  ink_train_report fresh, later;
+  assert_int_equal(train_painter("p-start", 2, 0), INK_OK);
+  assert_ok(ink_painter_recipe_load(painter_file("p.yaml", 6, ""), &recipe, &error));
+  assert_ok(ink_painter_trainer_new(&recipe, below("p-a"), false, NULL, NULL, &trainer, &error));
+  assert_ok(ink_course_step(ink_painter_trainer_course(trainer), &fresh, &error));
+  ink_painter_trainer_free(trainer);
+  recipe.course.start = strdup(below("p-start/tiny"));
+  assert_ok(ink_painter_trainer_new(&recipe, below("p-b"), false, NULL, NULL, &trainer, &error));
+  assert_ok(ink_course_step(ink_painter_trainer_course(trainer), &later, &error));
+  assert_true(later.loss != fresh.loss);
+  ink_painter_trainer_free(trainer);
+  ink_painter_recipe_free(&recipe);
+}
+
+// Scenes are encoded once for one autoencoder, and anew for another.
+static void studies_belong_to_their_autoencoder(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_studies *studies;
+  ink_studies_source source = {
+      .taesd_sha256 = "one", .scale = 1, .n = 3, .side = 32, .context = 8, .micro = 2};
+  uint16_t first[8 * 8 * 4];
+  assert_ok(ink_sprites_open(below("data"), (ink_sprites **)&source.sprites, &error));
+  assert_ok(
+      ink_tokenizer_open(below("data/tokenizer"), (ink_tokenizer **)&source.tokenizer, &error));
+  assert_ok(
+      ink_autoencoder_load(below("autoencoder/tiny"), (ink_taesd **)&source.taesd, NULL, &error));
+  const char *path = below("studies.safetensors");
+  assert_ok(ink_studies_open(path, &source, NULL, NULL, &studies, &error));
+  assert_int_equal(ink_studies_latent_size(studies), 8 * 8 * 4);
+  assert_true(ink_studies_n_caption(studies, 2) >= 2);
+  const int32_t *ids = ink_studies_caption(studies, 0, 0);
+  assert_int_equal(ids[0], ink_tokenizer_bos(source.tokenizer));
+  assert_int_equal(ids[7], ink_tokenizer_eos(source.tokenizer));
+  memcpy(first, ink_studies_latent(studies, 0), sizeof first);
+  ink_studies_close(studies);
+  source.scale = 2;  // another identity, twice the latents
+  assert_ok(ink_studies_open(path, &source, NULL, NULL, &studies, &error));
+  assert_memory_not_equal(first, ink_studies_latent(studies, 0), sizeof first);
+  ink_studies_close(studies);
+  ink_sprites_close((ink_sprites *)(uintptr_t)source.sprites);
+  ink_tokenizer_free((ink_tokenizer *)(uintptr_t)source.tokenizer);
+  ink_taesd_free((ink_taesd *)(uintptr_t)source.taesd);
+}
+
+static void weights_fall_with_signal_and_keep_pure_noise(void **state) {
+  (void)state;
+  assert_true(fabs(ink_painter_weight(0, 5) - 1) < 1e-12);
+  assert_true(fabs(ink_painter_weight(0.8, 5) - 1) < 1e-12);  // the ratio is 4, and one more 5
+  assert_true(fabs(ink_painter_weight(0.9, 5) - 0.5) < 1e-12);
+  assert_true(ink_painter_weight(0.9999, 5) < 0.001);
+}
+
+// ---- recipes are checked ------------------------------------------------------------------------
+
+static void recipes_are_checked(void **state) {
+  (void)state;
+  static const struct {
+    const char *change, *word;
+  } bad[] = {{", precision: f16", "/run/precision"}, {", lr: 3", "/lr"},
+             {", average: 2", "/average"},           {", seed: 4", "duplicate key"},
+             {"}\nkindness: {a: 1", "/kindness"},    {"}\nloss: {hinge: 1", "/hinge"}};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    ink_error error = {0};
+    ink_autoencoder_recipe autoencoder;
+    ink_painter_recipe painter;
+    const char *path = autoencoder_file("bad.yaml", 5, bad[i].change);
+    assert_int_equal(ink_autoencoder_recipe_load(path, &autoencoder, &error), INK_ERR_FORMAT);
+    if (!strstr(error.text, bad[i].word)) fail_msg("%s: %s", bad[i].change, error.text);
+    path = painter_file("bad.yaml", 5, bad[i].change);
+    assert_int_equal(ink_painter_recipe_load(path, &painter, &error), INK_ERR_FORMAT);
+    if (!strstr(error.text, bad[i].word)) fail_msg("%s: %s", bad[i].change, error.text);
+  }
+}
+
+static void recipes_say_their_kind(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_recipe_kind kind;
+  assert_ok(ink_recipe_kind_of(autoencoder_file("a.yaml", 5, ""), &kind, &error));
+  assert_int_equal(kind, INK_RECIPE_AUTOENCODER);
+  assert_ok(ink_recipe_kind_of(painter_file("p.yaml", 5, ""), &kind, &error));
+  assert_int_equal(kind, INK_RECIPE_PAINTER);
+  assert_ok(ink_file_save(below("k.yaml"), "kind: sculptor\n", 15, &error));
+  assert_int_equal(ink_recipe_kind_of(below("k.yaml"), &kind, &error), INK_ERR_FORMAT);
+  assert_non_null(strstr(error.text, "/kind"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(autoencoder_learns),
+      cmocka_unit_test(resumed_autoencoder_ends_in_the_same_bytes),
+      cmocka_unit_test(autoencoder_is_equal_bytes_for_any_team),
+      cmocka_unit_test(scaling_factor_brings_latents_to_unit_deviation),
+      cmocka_unit_test(painter_learns),
+      cmocka_unit_test(resumed_painter_ends_in_the_same_bytes),
+      cmocka_unit_test(painter_is_equal_bytes_for_any_team),
+      cmocka_unit_test(finished_painter_paints),
+      cmocka_unit_test(painter_begins_from_a_finished_one),
+      cmocka_unit_test(studies_belong_to_their_autoencoder),
+      cmocka_unit_test(weights_fall_with_signal_and_keep_pure_noise),
+      cmocka_unit_test(recipes_are_checked),
+      cmocka_unit_test(recipes_say_their_kind),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
