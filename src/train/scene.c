@@ -199,7 +199,9 @@ static ink_status read_sprites(ink_sprites *s, const char *path, const char *nam
     return ink_fail(error, INK_ERR_FORMAT, "%s: ends early; " REMEDY, path);
   }
   s->n_sprite = (int32_t)header.sprites;
-  s->records = (const ink_sprite_record *)(const void *)(s->data + sizeof header);
+  s->records = malloc((size_t)header.sprites * sizeof *s->records + 1);
+  if (!s->records) return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to open it", path);
+  memcpy(s->records, s->data + sizeof header, (size_t)header.sprites * sizeof *s->records);
   int32_t previous = -1;
   for (int32_t i = 0; i < s->n_sprite; i++) {
     const ink_sprite_record *r = &s->records[i];
@@ -273,6 +275,7 @@ void ink_sprites_close(ink_sprites *sprites) {
   if (!sprites) return;
   ink_map_close(&sprites->map);
   json_decref(sprites->names);
+  free(sprites->records);
   free(sprites->concepts);
   free(sprites->order);
   free(sprites);

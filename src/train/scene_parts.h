@@ -65,7 +65,7 @@ struct ink_sprites {
   size_t size;
   ink_map map;    // that holds it; empty when the memory is another's
   json_t *names;  // concepts.json: owns the strings of `concepts`
-  const ink_sprite_record *records;
+  ink_sprite_record *records;
   int32_t n_sprite, n_concept, n_train;
   ink_concept *concepts;
   int32_t *order;  // concepts: those for training first, then those held out
