@@ -421,16 +421,17 @@ static void place_two(ink_random *random, ink_scene_plan *plan) {
   for (int i = 0; i < 2; i++) {
     plan->places[i] =
         (ink_scene_place){(i ? 48700 : 16800) + between(random, -700, 700),
-                          32768 + between(random, -5000, 5000), between(random, 25000, 30500)};
+                          32768 + between(random, -5000, 5000), between(random, 24000, 29000)};
   }
 }
 
 static void place_many(ink_random *random, ink_scene_plan *plan) {
   int n = plan->count;
   bool row = n == 3 && happens(random, 400);
-  int32_t size = n == 2 ? between(random, 25000, 30000)
-                 : row  ? between(random, 18000, 20500)
-                        : between(random, 23000, 28000);
+  // Small enough that neighbours do not touch, wherever chance moves them.
+  int32_t size = n == 2 ? between(random, 24000, 28500)
+                 : row  ? between(random, 16500, 18500)
+                        : between(random, 22000, 26500);
   plan->n_place = n;
   bool up = happens(random, 500);  // of three: one above two, or two above one
   for (int i = 0; i < n; i++) {
