@@ -188,6 +188,27 @@ typedef struct block {
   int64_t images, rows, columns;
 } block;
 
+static void clear_pixels(const job *j, int64_t pixels, size_t bytes, char *to) {
+  for (int64_t p = 0; p < pixels; p++) memset(to + p * j->pixel, 0, bytes);
+}
+
+// Every stride-th of `columns` pixels of a line of the picture, from column x on, which need not be
+// inside.
+static void stage_phase(const job *j, const char *line, int64_t x, int64_t columns, int64_t n,
+                        char *to) {
+  const ink_convolution *v = j->v;
+  int64_t size = (int64_t)ink_dtype_about(v->x_dtype)->block_bytes, stride = v->stride;
+  size_t bytes = (size_t)(steps_of(j->kernels, n) * (int64_t)sizeof(float));
+  int64_t pixels = divided_up(columns, stride);
+  int64_t before = x < 0 ? smaller(divided_up(-x, stride), pixels) : 0;
+  int64_t from = x + before * stride, inside = 0;
+  if (from < v->width) inside = smaller(divided_up(v->width - from, stride), pixels - before);
+  clear_pixels(j, before, bytes, to);
+  j->kernels->stage(v->x_dtype, line + from * v->channels * size, stride * v->channels, inside, n,
+                    to + before * j->pixel, j->pixel);
+  clear_pixels(j, pixels - before - inside, bytes, to + (before + inside) * j->pixel);
+}
+
 // Stage channels [channel, channel + n) of what a block needs.
 static void stage(const job *j, const block *at, int64_t channel, int64_t n, char *staged) {
   const ink_convolution *v = j->v;
@@ -195,21 +216,20 @@ static void stage(const job *j, const block *at, int64_t channel, int64_t n, cha
   int64_t rows = (at->rows - 1) * stride + v->kernel_height;
   int64_t columns = (at->columns - 1) * stride + v->kernel_width;
   int64_t x0 = at->column * stride - v->left;
-  size_t bytes = (size_t)(steps_of(j->kernels, n) * (int64_t)sizeof(float));
   for (int64_t image = 0; image < at->images; image++) {
     for (int64_t row = 0; row < rows; row++) {
       int64_t y = at->row * stride - v->top + row;
-      char *to = staged + patch_at(j, image * j->patch_rows + row, 0);
       bool inside = y >= 0 && y < v->height;
-      const char *from =
+      const char *line =
           (const char *)v->x +
-          ((((at->image + image) * v->height + y) * v->width + x0) * v->channels + channel) * size;
-      for (int64_t column = 0; column < columns; column++) {
-        char *pixel = to + patch_at(j, 0, column);
-        if (inside && x0 + column >= 0 && x0 + column < v->width) {
-          j->kernels->stage(v->x_dtype, from + column * v->channels * size, n, pixel);
+          ((((at->image + image) * v->height + y) * v->width) * v->channels + channel) * size;
+      for (int64_t phase = 0; phase < stride && phase < columns; phase++) {
+        char *to = staged + patch_at(j, image * j->patch_rows + row, phase);
+        if (inside) {
+          stage_phase(j, line, x0 + phase, columns - phase, n, to);
         } else {
-          memset(pixel, 0, bytes);
+          clear_pixels(j, divided_up(columns - phase, stride),
+                       (size_t)(steps_of(j->kernels, n) * (int64_t)sizeof(float)), to);
         }
       }
     }

@@ -43,8 +43,10 @@ typedef struct ink_convolve_kernels {
   int rows, columns;       // of the register tile
   int elements;            // of k per step: 1 in F32, 2 in BF16
   int64_t pixel_bytes[2];  // from pixel to pixel as staged; [1] for linear layers
-  // n channels of a pixel as staged: elements, zero up to a whole step.
-  void (*stage)(ink_dtype dtype, const void *from, int64_t n, void *to);
+  // n channels of each of `pixels` pixels, `stride` elements apart, as staged, to_bytes apart:
+  // elements, zero up to a whole step.
+  void (*stage)(ink_dtype dtype, const void *from, int64_t stride, int64_t pixels, int64_t n,
+                char *to, int64_t to_bytes);
   // One tap of one block of a panel: column j's channel i stands at from[j * out + i * in]. `to`
   // holds step after step; columns from `columns` on are zero. in is at most 2^20.
   void (*pack)(const float *from, int64_t out, int64_t in, int64_t columns, int64_t channels,

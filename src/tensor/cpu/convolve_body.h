@@ -149,25 +149,45 @@ static void multiply(const ink_convolve_tile *t) {
 
 // ---- staging and packing ------------------------------------------------------------------------
 
-static void stage(ink_dtype dtype, const void *from, int64_t n, void *to) {
+static void stage_f32(const float *from, int64_t n, void *to) {
 #if defined(INK_PAIRS)
   uint16_t *half = to;
-  if (dtype == INK_BF16) {
-    memcpy(half, from, (size_t)n * sizeof *half);
-  } else {
-    const float *x = from;
-    for (int64_t i = 0; i < n; i += LANES) put_bf16(half + i, n - i, get(x + i, n - i));
+  int64_t i = 0;
+  for (; i + 2 * LANES <= n; i += 2 * LANES) {
+    __m512bh pairs = _mm512_cvtne2ps_pbh((__m512)load(from + i + LANES), (__m512)load(from + i));
+    _mm512_storeu_si512(half + i, (__m512i)pairs);
   }
+  for (; i < n; i += LANES) put_bf16(half + i, n - i, get(from + i, n - i));
+  if (n % 2) half[n] = 0;
+#else
+  memcpy(to, from, (size_t)n * sizeof *from);
+#endif
+}
+
+static void stage_bf16(const uint16_t *from, int64_t n, void *to) {
+#if defined(INK_PAIRS)
+  uint16_t *half = to;
+  int64_t i = 0;
+  for (; i + 2 * LANES <= n; i += 2 * LANES) {
+    _mm512_storeu_si512(half + i, _mm512_loadu_si512(from + i));
+  }
+  if (i < n) memcpy(half + i, from + i, (size_t)(n - i) * sizeof *half);
   if (n % 2) half[n] = 0;
 #else
   float *x = to;
-  if (dtype == INK_F32) {
-    memcpy(x, from, (size_t)n * sizeof *x);
-  } else {
-    const uint16_t *half = from;
-    for (int64_t i = 0; i < n; i += LANES) put(x + i, n - i, get_bf16(half + i, n - i));
-  }
+  for (int64_t i = 0; i < n; i += LANES) put(x + i, n - i, get_bf16(from + i, n - i));
 #endif
+}
+
+static void stage(ink_dtype dtype, const void *from, int64_t stride, int64_t pixels, int64_t n,
+                  char *to, int64_t to_bytes) {
+  if (dtype == INK_F32) {
+    const float *x = from;
+    for (int64_t p = 0; p < pixels; p++) stage_f32(x + p * stride, n, to + p * to_bytes);
+  } else {
+    const uint16_t *x = from;
+    for (int64_t p = 0; p < pixels; p++) stage_bf16(x + p * stride, n, to + p * to_bytes);
+  }
 }
 
 // LANES steps of one column as words: elements i, i + 1, … of a line whose neighbours stand `in`

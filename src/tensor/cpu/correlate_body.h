@@ -112,23 +112,56 @@ static inline vec word_of(vec first, vec second) {
 #endif
 }
 
-static void stage(const float *first, const float *second, int64_t pixels, int64_t stride,
-                  int64_t channels, int64_t width, int64_t panel_bytes, char *to, float *sums) {
+// The words of one pixel for one panel of `width`, `channels` of which are there.
+static inline __attribute__((always_inline)) void stage_panel(const float *first,
+                                                              const float *second, int64_t channels,
+                                                              int64_t width, float *to) {
+  for (int64_t i = 0; i < width; i += LANES) {
+    int64_t n = channels > i ? channels - i : 0;
+    vec x = get(first + i, n), y = {0};
+    if (second) y = get(second + i, n);
+    store(to + i, word_of(x, y));
+  }
+}
+
+static inline __attribute__((always_inline)) void stage_pixels(const float *first,
+                                                               const float *second, int64_t pixels,
+                                                               int64_t stride, int64_t channels,
+                                                               int64_t width, int64_t panel_bytes,
+                                                               char *to) {
   for (int64_t p = 0; p < pixels; p++, to += width * (int64_t)sizeof(float)) {
     char *panel = to;
     for (int64_t c = 0; c < channels; c += width, panel += panel_bytes) {
-      int64_t end = channels - c < width ? channels - c : width;
-      for (int64_t i = 0; i < width; i += LANES) {
-        int64_t n = end > i ? end - i : 0;
-        vec x = get(first + c + i, n), y = {0};
-        if (second) y = get(second + c + i, n);
-        if (sums) put(sums + c + i, n, get(sums + c + i, n) + (x + y));
-        store((float *)(void *)panel + i, word_of(x, y));
-      }
+      stage_panel(first + c, second ? second + c : NULL, channels - c, width,
+                  (float *)(void *)panel);
     }
     first += stride;
     if (second) second += stride;
   }
+}
+
+// sums += the elements of all pixels, channel by channel.
+static void gather_sums(const float *x, int64_t pixels, int64_t stride, int64_t channels,
+                        float *sums) {
+  for (int64_t c = 0; c < channels; c += LANES) {
+    int64_t n = channels - c;
+    vec sum = get(sums + c, n);
+    for (int64_t p = 0; p < pixels; p++) sum += get(x + p * stride + c, n);
+    put(sums + c, n, sum);
+  }
+}
+
+static void stage(const float *first, const float *second, int64_t pixels, int64_t stride,
+                  int64_t channels, int64_t width, int64_t panel_bytes, char *to, float *sums) {
+  // Panels of the loaded side have a constant width.
+  if (second && width == COLUMNS) {
+    stage_pixels(first, second, pixels, stride, channels, COLUMNS, panel_bytes, to);
+  } else {
+    stage_pixels(first, second, pixels, stride, channels, width, panel_bytes, to);
+  }
+  if (!sums) return;
+  gather_sums(first, pixels, stride, channels, sums);
+  if (second) gather_sums(second, pixels, stride, channels, sums);
 }
 
 const ink_correlate_kernels INK_TABLE = {
