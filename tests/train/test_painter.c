@@ -629,6 +629,7 @@ static void there_are_as_many_objects_as_the_caption_says(void **state) {
     if (got != expected) fail_msg("scene %d: %d parts: %s", (int)i, got, c.texts[0]);
     checked[expected]++;
   }
+  free(pixels);
   for (int n = 1; n <= 4; n++) assert_true(checked[n] > 20);
 }
 
