@@ -645,7 +645,7 @@ static void mean_colour(const uint8_t *pixels, int32_t side, int32_t from_x, int
       n++;
     }
   }
-  for (int c = 0; c < 3; c++) mean[c] = n ? sum[c] / n : 0;
+  for (int c = 0; c < 3; c++) mean[c] = n > 0 ? sum[c] / n : 0;
 }
 
 static ink_scene_colour nearest_colour(const double mean[3]) {
