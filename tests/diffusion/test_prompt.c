@@ -206,6 +206,23 @@ static void long_prompts_go_on_in_new_chunks(void **state) {
   ink_prompt_chunks_free(&c);
 }
 
+// A text encoder of few positions gets chunks of its own length.
+static void chunks_have_the_encoders_room(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_prompt_vocabulary small = vocabulary;
+  ink_prompt_chunks c;
+  small.room = 30;
+  assert_ok(ink_prompt_encode("abcdefghijklmnopqrstuvwxyzabcdefg", &small, &c, &error));
+  assert_int_equal(c.n, 2);
+  assert_int_equal(c.width, 32);
+  assert_int_equal(c.ids[31], END);
+  assert_int_equal(c.ids[32], BEGIN);
+  assert_int_equal(c.ids[32 + 4], END);
+  assert_int_equal(c.ids[32 + 5], small.pad);
+  ink_prompt_chunks_free(&c);
+}
+
 static void a_break_ends_its_chunk(void **state) {
   (void)state;
   ink_error error = {0};
@@ -313,6 +330,7 @@ int main(void) {
       cmocka_unit_test(break_begins_a_new_chunk),
       cmocka_unit_test(short_prompts_fill_one_chunk),
       cmocka_unit_test(long_prompts_go_on_in_new_chunks),
+      cmocka_unit_test(chunks_have_the_encoders_room),
       cmocka_unit_test(a_break_ends_its_chunk),
       cmocka_unit_test(weights_keep_the_mean),
       cmocka_unit_test(hostile_prompts_end_in_a_word),
