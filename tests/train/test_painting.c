@@ -175,6 +175,37 @@ static void autoencoder_is_equal_bytes_for_any_team(void **state) {
   assert_same_file(below("autoencoder/" AUTOENCODER), below("five/" AUTOENCODER));
 }
 
+// The decoder alone learns: what the encoder makes of a scene, and its scale, stay as they were.
+static void decoder_learns_alone(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_autoencoder_recipe recipe;
+  ink_autoencoder_trainer *trainer;
+  ink_taesd *before, *after;
+  size_t n;
+  assert_ok(ink_autoencoder_recipe_load(autoencoder_file("a.yaml", 6, ""), &recipe, &error));
+  recipe.decoder_only = true;
+  recipe.course.start = strdup(below("autoencoder/tiny"));
+  assert_ok(ink_autoencoder_trainer_new(&recipe, below("alone"), false, NULL, &trainer, &error));
+  assert_ok(ink_autoencoder_trainer_run(trainer, NULL, &error));
+  ink_autoencoder_trainer_free(trainer);
+  ink_autoencoder_recipe_free(&recipe);
+  assert_ok(ink_autoencoder_load(below("autoencoder/tiny"), &before, NULL, &error));
+  assert_ok(ink_autoencoder_load(below("alone/tiny"), &after, NULL, &error));
+  assert_true(ink_taesd_about(before)->scaling_factor == ink_taesd_about(after)->scaling_factor);
+  const ink_parameter *a = ink_taesd_parameters(before, &n), *b = ink_taesd_parameters(after, &n);
+  bool changed = false;
+  for (size_t i = 0; i < n; i++) {
+    size_t bytes = (size_t)ink_tensor_elements(a[i].tensor) * sizeof(float);
+    bool same = memcmp(a[i].tensor->data, b[i].tensor->data, bytes) == 0;
+    if (strncmp(a[i].name, "encoder.", 8) == 0) assert_true(same);
+    changed |= !same;
+  }
+  assert_true(changed);
+  ink_taesd_free(before);
+  ink_taesd_free(after);
+}
+
 static void scaling_factor_brings_latents_to_unit_deviation(void **state) {
   (void)state;
   ink_error error = {0};
@@ -285,19 +316,25 @@ static void painter_begins_from_a_finished_one(void **state) {
   ink_painter_recipe_free(&recipe);
 }
 
-// Scenes are encoded once for one autoencoder, and anew for another.
+// Scenes are encoded once for one encoder, and anew for another.
+static bool refuse(void *context, int64_t done, int64_t total, const char *words) {
+  (void)context;
+  (void)done;
+  (void)total;
+  (void)words;
+  return false;
+}
+
 static void studies_belong_to_their_autoencoder(void **state) {
   (void)state;
   ink_error error = {0};
   ink_studies *studies;
-  ink_studies_source source = {
-      .taesd_sha256 = "one", .scale = 1, .n = 3, .side = 32, .context = 8, .micro = 2};
+  ink_studies_source source = {.scale = 1, .n = 3, .side = 32, .context = 8, .micro = 2};
   uint16_t first[8 * 8 * 4];
   assert_ok(ink_sprites_open(below("data"), (ink_sprites **)&source.sprites, &error));
   assert_ok(
       ink_tokenizer_open(below("data/tokenizer"), (ink_tokenizer **)&source.tokenizer, &error));
-  assert_ok(
-      ink_autoencoder_load(below("autoencoder/tiny"), (ink_taesd **)&source.taesd, NULL, &error));
+  assert_ok(ink_autoencoder_load(below("autoencoder/tiny"), &source.taesd, NULL, &error));
   const char *path = below("studies.safetensors");
   assert_ok(ink_studies_open(path, &source, NULL, NULL, &studies, &error));
   assert_int_equal(ink_studies_latent_size(studies), 8 * 8 * 4);
@@ -307,13 +344,22 @@ static void studies_belong_to_their_autoencoder(void **state) {
   assert_int_equal(ids[7], ink_tokenizer_eos(source.tokenizer));
   memcpy(first, ink_studies_latent(studies, 0), sizeof first);
   ink_studies_close(studies);
-  source.scale = 2;  // another identity, twice the latents
+  size_t n;
+  ink_parameter *parameters = ink_taesd_parameters(source.taesd, &n);
+  ((float *)parameters[n - 1].tensor->data)[0] += 1;  // the decoder's: nothing to do
+  ink_progress never = {.report = refuse};
+  assert_ok(ink_studies_open(path, &source, NULL, &never, &studies, &error));
+  assert_memory_equal(first, ink_studies_latent(studies, 0), sizeof first);
+  ink_studies_close(studies);
+  ((float *)parameters[0].tensor->data)[0] += 1;
+  assert_int_equal(ink_studies_open(path, &source, NULL, &never, &studies, &error),
+                   INK_ERR_CANCELLED);
   assert_ok(ink_studies_open(path, &source, NULL, NULL, &studies, &error));
   assert_memory_not_equal(first, ink_studies_latent(studies, 0), sizeof first);
   ink_studies_close(studies);
   ink_sprites_close((ink_sprites *)(uintptr_t)source.sprites);
   ink_tokenizer_free((ink_tokenizer *)(uintptr_t)source.tokenizer);
-  ink_taesd_free((ink_taesd *)(uintptr_t)source.taesd);
+  ink_taesd_free(source.taesd);
 }
 
 static void weights_fall_with_signal_and_keep_pure_noise(void **state) {
@@ -330,9 +376,11 @@ static void recipes_are_checked(void **state) {
   (void)state;
   static const struct {
     const char *change, *word;
-  } bad[] = {{", precision: f16", "/run/precision"}, {", lr: 3", "/lr"},
-             {", average: 2", "/average"},           {", seed: 4", "duplicate key"},
-             {"}\nkindness: {a: 1", "/kindness"},    {"}\nloss: {hinge: 1", "/hinge"}};
+  } bad[] = {{", lr: 3", "/lr"},
+             {", average: 2", "/average"},
+             {", seed: 4", "duplicate key"},
+             {"}\nkindness: {a: 1", "/kindness"},
+             {"}\nloss: {hinge: 1", "/hinge"}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     ink_error error = {0};
     ink_autoencoder_recipe autoencoder;
@@ -364,6 +412,7 @@ int main(void) {
       cmocka_unit_test(autoencoder_learns),
       cmocka_unit_test(resumed_autoencoder_ends_in_the_same_bytes),
       cmocka_unit_test(autoencoder_is_equal_bytes_for_any_team),
+      cmocka_unit_test(decoder_learns_alone),
       cmocka_unit_test(scaling_factor_brings_latents_to_unit_deviation),
       cmocka_unit_test(painter_learns),
       cmocka_unit_test(resumed_painter_ends_in_the_same_bytes),

@@ -14,6 +14,7 @@ struct ink_autoencoder_trainer {
   const ink_autoencoder_recipe *recipe;
   ink_sprites *sprites;
   ink_taesd *taesd;
+  double scale;  // of the latents, where only the decoder learns
   ink_course *course;
 };
 
@@ -187,16 +188,16 @@ static ink_status measure_latents(ink_autoencoder_trainer *t, ink_compute *c, do
 static ink_status finish(void *self, ink_compute *c, const ink_train_listener *listener,
                          ink_error *error) {
   ink_autoencoder_trainer *t = self;
-  double mean, deviation;
+  double mean, deviation, scale = t->scale;
   char text[128];
   INK_TRY(measure_latents(t, c, &mean, &deviation, error));
+  if (!t->recipe->decoder_only) scale = 1 / deviation;
   snprintf(text, sizeof text, "latents: mean %.4f, deviation %.4f", mean, deviation);
   if (listener && listener->note) listener->note(listener->context, text);
   json_t *config = json_deep_copy(t->recipe->config);
   char *folder = ink_path_join(ink_course_folder(t->course), t->recipe->course.name);
   ink_status status =
-      config && folder &&
-              json_object_set_new(config, "scaling_factor", json_real(1 / deviation)) == 0
+      config && folder && json_object_set_new(config, "scaling_factor", json_real(scale)) == 0
           ? INK_OK
           : ink_fail(error, INK_ERR_MEMORY, "no memory to save the autoencoder");
   size_t n;
@@ -235,6 +236,18 @@ ink_status ink_autoencoder_load(const char *folder, ink_taesd **taesd, json_t **
   return status;
 }
 
+// The finished model's config.json must be of the recipe's shape; its scale stays.
+static ink_status read_start(ink_autoencoder_trainer *t, const ink_weights *weights,
+                             ink_error *error) {
+  const char *name = ink_weights_path(weights);
+  const json_t *json = ink_weights_config(weights);
+  ink_taesd_config config;
+  if (!json) return ink_fail(error, INK_ERR_NOT_FOUND, "%s: no config.json", name);
+  INK_TRY(ink_taesd_config_from_json(json, name, &config, error));
+  t->scale = config.scaling_factor;
+  return INK_OK;
+}
+
 static ink_status open_network(ink_autoencoder_trainer *t, ink_error *error) {
   const ink_course_recipe *r = &t->recipe->course;
   ink_source source = {.seed = r->init_seed};
@@ -243,9 +256,17 @@ static ink_status open_network(ink_autoencoder_trainer *t, ink_error *error) {
     INK_TRY(ink_weights_open(r->start, &weights, error));
     source = (ink_source){.weights = weights, .trainable = true};
   }
-  ink_status status = ink_taesd_new(&t->recipe->model, &source, &source, &t->taesd, error);
+  ink_status status = weights ? read_start(t, weights, error) : INK_OK;
+  if (status == INK_OK) {
+    status = ink_taesd_new(&t->recipe->model, &source, &source, &t->taesd, error);
+  }
   ink_weights_close(weights);
   return status;
+}
+
+// Those of the encoder come first (ink_taesd_parameters).
+static bool is_of_encoder(const ink_parameter *parameter) {
+  return strncmp(parameter->name, "encoder.", 8) == 0;
 }
 
 static ink_status set_up(ink_autoencoder_trainer *t, const char *out, bool force, ink_pool *pool,
@@ -256,9 +277,10 @@ static ink_status set_up(ink_autoencoder_trainer *t, const char *out, bool force
   INK_TRY(ink_sprites_open(t->recipe->course.data, &t->sprites, error));
   INK_TRY(open_network(t, error));
   INK_TRY(ink_course_new(&t->recipe->course, &work, out, pool, &t->course, error));
-  size_t n;
+  size_t n, first = 0;
   const ink_parameter *parameters = ink_taesd_parameters(t->taesd, &n);
-  INK_TRY(ink_course_learn(t->course, "", parameters, n, error));
+  while (t->recipe->decoder_only && first < n && is_of_encoder(&parameters[first])) first++;
+  INK_TRY(ink_course_learn(t->course, "", parameters + first, n - first, error));
   return ink_course_ready(t->course, force, error);
 }
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "diffusion/scheduler_config.h"
 #include "tensor/gemm.h"
 #include "train/painting/autoencoder.h"
@@ -293,29 +292,22 @@ static ink_status check_sizes(const ink_painter_trainer *t, ink_error *error) {
                   r->unet.sample_size, r->unet.in_channels, r->unet.out_channels);
 }
 
-static ink_status open_autoencoder(ink_painter_trainer *t, char sha256[INK_SHA256_HEX],
-                                   ink_error *error) {
-  ink_weights *weights;
+static ink_status open_autoencoder(ink_painter_trainer *t, ink_error *error) {
   INK_TRY(ink_autoencoder_load(t->recipe->autoencoder, &t->taesd, &t->taesd_config, error));
   t->scale = ink_taesd_about(t->taesd)->scaling_factor;
-  INK_TRY(ink_weights_open(t->recipe->autoencoder, &weights, error));
-  ink_status status = ink_weights_sha256(weights, INK_HASH_COMPUTE, sha256, error);
-  ink_weights_close(weights);
-  return status == INK_OK ? check_sizes(t, error) : status;
+  return check_sizes(t, error);
 }
 
 static ink_status open_studies(ink_painter_trainer *t, const char *out,
                                const ink_progress *progress, ink_error *error) {
   const ink_course_recipe *r = &t->recipe->course;
-  char sha256[INK_SHA256_HEX];
-  INK_TRY(open_autoencoder(t, sha256, error));
+  INK_TRY(open_autoencoder(t, error));
   INK_TRY(ink_folder_make(out, error));
   char *path = ink_path_join(out, INK_STUDIES_NAME);
   if (!path) return no_memory(error);
   ink_studies_source source = {.sprites = t->sprites,
                                .tokenizer = t->tokenizer,
                                .taesd = t->taesd,
-                               .taesd_sha256 = sha256,
                                .scale = t->scale,
                                .seed = r->seed,
                                .n = t->recipe->scenes,

@@ -85,7 +85,9 @@ static ink_status read_course(const json_t *root, const char *name, ink_course_r
   INK_TRY(ink_recipe_string(root, "data", name, true, &r->data, error));
   INK_TRY(read_init(root, name, r, error));
   INK_TRY(ink_recipe_optimizer(root, name, &r->optimizer, &r->muon, error));
-  return read_run(root, name, r, error);
+  INK_TRY(read_run(root, name, r, error));
+  r->optimizer.muon_precision = r->precision;
+  return INK_OK;
 }
 
 static void free_course(ink_course_recipe *r) {
@@ -137,10 +139,28 @@ static ink_status read_autoencoder_loss(const json_t *root, const char *name,
   return ink_json_get_number(s, "noise", name, 0, 10, &r->noise, error);
 }
 
+static ink_status read_learn(const json_t *root, const char *name, ink_autoencoder_recipe *r,
+                             ink_error *error) {
+  const char *learn = "all";
+  INK_TRY(ink_json_get_string(root, "learn", name, &learn, error));
+  r->decoder_only = strcmp(learn, "decoder") == 0;
+  if (!r->decoder_only && strcmp(learn, "all") != 0) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /learn is \"%s\"; it is all or decoder", name,
+                    learn);
+  }
+  if (r->decoder_only && !r->course.start) {
+    return ink_fail(error, INK_ERR_FORMAT,
+                    "%s: /learn is decoder, but /init/from names no autoencoder whose encoder is "
+                    "to stay",
+                    name);
+  }
+  return INK_OK;
+}
+
 static ink_status read_autoencoder(const json_t *root, const char *name, ink_autoencoder_recipe *r,
                                    ink_error *error) {
-  static const char *const known[] = {"kind", "name",      "data", "model", "loss",
-                                      "init", "optimizer", "run",  NULL};
+  static const char *const known[] = {"kind", "name", "data",      "learn", "model",
+                                      "loss", "init", "optimizer", "run",   NULL};
   static const char *const fields[] = {
       "latent_channels",    "encoder_block_out_channels", "decoder_block_out_channels",
       "num_encoder_blocks", "num_decoder_blocks",         NULL};
@@ -155,6 +175,7 @@ static ink_status read_autoencoder(const json_t *root, const char *name, ink_aut
       "\"shift_factor\": 0.0}";
   INK_TRY(ink_json_only(root, name, known, error));
   INK_TRY(read_course(root, name, &r->course, error));
+  INK_TRY(read_learn(root, name, r, error));
   INK_TRY(read_config(root, "model", name, fields, fixed, &r->config, error));
   INK_TRY(ink_taesd_config_from_json(r->config, name, &r->model, error));
   INK_TRY(read_autoencoder_loss(root, name, r, error));

@@ -37,6 +37,8 @@ typedef struct ink_course_recipe {
 
 typedef struct ink_autoencoder_recipe {
   ink_course_recipe course;
+  // The encoder stays as it was and with it all latents: a painter may learn from them meanwhile.
+  bool decoder_only;
   ink_taesd_config model;
   json_t *config;  // the same as vae/config.json
   // The loss, over values in [-1, 1]: Huber's, divided by delta, of the pixels and of the pictures

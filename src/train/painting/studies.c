@@ -64,6 +64,18 @@ static ink_status encode_captions(const ink_studies_source *s, int32_t *captions
 
 // ---- identity -----------------------------------------------------------------------------------
 
+static void hash_encoder(ink_taesd *taesd, ink_sha256 *hash) {
+  size_t n;
+  const ink_parameter *parameters = ink_taesd_parameters(taesd, &n);
+  for (size_t i = 0; i < n && strncmp(parameters[i].name, "encoder.", 8) == 0; i++) {
+    const ink_tensor *x = parameters[i].tensor;
+    size_t bytes = 0;
+    if (ink_tensor_bytes(x->dtype, x->rank, x->shape, &bytes)) {
+      ink_sha256_add(hash, x->data, bytes);
+    }
+  }
+}
+
 // The hash of all that decides the content. Of sprites and drawing it takes samples: pixels,
 // captions and their ids.
 static ink_status identity(const ink_studies_source *s, char hex[INK_SHA256_HEX],
@@ -81,8 +93,10 @@ static ink_status identity(const ink_studies_source *s, char hex[INK_SHA256_HEX]
     free(ids);
     return status;
   }
-  int size = snprintf(text, sizeof text, "%s %.17g %llu %lld %d %d", s->taesd_sha256, s->scale,
-                      (unsigned long long)s->seed, (long long)s->n, s->side, s->context);
+  hash_encoder(s->taesd, &hash);
+  int size =
+      snprintf(text, sizeof text, "%.17g %llu %lld %d %d %d", s->scale, (unsigned long long)s->seed,
+               (long long)s->n, s->side, s->context, (int)s->precision);
   ink_sha256_add(&hash, text, (size_t)size);
   for (int i = 0; status == INK_OK && i < SAMPLES; i++) {
     ink_scene_caption caption = {0};

@@ -15,9 +15,8 @@
 typedef struct ink_studies_source {
   const ink_sprites *sprites;
   const ink_tokenizer *tokenizer;
-  const ink_taesd *taesd;
-  const char *taesd_sha256;  // of its weights
-  double scale;              // latents times this are kept
+  ink_taesd *taesd;  // its encoder counts; the decoder may change
+  double scale;      // latents times this are kept
   uint64_t seed;
   int64_t n;
   int32_t side;
