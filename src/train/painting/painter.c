@@ -167,7 +167,7 @@ static ink_status examine(const ink_painter_trainer *t, ink_compute *c, int grou
     v = predict(c, t, &l);
   }
   ink_status status = ink_compute_status(c, error);
-  for (int64_t i = 0; status == INK_OK && i < n; i++) {
+  for (int64_t i = 0; v && status == INK_OK && i < n; i++) {
     const float *a = (const float *)v->data + (size_t)i * size;
     const float *b = (const float *)l.target->data + (size_t)i * size;
     double squares = 0;
@@ -382,19 +382,24 @@ static ink_status lay_out_noise(ink_painter_trainer *t, ink_error *error) {
                           &t->schedule, error);
 }
 
+static ink_status save_model(const ink_painter_trainer *t, ink_error *error) {
+  char *folder = ink_path_join(ink_course_folder(t->course), t->recipe->course.name);
+  ink_status status = folder ? ink_painter_export(t, folder, error) : no_memory(error);
+  free(folder);
+  return status;
+}
+
+// With each sheet goes the model that painted it, so that it can be tried meanwhile.
 static ink_status sheet(void *self, ink_compute *c, int64_t step, ink_error *error) {
-  return ink_painter_sheet(self, c, step, error);
+  INK_TRY(ink_painter_sheet(self, c, step, error));
+  return save_model(self, error);
 }
 
 static ink_status finish(void *self, ink_compute *c, const ink_train_listener *listener,
                          ink_error *error) {
   (void)c;
   (void)listener;
-  const ink_painter_trainer *t = self;
-  char *folder = ink_path_join(ink_course_folder(t->course), t->recipe->course.name);
-  ink_status status = folder ? ink_painter_export(t, folder, error) : no_memory(error);
-  free(folder);
-  return status;
+  return save_model(self, error);
 }
 
 static ink_status start_course(ink_painter_trainer *t, const char *out, bool force,

@@ -19,7 +19,7 @@ void ink_painter_trainer_free(ink_painter_trainer *trainer);
 // Train to the last step. valid_loss is the mean square of v's error on scenes of
 // INK_SCENE_HELD_OUT and valid_second on new scenes like those of training; a note gives the former
 // by quarters of the noise's range. Contact sheets of the recipe's prompts come every few minutes.
-// At the end out/<name> is a diffusers folder of the averaged weights.
+// With each, and at the end, out/<name> is a diffusers folder of the averaged weights.
 ink_status ink_painter_trainer_run(ink_painter_trainer *trainer, const ink_train_listener *listener,
                                    ink_error *error);
 
