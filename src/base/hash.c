@@ -67,3 +67,12 @@ ink_status ink_git_blob_file(const char *path, char hex[INK_GIT_BLOB_HEX], ink_e
   for (int i = 0; i < 20; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
   return INK_OK;
 }
+
+uint32_t ink_crc32(uint32_t crc, const void *bytes, size_t size) {
+  crc = ~crc;
+  for (size_t i = 0; i < size; i++) {
+    crc ^= ((const unsigned char *)bytes)[i];
+    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320U : 0);
+  }
+  return ~crc;
+}

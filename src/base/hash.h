@@ -3,6 +3,7 @@
 #define INK_BASE_HASH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -27,5 +28,9 @@ enum { INK_GIT_BLOB_HEX = 41 };  // 40 lower-case hexadecimal digits and a NUL
 // The id of a file as a git blob: SHA-1 over "blob SIZE", a NUL and the content. It tells broken
 // copies from whole ones; against an adversary SHA-1 no longer does.
 ink_status ink_git_blob_file(const char *path, char hex[INK_GIT_BLOB_HEX], ink_error *error);
+
+// CRC-32 as PNG and ZIP have it (ISO/IEC 15948, annex D), of what follows bytes whose CRC is `crc`
+// (0: of nothing). Bit by bit, for labels and manifests.
+uint32_t ink_crc32(uint32_t crc, const void *bytes, size_t size);
 
 #endif

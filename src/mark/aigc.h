@@ -5,12 +5,14 @@
 #include <jansson.h>
 
 #include "base/status.h"
+#include "mark/wording.h"
 
-// An object of exactly seven string members, in order, for content that is written for the first
-// time: its producer is the propagator too, and the reserved codes stay empty. producer NULL:
-// "inkstone". USAGE: a producer or an identity that is not as mark/mark.h describes it. The
-// caller's (json_decref).
-ink_status ink_aigc_new(const char *producer, const char *identity, json_t **aigc,
-                        ink_error *error);
+// An object of exactly seven string members, in order; the reserved codes stay empty. In the label
+// of one's own content the producer is the propagator too. In that of content that others declared
+// or that is suspected it is the propagator alone: who produced it is not known, and never made up.
+// producer NULL: "inkstone". USAGE: a producer or an identity that is not as mark/mark.h describes
+// it. The caller's (json_decref).
+ink_status ink_aigc_new(ink_label_kind kind, const char *producer, const char *identity,
+                        json_t **aigc, ink_error *error);
 
 #endif

@@ -49,8 +49,8 @@ static bool is_label_text(const char *text) {
   return text[0] != 0;
 }
 
-ink_status ink_aigc_new(const char *producer, const char *identity, json_t **aigc,
-                        ink_error *error) {
+ink_status ink_aigc_new(ink_label_kind kind, const char *producer, const char *identity,
+                        json_t **aigc, ink_error *error) {
   *aigc = NULL;
   if (!producer) producer = "inkstone";
   if (!identity || !ink_mark_is_identity(identity)) {
@@ -62,9 +62,11 @@ ink_status ink_aigc_new(const char *producer, const char *identity, json_t **aig
                     "and backslashes (GB 45438-2025, Annex E)",
                     producer);
   }
-  *aigc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Label", "1", "ContentProducer",
-                    producer, "ProduceID", identity, "ReservedCode1", "", "ContentPropagator",
-                    producer, "PropagateID", identity, "ReservedCode2", "");
+  static const char *const labels[] = {"1", "2", "3"};
+  bool own = kind == INK_LABEL_OWN;
+  *aigc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Label", labels[kind], "ContentProducer",
+                    own ? producer : "", "ProduceID", own ? identity : "", "ReservedCode1", "",
+                    "ContentPropagator", producer, "PropagateID", identity, "ReservedCode2", "");
   return *aigc ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to mark the piece");
 }
 
@@ -78,7 +80,7 @@ ink_status ink_mark_document(const ink_document *document, const ink_mark_option
     return ink_fail(error, INK_ERR_USAGE, "the time of creation must be RFC 3339 in UTC");
   }
   json_t *aigc;
-  INK_TRY(ink_aigc_new(options->producer, options->identity, &aigc, error));
+  INK_TRY(ink_aigc_new(INK_LABEL_OWN, options->producer, options->identity, &aigc, error));
   ink_marked *made = calloc(1, sizeof *made);
   if (!made) {
     json_decref(aigc);
@@ -88,8 +90,7 @@ ink_status ink_mark_document(const ink_document *document, const ink_mark_option
   made->aigc = aigc;
   snprintf(made->identity, sizeof made->identity, "%s", options->identity);
   snprintf(made->created, sizeof made->created, "%s", options->created);
-  made->label =
-      strncmp(document->language, "zh", 2) == 0 ? "本内容由AI生成" : "AI-generated content";
+  made->label = ink_label_wordings(INK_LABEL_OWN, INK_LABEL_TEXT, document->language)[0];
   *marked = made;
   return INK_OK;
 }

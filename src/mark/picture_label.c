@@ -61,14 +61,7 @@ static double contrast_over(const ink_label_style *s, double background) {
   return a > b ? (a + 0.05) / (b + 0.05) : (b + 0.05) / (a + 0.05);
 }
 
-static ink_status check(const ink_label_style *s, const ink_picture *picture, ink_error *error) {
-  int32_t side = picture->width < picture->height ? picture->width : picture->height;
-  if (side < LEAST_SIDE) {
-    return ink_fail(error, INK_ERR_USAGE,
-                    "a picture of %d x %d is too small for a legible label; its sides must be %d "
-                    "at least",
-                    picture->width, picture->height, LEAST_SIDE);
-  }
+ink_status ink_label_style_check(const ink_label_style *s, ink_error *error) {
   if (!(s->height >= least_height && s->height <= most_height)) {
     return ink_fail(error, INK_ERR_USAGE,
                     "a label of %g of the shorter side; the standard (GB 45438-2025, 5.2) asks for "
@@ -91,14 +84,10 @@ static ink_status check(const ink_label_style *s, const ink_picture *picture, in
 
 // ---- placing -----------------------------------------------------------------------------------
 
-// The longest first.
-static const char *const chinese[] = {"本图片由AI生成", "AI生成", "AI\n生成", NULL};
-static const char *const english[] = {"AI-generated image", "AI-generated", "AI-\ngenerated", NULL};
-
-static ink_status choose(const ink_picture *picture, const char *language, ink_lettering *lettering,
-                         int32_t margin, int32_t *width, int32_t *height, ink_error *error) {
-  bool zh = language && strncmp(language, "zh", 2) == 0;
-  for (const char *const *words = zh ? chinese : english; *words; words++) {
+static ink_status choose(const ink_picture *picture, const char *const *words,
+                         ink_lettering *lettering, int32_t margin, int32_t *width, int32_t *height,
+                         ink_error *error) {
+  for (; *words; words++) {
     lettering->text = *words;
     INK_TRY(ink_canvas_measure(lettering, width, height, error));
     if (*width + 4 * margin <= picture->width && *height + 4 * margin <= picture->height) {
@@ -138,8 +127,14 @@ static ink_status draw(ink_picture *picture, const ink_label_style *s, const ink
 
 ink_status ink_mark_picture(ink_picture *picture, const char *language,
                             const ink_label_style *style, ink_label_box *box, ink_error *error) {
-  INK_TRY(check(style, picture, error));
+  INK_TRY(ink_label_style_check(style, error));
   int32_t side = picture->width < picture->height ? picture->width : picture->height;
+  if (side < LEAST_SIDE) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "a picture of %d x %d is too small for a legible label; its sides must be %d "
+                    "at least",
+                    picture->width, picture->height, LEAST_SIDE);
+  }
   ink_label_box where = {.capital = (int32_t)ceil(style->height * side)};
   if (where.capital < LEAST_CAPITAL) where.capital = LEAST_CAPITAL;
   ink_lettering lettering = {.language = language,
@@ -147,7 +142,9 @@ ink_status ink_mark_picture(ink_picture *picture, const char *language,
                              .capital_height = where.capital,
                              .colour = {style->ink[0], style->ink[1], style->ink[2], 255}};
   int32_t margin = where.capital / 2 > 2 ? where.capital / 2 : 2;
-  INK_TRY(choose(picture, language, &lettering, margin, &where.width, &where.height, error));
+  const char *const *words = ink_label_wordings(style->kind, INK_LABEL_PICTURE, language);
+  INK_TRY(choose(picture, words, &lettering, margin, &where.width, &where.height, error));
+  where.words = lettering.text;
   where.width += 2 * margin;
   where.height += 2 * margin;
   place_at(picture, style->place, margin, &where);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "mark/wording.h"
 #include "picture/picture.h"
 
 typedef enum ink_label_place {
@@ -25,6 +26,7 @@ const char *ink_label_place_name(ink_label_place place);
 ink_status ink_label_place_parse(const char *name, ink_label_place *place, ink_error *error);
 
 typedef struct ink_label_style {
+  ink_label_kind kind;  // what the words claim
   ink_label_place place;
   // Height of a capital letter as a share of the shorter side: 0.05 (what the standard asks at
   // least) to 0.25.
@@ -38,15 +40,18 @@ typedef struct ink_label_style {
 // Bottom right, 0.052 of the shorter side, white on three fifths black.
 ink_label_style ink_label_style_default(void);
 
+// USAGE: a style that breaks the rules above.
+ink_status ink_label_style_check(const ink_label_style *style, ink_error *error);
+
 typedef struct ink_label_box {
   int32_t x, y, width, height;  // of the plate
   int32_t capital;              // height of a capital letter
+  const char *words;
 } ink_label_box;
 
-// Label a picture in place; the language ("zh…", else English) decides the words. The longest
-// wording that fits is taken: "本图片由AI生成", "AI生成"; "AI-generated image", "AI-generated", "AI
-// generated" broken in two. The picture keeps its channels; a grey one needs grey colours. USAGE: a
-// style that breaks the rules above, or a picture too small for legible letters (its shorter side
+// Label a picture in place; kind and language decide the words (mark/wording.h), of which the
+// longest that fits is taken. The picture keeps its channels; a grey one needs grey colours. USAGE:
+// a style that breaks the rules above, or a picture too small for legible letters (its shorter side
 // below 32). NOT_FOUND: no font. *box may be NULL.
 ink_status ink_mark_picture(ink_picture *picture, const char *language,
                             const ink_label_style *style, ink_label_box *box, ink_error *error);

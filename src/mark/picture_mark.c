@@ -46,7 +46,7 @@ ink_status ink_mark_painting(ink_picture *picture, ink_picture_extras *extras,
                              ink_error *error) {
   json_t *aigc;
   *marked = NULL;
-  INK_TRY(ink_aigc_new(marks->producer, marks->identity, &aigc, error));
+  INK_TRY(ink_aigc_new(INK_LABEL_OWN, marks->producer, marks->identity, &aigc, error));
   ink_xmp_labels labels = {.source_type = source_of(marks),
                            .system = marks->model,
                            .system_version = marks->model_version,

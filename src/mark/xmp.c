@@ -4,6 +4,7 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -64,11 +65,30 @@ static xmlChar *value_of(const xmlNode *rdf, const char *space, const char *name
   for (const xmlNode *d = rdf->children; d; d = d->next) {
     if (!is_named(d, RDF, "Description")) continue;
     const xmlNode *element = child_named(d, space, name);
+    xmlChar *resource = element ? xmlGetNsProp(element, BAD_CAST "resource", BAD_CAST RDF) : NULL;
+    if (resource) return resource;
     if (element) return xmlNodeGetContent(element);
     xmlChar *attribute = xmlGetNsProp(d, BAD_CAST name, BAD_CAST space);
     if (attribute) return attribute;
   }
   return NULL;
+}
+
+ink_status ink_xmp_source_type(const char *packet, size_t size, char **source, ink_error *error) {
+  *source = NULL;
+  if (!packet || size == 0) return INK_OK;
+  xmlDoc *document;
+  xmlNode *rdf;
+  INK_TRY(parse(packet, size, &document, error));
+  ink_status status = find_rdf(document, &rdf, error);
+  xmlChar *value = status == INK_OK ? value_of(rdf, IPTC, "DigitalSourceType") : NULL;
+  if (value) {
+    *source = strdup((const char *)value);
+    if (!*source) status = ink_fail(error, INK_ERR_MEMORY, "no memory for XMP");
+  }
+  xmlFree(value);
+  xmlFreeDoc(document);
+  return status;
 }
 
 ink_status ink_xmp_aigc(const char *packet, size_t size, json_t **aigc, ink_error *error) {

@@ -141,6 +141,22 @@ ink_status ink_exif_read(const unsigned char *bytes, size_t size, ink_picture_ex
   return read_directory(&b, number(&b, 4, 4), false, extras, orientation, error);
 }
 
+void ink_exif_set_upright(unsigned char *bytes, size_t size) {
+  if (size < 8) return;
+  block b = {bytes, size, bytes[0] == 'M'};
+  if (memcmp(bytes, b.big_endian ? "MM\0*" : "II*\0", 4) != 0) return;
+  uint32_t at = number(&b, 4, 4);
+  if (!ink_fits(at, 2, size)) return;
+  uint32_t n = number(&b, at, 2);
+  for (uint32_t i = 0; i < n; i++) {
+    size_t entry = (size_t)at + 2 + (size_t)i * ENTRY;
+    if (!ink_fits(entry, ENTRY, size)) return;
+    if (number(&b, entry, 2) != TAG_ORIENTATION || number(&b, entry + 2, 2) != TYPE_SHORT) continue;
+    bytes[entry + 8] = b.big_endian ? 0 : 1;
+    bytes[entry + 9] = b.big_endian ? 1 : 0;
+  }
+}
+
 // ---- writing ------------------------------------------------------------------------------------
 
 static void put(ink_text *out, uint32_t value, int n) {

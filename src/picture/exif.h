@@ -10,6 +10,10 @@
 ink_status ink_exif_read(const unsigned char *bytes, size_t size, ink_picture_extras *extras,
                          int *orientation, ink_error *error);
 
+// State in a TIFF block, in place, that the picture is upright; nothing where it says nothing of
+// it.
+void ink_exif_set_upright(unsigned char *bytes, size_t size);
+
 // Append a TIFF block that holds the notes; nothing when there are none.
 ink_status ink_exif_write(const ink_picture_extras *extras, ink_text *out, ink_error *error);
 

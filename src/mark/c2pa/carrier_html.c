@@ -1,5 +1,7 @@
 // HTML: the store is base64 text in <script type="application/c2pa"> in the head, an element that
 // is left out of the hash whole (C2PA specification 2.4, appendix A.7).
+#include "mark/c2pa/carrier_html.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -129,6 +131,24 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
     }
   }
   return ink_text_status(&place->store, error);
+}
+
+bool ink_html_find_places(const unsigned char *bytes, size_t size, ink_html_places *places) {
+  tag t = {0};
+  for (size_t at = 0; !t.head_ends;) {
+    if (!next_tag(bytes, size, &at, &t)) return false;
+  }
+  places->head_end = t.start;
+  size_t body = t.end;
+  while (body < size && is_space(bytes[body])) body++;
+  bool tagged = body < size && is_tag(bytes, size, body, "<body");
+  places->body_begin = tagged ? tag_end(bytes, size, body) : t.end;
+  places->body_end = size;
+  for (size_t at = places->body_begin; at < size; at++) {
+    at = find_close(bytes, size, at, "</body");
+    if (at < size) places->body_end = at;
+  }
+  return true;
 }
 
 // Before </head>, so that the page's character set is still declared within its first bytes.

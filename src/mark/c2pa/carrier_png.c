@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "mark/c2pa/carrier.h"
 
 enum { SIGNATURE = 8, CHUNK = 12, AFTER_IHDR = SIGNATURE + CHUNK + 13 };
@@ -21,16 +22,6 @@ static void put_u32(ink_text *out, uint32_t value) {
   unsigned char bytes[4] = {(unsigned char)(value >> 24), (unsigned char)(value >> 16),
                             (unsigned char)(value >> 8), (unsigned char)value};
   ink_text_add_bytes(out, bytes, 4);
-}
-
-// CRC-32 of a chunk's type and data (annex D of the standard), bit by bit: only stores are summed.
-static uint32_t crc_of(const unsigned char *bytes, size_t size, uint32_t crc) {
-  crc = ~crc;
-  for (size_t i = 0; i < size; i++) {
-    crc ^= bytes[i];
-    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320U : 0);
-  }
-  return ~crc;
 }
 
 static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
@@ -52,7 +43,7 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
       place->present = true;
       place->start = at;
       place->length = length + CHUNK;
-      if (crc_of(type, length + 4, 0) != u32_at(data + length)) {
+      if (ink_crc32(0, type, length + 4) != u32_at(data + length)) {
         return ink_place_fault(place, "general.error", "the chunk caBX has another CRC");
       }
       ink_text_add_bytes(&place->store, data, length);
@@ -75,7 +66,7 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   put_u32(out, (uint32_t)store_size);
   ink_text_add(out, "caBX");
   ink_text_add_bytes(out, store, store_size);
-  put_u32(out, crc_of(store, store_size, crc_of((const unsigned char *)"caBX", 4, 0)));
+  put_u32(out, ink_crc32(ink_crc32(0, "caBX", 4), store, store_size));
   ink_text_add_bytes(out, bytes + AFTER_IHDR, size - AFTER_IHDR);
   *start = AFTER_IHDR;
   *length = store_size + CHUNK;

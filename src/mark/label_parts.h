@@ -1,0 +1,42 @@
+// Inside the room: how files of one format are labelled. Signing comes after, and is the same for
+// all.
+#ifndef INK_MARK_LABEL_PARTS_H
+#define INK_MARK_LABEL_PARTS_H
+
+#include "mark/label.h"
+
+typedef struct ink_labelled {
+  ink_text file;
+  char visible[240];       // the label as it can be read, with its place; "": none
+  const char *no_visible;  // why not, an English constant
+  char metadata[120];      // where the metadata label stands; "": none
+  const char *no_metadata;
+  bool tells_source;                         // the metadata hold IPTC's DigitalSourceType
+  const char *metadata_rule, *visible_rule;  // clauses of GB 45438-2025
+  ink_text thumbnail;  // of the file as it was, and as it is; empty where it is no picture
+  ink_text new_thumbnail;
+} ink_labelled;
+
+// What a file is given. The metadata label is NULL where one is there that stays.
+typedef struct ink_label_work {
+  const ink_label_request *request;
+  const char *name;
+  const unsigned char *bytes;  // without manifests
+  size_t size;
+  const json_t *aigc;
+  const char *source_type;  // NULL: nothing is said of it
+} ink_label_work;
+
+// A format whose files can be labelled.
+typedef struct ink_labeller {
+  const char *const *formats;  // names of carriers (mark/c2pa/carrier.h), ended by NULL
+  ink_status (*label)(const ink_label_work *work, ink_labelled *labelled, ink_error *error);
+  // The metadata label that is there; NULL without.
+  ink_status (*read)(const char *name, const unsigned char *bytes, size_t size, json_t **aigc,
+                     ink_error *error);
+} ink_labeller;
+
+extern const ink_labeller ink_labeller_picture, ink_labeller_markdown, ink_labeller_html,
+    ink_labeller_text;
+
+#endif

@@ -1,0 +1,163 @@
+// inkstone label as it is run: in place and elsewhere, what it says, what it refuses.
+#include <sys/stat.h>
+
+#include "mark/c2pa/validate.h"
+#include "program.h"
+
+static char *folder;
+
+static int make_folder(void **state) {
+  (void)state;
+  folder = scratch_make();
+  return folder ? 0 : 1;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  scratch_remove(folder);
+  free(folder);
+  return 0;
+}
+
+static void write_text(const char *name, const char *text) {
+  char path[4200];
+  ink_error error = {0};
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_ok(ink_file_save(path, text, strlen(text), &error));
+}
+
+static char *read_text(const char *name) {
+  char path[4200], *bytes;
+  size_t size;
+  ink_error error = {0};
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_ok(ink_file_read(path, 1 << 20, &bytes, &size, &error));
+  return bytes;
+}
+
+static const json_t *law_of(const json_t *json, size_t i, const char *list) {
+  return json_object_get(json_array_get(json_object_get(json, "laws"), i), list);
+}
+
+static void a_file_is_labelled_in_place_and_keeps_its_permissions(void **state) {
+  (void)state;
+  char path[4200], link[4200];
+  struct stat info;
+  write_text("a.md", "# T\n");
+  snprintf(path, sizeof path, "%s/a.md", folder);
+  snprintf(link, sizeof link, "%s/link.md", folder);
+  assert_int_equal(chmod(path, 0640), 0);
+  assert_int_equal(symlink("a.md", link), 0);
+  program_run run = run_program("cd '%s' && $INK label link.md --language zh --json", folder);
+  json_t *json = json_of(&run);
+  assert_string_equal(json_string_value(json_object_get(json, "file")), "link.md");
+  assert_string_equal(json_string_value(json_object_get(json, "format")), "markdown");
+  assert_int_equal(json_array_size(json_object_get(json, "laws")), 3);
+  assert_int_equal(json_array_size(law_of(json, 0, "got")), 2);
+  assert_int_equal(json_array_size(law_of(json, 0, "missing")), 0);
+  assert_int_equal(json_array_size(law_of(json, 2, "not_asked")), 1);
+  assert_int_equal(stat(path, &info), 0);
+  assert_int_equal(info.st_mode & 0777, 0640);
+  assert_int_equal(lstat(link, &info), 0);
+  assert_true(S_ISLNK(info.st_mode));
+  char *text = read_text("a.md");
+  assert_non_null(strstr(text, "**本内容由AI生成**"));
+  assert_non_null(strstr(text, json_string_value(json_object_get(json, "identity"))));
+  free(text);
+  json_decref(json);
+  drop_run(&run);
+  run = run_program("cd '%s' && $INK verify a.md --json", folder);
+  json = json_of(&run);
+  assert_string_equal(json_string_value(json_object_get(json, "state")), "Valid");
+  json_decref(json);
+  drop_run(&run);
+  // Once is enough: the label that is there is nobody's to replace, and the file stays as it was.
+  text = read_text("a.md");
+  run = run_program("cd '%s' && $INK label a.md", folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "AIGC label already"));
+  char *after = read_text("a.md");
+  assert_string_equal(text, after);
+  free(text);
+  free(after);
+  drop_run(&run);
+}
+
+static void the_report_speaks_both_languages(void **state) {
+  (void)state;
+  write_text("b.txt", "hello\n");
+  program_run run = run_program("cd '%s' && $INK label b.txt -o b1.txt --law cn,eu", folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "China, GB 45438-2025"));
+  assert_non_null(strstr(run.out, "✓ visible label (5.1): \"AI-generated content\", start"));
+  assert_non_null(strstr(run.out, "✗ signed metadata"));
+  assert_null(strstr(run.out, "California"));
+  drop_run(&run);
+  run =
+      run_program("cd '%s' && INKSTONE_LANG=zh $INK label b.txt -o b2.txt --as suspected", folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "✓ 显式标识 (5.1): \"本内容疑似由AI生成\", start"));
+  assert_null(strstr(run.out, "visible label"));
+  drop_run(&run);
+  char *text = read_text("b2.txt");
+  assert_string_equal(text, "本内容疑似由AI生成\n\nhello\n");
+  free(text);
+}
+
+static void what_cannot_be_labelled_is_refused_with_a_word(void **state) {
+  (void)state;
+  static const struct {
+    const char *command, *word;
+    int exit_code;
+  } bad[] = {
+      {"$INK label", "name one file", 2},
+      {"$INK label c.txt --law uk", "california", 2},
+      {"$INK label c.txt --as mine", "declared", 2},
+      {"$INK label c.txt --place middle", "top-left", 2},
+      {"$INK label c.txt --height 0.04", "0.05", 2},
+      {"$INK label c.txt --ink 777777 --plate 777777", "contrast", 2},
+      {"$INK label c.txt --ink red", "colour", 2},
+      {"$INK label c.txt --language fr", "zh", 2},
+      {"$INK label c.txt --no-visible --law cn", "visible", 2},
+      {"$INK label c.txt --producer '某公司'", "ASCII", 2},
+      {"$INK label none.txt", "none.txt", 1},
+      {"$INK label \"$FIXTURES/mark/plain.gif\" -o x.gif", "not labelled", 1},
+      {"$INK label \"$FIXTURES/picture/hostile/bad-crc.png\" -o x.png", "bad-crc.png", 1},
+      {"$INK label c.txt -o none/c.txt", "none", 1},
+      {"XDG_DATA_HOME=\"$PWD/c.txt\" $INK label c.py -o d.py", "signing key", 1},
+  };
+  write_text("c.txt", "hello\n");
+  write_text("c.py", "hello\n");
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    program_run run = run_program("cd '%s' && %s", folder, bad[i].command);
+    if (run.exit_code != bad[i].exit_code || !strcasestr(run.err, bad[i].word)) {
+      fail_msg("%s: exit %d: %s", bad[i].command, run.exit_code, run.err);
+    }
+    drop_run(&run);
+  }
+  char *text = read_text("c.txt");
+  assert_string_equal(text, "hello\n");
+  free(text);
+}
+
+static void help_and_completion_know_it(void **state) {
+  (void)state;
+  program_run run = run_program("$INK label --help");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "inkstone label picture.png --law cn,eu"));
+  drop_run(&run);
+  run = run_program("$INK label --list-options && $INK --list-commands");
+  assert_non_null(strstr(run.out, "--law\n"));
+  assert_non_null(strstr(run.out, "\nlabel\n"));
+  drop_run(&run);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_file_is_labelled_in_place_and_keeps_its_permissions),
+      cmocka_unit_test(the_report_speaks_both_languages),
+      cmocka_unit_test(what_cannot_be_labelled_is_refused_with_a_word),
+      cmocka_unit_test(help_and_completion_know_it),
+  };
+  return cmocka_run_group_tests_name("label_command", tests, make_folder, remove_folder);
+}

@@ -1,0 +1,473 @@
+// Labels on files that are there: what is added, what stays, what is refused, and what each law is
+// said to have got.
+#include <unistd.h>
+
+#include "mark/label.h"
+#include "mark/mark.h"
+#include "mark/xmp.h"
+#include "marking.h"
+#include "picture/codec.h"
+#include "scratch.h"
+
+static ink_label_request request_for(unsigned laws) {
+  return (ink_label_request){.laws = laws,
+                             .visible = true,
+                             .identity = test_identity,
+                             .created = "2026-01-02T03:04:05Z",
+                             .language = "en"};
+}
+
+static ink_status label_as(const char *name, const blob *b, const ink_label_request *r,
+                           ink_text *out, ink_label_result *result, ink_error *error) {
+  ink_signer *signer = signer_named("es256");
+  ink_status status = ink_label_file(name, b->bytes, b->size, r, signer, out, result, error);
+  ink_signer_free(signer);
+  return status;
+}
+
+static ink_text label_blob(const char *name, const blob *b, const ink_label_request *r,
+                           ink_label_result *result) {
+  ink_error error = {0};
+  ink_text out = {0};
+  ink_label_result own;
+  assert_ok(label_as(name, b, r, &out, result ? result : &own, &error));
+  return out;
+}
+
+static blob blob_of(const char *text) {
+  blob b = {(unsigned char *)strdup(text), strlen(text)};
+  assert_non_null(b.bytes);
+  return b;
+}
+
+static const ink_label_item *item_of(const ink_label_result *r, unsigned law, const char *what) {
+  for (size_t i = 0; i < r->n_item; i++) {
+    if (r->items[i].law == law && strcmp(r->items[i].what, what) == 0) return &r->items[i];
+  }
+  fail_msg("no item \"%s\"", what);
+  return NULL;
+}
+
+// ---- pictures -----------------------------------------------------------------------------------
+
+static const char foreign[] =
+    "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">"
+    "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">"
+    "<rdf:Description rdf:about=\"\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\" "
+    "xmlns:my=\"http://example.org/my/\" my:stays=\"whole\">"
+    "<dc:creator><rdf:Seq><rdf:li>月山</rdf:li></rdf:Seq></dc:creator>%s"
+    "</rdf:Description></rdf:RDF></x:xmpmeta>";
+
+static blob picture_with_xmp(ink_picture_format format, int32_t width, int32_t height,
+                             const char *more) {
+  ink_error error = {0};
+  ink_picture picture;
+  ink_picture_extras extras = {0};
+  ink_text out = {0};
+  char xmp[2048];
+  assert_ok(ink_picture_new(width, height, 3, &picture, &error));
+  memset(picture.pixels, 0, ink_picture_bytes(&picture));
+  snprintf(xmp, sizeof xmp, foreign, more);
+  extras.xmp = strdup(xmp);
+  assert_ok(ink_picture_note_set(&extras, "parameters", "a note, Steps: 3", &error));
+  ink_picture_encoding encoding = {.extras = &extras};
+  assert_ok(ink_picture_encode(&picture, format, &encoding, &out, &error));
+  ink_picture_extras_free(&extras);
+  ink_picture_free(&picture);
+  return (blob){(unsigned char *)out.bytes, out.size};
+}
+
+static bool has_font(void) {
+  blob b = picture_with_xmp(INK_PICTURE_PNG, 64, 64, "");
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_error error = {0};
+  ink_text out = {0};
+  ink_label_result result;
+  ink_status status = label_as("plain.png", &b, &r, &out, &result, &error);
+  if (status == INK_ERR_NOT_FOUND) print_message("# skipped: %s\n", error.text);
+  ink_text_free(&out);
+  free(b.bytes);
+  return status != INK_ERR_NOT_FOUND;
+}
+
+static const char *const picture_names[] = {"a.png", "a.jpg", "a.webp"};
+
+static void letters_of_a_labelled_file_are_a_twentieth_of_its_side(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  static const struct {
+    int32_t width, height;
+    const char *language;
+  } cases[] = {{400, 300, "zh-Hans"}, {300, 700, "en"}, {1000, 1000, "zh-Hans"}};
+  for (int format = INK_PICTURE_PNG; format <= INK_PICTURE_WEBP; format++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+      ink_error error = {0};
+      blob b = picture_with_xmp((ink_picture_format)format, cases[i].width, cases[i].height, "");
+      ink_label_request r = request_for(INK_LAW_CN);
+      ink_label_result result;
+      r.language = cases[i].language;
+      ink_text out = label_blob(picture_names[format], &b, &r, &result);
+      ink_picture picture;
+      assert_ok(ink_picture_decode(out.bytes, out.size, "labelled", NULL, &picture, NULL, &error));
+      // The picture was black: what is bright in it are letters. Their rows, first to last.
+      int32_t first = -1, last = -2;
+      for (int32_t y = 0; y < picture.height; y++) {
+        for (int32_t x = 0; x < picture.width; x++) {
+          if (ink_picture_at(&picture, x, y)[0] < 128) continue;
+          if (first < 0) first = y;
+          last = y;
+        }
+      }
+      int32_t side = picture.width < picture.height ? picture.width : picture.height;
+      print_message("# %s %d x %d: %d rows of letters, %.3f of the side; said: %s\n",
+                    picture_names[format], picture.width, picture.height, last - first + 1,
+                    (double)(last - first + 1) / side, result.visible);
+      assert_true(20 * (last - first + 1) >= side);
+      assert_true(first > picture.height / 2);
+      ink_picture_free(&picture);
+      ink_text_free(&out);
+      free(b.bytes);
+    }
+  }
+}
+
+static void foreign_metadata_of_a_picture_stay(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  for (int format = INK_PICTURE_PNG; format <= INK_PICTURE_WEBP; format++) {
+    for (int visible = 0; visible < 2; visible++) {
+      ink_error error = {0};
+      blob b = picture_with_xmp((ink_picture_format)format, 200, 100, "");
+      ink_label_request r = request_for(INK_LAW_EU);
+      r.visible = visible;
+      r.system = "a model";
+      r.system_version = "3";
+      r.prompt = "a <cat>";
+      ink_text out = label_blob(picture_names[format], &b, &r, NULL);
+      ink_picture picture;
+      ink_picture_extras extras = {0};
+      assert_ok(ink_picture_decode(out.bytes, out.size, "x", NULL, &picture, &extras, &error));
+      assert_non_null(strstr(extras.xmp, "stays=\"whole\""));
+      assert_non_null(strstr(extras.xmp, "月山"));
+      assert_non_null(strstr(extras.xmp, "trainedAlgorithmicMedia"));
+      assert_non_null(strstr(extras.xmp, "AISystemUsed>a model<"));
+      assert_non_null(strstr(extras.xmp, "AISystemVersionUsed>3<"));
+      assert_non_null(strstr(extras.xmp, "AIPromptInformation>a &lt;cat&gt;<"));
+      assert_string_equal(ink_picture_note(&extras, "parameters"), "a note, Steps: 3");
+      assert_int_equal(state_of(out.bytes, out.size,
+                                ink_carrier_for(NULL, (void *)out.bytes, out.size), NULL, NULL),
+                       INK_C2PA_VALID);
+      ink_picture_extras_free(&extras);
+      ink_picture_free(&picture);
+      ink_text_free(&out);
+      free(b.bytes);
+    }
+  }
+}
+
+// Without a visible label a picture's data are not touched: not one byte of them changes.
+static void metadata_alone_leave_the_pixels_data_as_they_are(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *from;
+  } files[] = {{"plain.png", "IDAT"}, {"plain.jpg", "\xFF\xDB"}, {"plain.webp", "VP8"}};
+  for (size_t i = 0; i < 3; i++) {
+    blob b = load(files[i].name);
+    ink_label_request r = request_for(INK_LAW_EU);
+    r.visible = false;
+    ink_text out = label_blob(files[i].name, &b, &r, NULL);
+    size_t n = strlen(files[i].from);
+    const unsigned char *data = memmem(b.bytes, b.size, files[i].from, n);
+    assert_non_null(data);
+    // To the end of the file, or for WebP of the picture's chunk, which others follow.
+    size_t size = b.size - (size_t)(data - b.bytes);
+    if (i == 2) size = 8 + (data[4] | (size_t)data[5] << 8 | (size_t)data[6] << 16);
+    assert_non_null(memmem(out.bytes, out.size, data, size));
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+}
+
+static void another_s_label_is_not_replaced(void **state) {
+  (void)state;
+  static const char aigc[] =
+      "<a:AIGC "
+      "xmlns:a=\"http://www.tc260.org.cn/ns/AIGC/1.0/\">{\"Label\":\"1\",\"ContentProducer\":"
+      "\"other\",\"ProduceID\":\"17\"}</a:AIGC>";
+  static const char captured[] =
+      "<e:DigitalSourceType xmlns:e=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\">http://cv.iptc."
+      "org/newscodes/digitalsourcetype/digitalCapture</e:DigitalSourceType>";
+  for (int format = INK_PICTURE_PNG; format <= INK_PICTURE_WEBP; format++) {
+    ink_error error = {0};
+    ink_label_result result;
+    ink_text out = {0};
+    blob b = picture_with_xmp((ink_picture_format)format, 200, 100, aigc);
+    ink_label_request r = request_for(INK_LAW_CN);
+    assert_int_equal(label_as(picture_names[format], &b, &r, &out, &result, &error),
+                     INK_ERR_CONFLICT);
+    assert_non_null(strstr(error.text, "17"));
+    assert_int_equal(out.size, 0);
+    // Other laws add what they ask for, and leave it.
+    r = request_for(INK_LAW_EU);
+    assert_ok(label_as(picture_names[format], &b, &r, &out, &result, &error));
+    json_t *there;
+    assert_ok(ink_label_read(NULL, (unsigned char *)out.bytes, out.size, &there, &error));
+    assert_string_equal(json_string_value(json_object_get(there, "ProduceID")), "17");
+    assert_int_equal(item_of(&result, INK_LAW_EU, "visible label")->outcome, INK_LABEL_MISSING);
+    json_decref(there);
+    ink_text_free(&out);
+    free(b.bytes);
+
+    b = picture_with_xmp((ink_picture_format)format, 200, 100, captured);
+    out = (ink_text){0};
+    r = request_for(INK_LAW_EU);
+    assert_int_equal(label_as(picture_names[format], &b, &r, &out, &result, &error),
+                     INK_ERR_CONFLICT);
+    assert_non_null(strstr(error.text, "digitalCapture"));
+    // A suspicion says nothing of the source.
+    r.kind = INK_LABEL_SUSPECTED;
+    if (has_font()) assert_ok(label_as(picture_names[format], &b, &r, &out, &result, &error));
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+}
+
+static void a_file_that_was_signed_is_the_parent(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  ink_signer *signer = signer_named("es256");
+  ink_c2pa_manifest first = test_manifest();
+  for (int format = INK_PICTURE_PNG; format <= INK_PICTURE_WEBP; format++) {
+    blob plain = picture_with_xmp((ink_picture_format)format, 200, 100, "");
+    ink_text before =
+        sign_blob(&plain, ink_carrier_for(NULL, plain.bytes, plain.size), &first, signer);
+    blob b = {(unsigned char *)before.bytes, before.size};
+    // Even where no law asks for a signature: the one that is there would no longer hold.
+    ink_label_request r = request_for(INK_LAW_CN);
+    r.identity = "11111111-2222-4333-8444-555555555555";
+    assert_true(ink_label_signs(picture_names[format], b.bytes, b.size, INK_LAW_CN));
+    assert_false(ink_label_signs(picture_names[format], plain.bytes, plain.size, INK_LAW_CN));
+    ink_label_result result;
+    ink_text out = label_blob(picture_names[format], &b, &r, &result);
+    assert_true(result.is_signed);
+    ink_c2pa_report report = {0};
+    const ink_carrier *carrier = ink_carrier_for(NULL, (void *)out.bytes, out.size);
+    assert_int_equal(state_of(out.bytes, out.size, carrier, NULL, &report), INK_C2PA_VALID);
+    assert_string_equal(report.active, "urn:c2pa:11111111-2222-4333-8444-555555555555");
+    assert_int_equal(json_array_size(report.manifests), 2);
+    const json_t *ingredient = ink_c2pa_assertion_of(&report, "c2pa.ingredient.v3");
+    assert_non_null(json_object_get(ingredient, "activeManifest"));
+    assert_non_null(json_object_get(ingredient, "thumbnail"));
+    ink_c2pa_report_free(&report);
+    ink_text_free(&out);
+    ink_text_free(&before);
+    free(plain.bytes);
+  }
+  ink_signer_free(signer);
+}
+
+// ---- the metadata label -------------------------------------------------------------------------
+
+static void labels_of_three_kinds_name_only_what_is_known(void **state) {
+  (void)state;
+  static const struct {
+    ink_label_kind kind;
+    const char *label, *producer, *words;
+  } kinds[] = {{INK_LABEL_OWN, "1", "0011code", "AI-generated"},
+               {INK_LABEL_DECLARED, "2", "", "Possibly AI-generated"},
+               {INK_LABEL_SUSPECTED, "3", "", "Suspected AI-generated"}};
+  for (size_t i = 0; i < 3; i++) {
+    ink_error error = {0};
+    blob b = blob_of("# Title\n");
+    ink_label_request r = request_for(INK_LAW_CN);
+    r.kind = kinds[i].kind;
+    r.producer = "0011code";
+    ink_text out = label_blob("a.md", &b, &r, NULL);
+    json_t *aigc;
+    assert_ok(ink_label_read("a.md", (unsigned char *)out.bytes, out.size, &aigc, &error));
+    assert_int_equal(json_object_size(aigc), 7);
+    assert_string_equal(json_string_value(json_object_get(aigc, "Label")), kinds[i].label);
+    assert_string_equal(json_string_value(json_object_get(aigc, "ContentProducer")),
+                        kinds[i].producer);
+    assert_string_equal(json_string_value(json_object_get(aigc, "ContentPropagator")), "0011code");
+    assert_string_equal(json_string_value(json_object_get(aigc, "PropagateID")), test_identity);
+    assert_non_null(strstr(out.bytes, kinds[i].words));
+    json_decref(aigc);
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+  // A code that the standard's characters cannot spell is refused, not mended.
+  ink_error error = {0};
+  ink_text out = {0};
+  ink_label_result result;
+  blob b = blob_of("x\n");
+  ink_label_request r = request_for(INK_LAW_CN);
+  r.producer = "某 公司";
+  assert_int_equal(label_as("a.md", &b, &r, &out, &result, &error), INK_ERR_USAGE);
+  free(b.bytes);
+}
+
+// ---- texts --------------------------------------------------------------------------------------
+
+static void texts_are_labelled_and_else_stay_as_they_are(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *text;
+    bool at_end;
+    const char *begins, *holds, *ends;
+  } cases[] = {
+      {"a.txt", "one\ntwo\n", false, "AI-generated content\n\none\ntwo\n", "", "two\n"},
+      {"a.txt", "one\r\ntwo", true, "one\r\ntwo\r\n\r\nAI-generated content\r\n", "", "\r\n"},
+      {"a.txt", "", false, "AI-generated content\n", "", "\n"},
+      {"a.md", "# T\n\nbody\n", false, "---\nAIGC:\n  Label: \"1\"\n",
+       "---\n\n**AI-generated content**\n\n# T\n\nbody\n", "body\n"},
+      {"a.md", "---\ntitle: x\nl: [1, 2]\n---\n\n# T\n", false, "---\ntitle: x\nl: [1, 2]\nAIGC:\n",
+       "\"\"\n---\n\n**AI-generated content**\n\n# T\n", "# T\n"},
+      {"a.md", "---\r\ntitle: x\r\n---\r\n# T\r\n", false, "---\r\ntitle: x\r\nAIGC:\r\n",
+       "---\r\n**AI-generated content**\r\n\r\n# T\r\n", "# T\r\n"},
+      {"a.md", "body", true, "---\nAIGC:", "---\n\nbody\n\n**AI-generated content**\n", "**\n"},
+      {"a.py", "#!/usr/bin/python3\nx\n", false,
+       "#!/usr/bin/python3\n# AI-generated content\n\nx\n", "", "x\n"},
+      {"a.css", "a {}\n", false, "/* AI-generated content */\n\na {}\n", "", "}\n"},
+      {"a.html",
+       "<!doctype html><html><head><title>x</title></HEAD>\n<body id=a>\n<p>y</p></body></html>",
+       false,
+       "<!doctype html><html><head><title>x</title><meta name=\"AIGC\" "
+       "content=\"{&quot;Label&quot;:&quot;1&quot;,",
+       "</HEAD>\n<body id=a>\n<p class=\"ai-label\"", "\n<p>y</p></body></html>"},
+      {"a.html", "<html><head></head><p>y</p></html>", true, "<html><head><meta name=\"AIGC\"",
+       ">AI-generated content</p>\n", "AI-generated content</p>\n"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    blob b = blob_of(cases[i].text);
+    ink_label_request r = request_for(INK_LAW_CN);
+    r.at_end = cases[i].at_end;
+    ink_text out = label_blob(cases[i].name, &b, &r, NULL);
+    const char *text = ink_text_string(&out);
+    bool begins = strncmp(text, cases[i].begins, strlen(cases[i].begins)) == 0;
+    size_t n = strlen(cases[i].ends);
+    bool ends = out.size >= n && strcmp(text + out.size - n, cases[i].ends) == 0;
+    if (!begins || !ends || !strstr(text, cases[i].holds)) fail_msg("case %zu:\n%s", i, text);
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+}
+
+static void texts_that_cannot_take_a_label_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *text, *word;
+    ink_status status;
+  } cases[] = {
+      {"a.md", "---\ntitle: x\nAIGC: {Label: \"1\", ProduceID: \"9\"}\n---\n", "ProduceID 9",
+       INK_ERR_CONFLICT},
+      {"a.md", "---\n{a: 1}\n---\n", "front matter", INK_ERR_UNSUPPORTED},
+      {"a.md", "---\n- a\n---\n", "front matter", INK_ERR_UNSUPPORTED},
+      {"a.md", "---\na: [1\n---\n", "front matter", INK_ERR_UNSUPPORTED},
+      {"a.md", "---\na: |\n  text\n b\n---\n", "front matter", INK_ERR_UNSUPPORTED},
+      {"a.html", "<!doctype html><p>no head</p>", "</head>", INK_ERR_FORMAT},
+      {"a.html",
+       "<html><head><meta name=AIGC content='{\"Label\":\"1\",\"ProduceID\":\"8\"}'></head></html>",
+       "ProduceID 8", INK_ERR_CONFLICT},
+      {"a.txt", "\xFF\xFE", "UTF-8", INK_ERR_FORMAT},
+      {"a.bin", "x", "not labelled", INK_ERR_UNSUPPORTED},
+      {"a.docx", "x", "not labelled", INK_ERR_UNSUPPORTED},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_error error = {0};
+    ink_text out = {0};
+    ink_label_result result;
+    blob b = blob_of(cases[i].text);
+    ink_label_request r = request_for(INK_LAW_CN);
+    ink_status status = label_as(cases[i].name, &b, &r, &out, &result, &error);
+    if (status != cases[i].status || !strstr(error.text, cases[i].word)) {
+      fail_msg("case %zu: %d, %s", i, (int)status, error.text);
+    }
+    assert_int_equal(out.size, 0);
+    free(b.bytes);
+  }
+}
+
+// ---- laws ---------------------------------------------------------------------------------------
+
+static void each_law_is_told_what_it_got(void **state) {
+  (void)state;
+  ink_error error = {0};
+  blob b = blob_of("# T\n");
+  ink_label_request r = request_for(INK_LAW_CN | INK_LAW_EU | INK_LAW_CA);
+  ink_label_result result;
+  ink_text out = label_blob("a.md", &b, &r, &result);
+  assert_int_equal(item_of(&result, INK_LAW_CN, "visible label")->outcome, INK_LABEL_GOT);
+  assert_int_equal(item_of(&result, INK_LAW_CN, "metadata label")->outcome, INK_LABEL_GOT);
+  assert_int_equal(item_of(&result, INK_LAW_EU, "signed metadata")->outcome, INK_LABEL_GOT);
+  assert_int_equal(item_of(&result, INK_LAW_EU, "imperceptible watermark")->outcome,
+                   INK_LABEL_MISSING);
+  assert_int_equal(item_of(&result, INK_LAW_CA, "latent disclosure")->outcome, INK_LABEL_NOT_ASKED);
+  ink_text_free(&out);
+  free(b.bytes);
+  // Plain text keeps no manifest, and says so.
+  b = blob_of("T\n");
+  out = label_blob("a.txt", &b, &r, &result);
+  assert_false(result.is_signed);
+  assert_int_equal(item_of(&result, INK_LAW_EU, "signed metadata")->outcome, INK_LABEL_MISSING);
+  ink_text_free(&out);
+  // What China's law does not let go.
+  r.visible = false;
+  out = (ink_text){0};
+  assert_int_equal(label_as("a.txt", &b, &r, &out, &result, &error), INK_ERR_USAGE);
+  free(b.bytes);
+  unsigned laws;
+  assert_ok(ink_laws_parse("eu,cn", &laws, &error));
+  assert_int_equal(laws, INK_LAW_EU | INK_LAW_CN);
+  assert_int_equal(ink_laws_parse("uk", &laws, &error), INK_ERR_USAGE);
+  assert_int_equal(ink_laws_parse("", &laws, &error), INK_ERR_USAGE);
+  assert_int_equal(ink_laws_parse("cn,,eu", &laws, &error), INK_ERR_USAGE);
+}
+
+// ---- an outside reader --------------------------------------------------------------------------
+
+static void exiftool_reads_the_fields(void **state) {
+  (void)state;
+  if (system("exiftool -ver >/dev/null 2>&1") != 0) {
+    print_message("# skipped: no exiftool\n");
+    skip();
+  }
+  if (!has_font()) skip();
+  char *folder = scratch_make(), command[8192], path[4200];
+  for (int format = INK_PICTURE_PNG; format <= INK_PICTURE_WEBP; format++) {
+    ink_error error = {0};
+    blob b = picture_with_xmp((ink_picture_format)format, 200, 100, "");
+    ink_label_request r = request_for(INK_LAW_CN | INK_LAW_EU);
+    r.system = "painter";
+    ink_text out = label_blob(picture_names[format], &b, &r, NULL);
+    snprintf(path, sizeof path, "%s/%s", folder, picture_names[format]);
+    assert_ok(ink_file_save(path, out.bytes, out.size, &error));
+    snprintf(command, sizeof command,
+             "exiftool -G1 -j '%s' >'%s/out' && grep -q '\"XMP-dc:Creator\": \"月山\"' '%s/out' && "
+             "grep -q 'XMP-iptcExt:DigitalSourceType.*trainedAlgorithmicMedia' '%s/out' && "
+             "grep -q 'XMP-iptcExt:AISystemUsed.*painter' '%s/out' && "
+             "grep -qi 'XMP-TC260:AIGC.*%s' '%s/out'",
+             path, folder, folder, folder, folder, test_identity, folder);
+    if (system(command) != 0) fail_msg("%s", command);
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+  scratch_remove(folder);
+  free(folder);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(letters_of_a_labelled_file_are_a_twentieth_of_its_side),
+      cmocka_unit_test(foreign_metadata_of_a_picture_stay),
+      cmocka_unit_test(metadata_alone_leave_the_pixels_data_as_they_are),
+      cmocka_unit_test(another_s_label_is_not_replaced),
+      cmocka_unit_test(a_file_that_was_signed_is_the_parent),
+      cmocka_unit_test(labels_of_three_kinds_name_only_what_is_known),
+      cmocka_unit_test(texts_are_labelled_and_else_stay_as_they_are),
+      cmocka_unit_test(texts_that_cannot_take_a_label_are_refused),
+      cmocka_unit_test(each_law_is_told_what_it_got),
+      cmocka_unit_test(exiftool_reads_the_fields),
+  };
+  return cmocka_run_group_tests_name("label", tests, NULL, NULL);
+}
