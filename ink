@@ -23,14 +23,15 @@ program=$build/inkstone
 stamp=$build/.up-to-date
 
 packages='fonts-droid-fallback gcc libc6-dev meson ninja-build pkg-config libcbor-dev libchafa-dev
-  libcmocka-dev libcurl4-openssl-dev libedit-dev libfyaml-dev libjansson-dev libjpeg62-turbo-dev
+  libcmocka-dev libcurl4-openssl-dev libedit-dev libfyaml-dev libimage-exiftool-perl libjansson-dev libjpeg62-turbo-dev
   libpango1.0-dev libpcre2-dev libpng-dev libssl-dev libutf8proc-dev libwebp-dev libxml2-dev'
 
 say() { printf '%s\n' "$*" >&2; }
 
 # Everything the build needs, asked of the tools themselves: no package manager where all is there.
 complete() {
-  for tool in cc meson ninja pkg-config; do
+  # exiftool judges labels in the tests.
+  for tool in cc meson ninja pkg-config exiftool; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
   pkg-config --exists chafa cmocka libcbor libcurl libedit libfyaml jansson libjpeg libpcre2-8 libpng \

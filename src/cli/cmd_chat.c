@@ -12,6 +12,7 @@
 #include "cli/generation.h"
 #include "lang/catalogue.h"
 #include "llm/chat.h"
+#include "mark/mark.h"
 
 enum { MOST_HISTORY = 1000 };
 
@@ -139,6 +140,8 @@ static ink_status do_seed(chat *c, const char *argument, ink_error *error) {
 
 static ink_status do_save(chat *c, const char *argument, ink_error *error) {
   if (!argument[0]) return ink_fail(error, INK_ERR_USAGE, "/save needs the name of a file");
+  char identity[INK_UUID_TEXT];
+  INK_TRY(ink_mark_identity(identity, error));
   json_t *list = json_array();
   for (size_t i = 0; i < c->n; i++) {
     json_array_append_new(list, json_pack("{s:s,s:s}", "role", c->messages[i].role, "content",
@@ -146,8 +149,12 @@ static ink_status do_save(chat *c, const char *argument, ink_error *error) {
   }
   json_t *json = json_pack("{s:s,s:I,s:o}", "model", ink_weights_name(c->m->model->weights), "seed",
                            (json_int_t)c->options.sampling.seed, "messages", list);
-  ink_status status = json ? ink_json_save(argument, json, error)
-                           : ink_fail(error, INK_ERR_MEMORY, "no memory for the conversation");
+  ink_status status =
+      json ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for the conversation");
+  ink_mark_options marks = {.identity = identity};
+  bool zh = ink_language_current() == INK_LANGUAGE_ZH;
+  if (status == INK_OK) status = ink_mark_json(json, zh ? "zh-Hans" : "en", &marks, error);
+  if (status == INK_OK) status = ink_json_save(argument, json, error);
   json_decref(json);
   return status;
 }
@@ -258,7 +265,7 @@ static ink_status converse(const ink_cli_model *m, ink_cli_sampling *sampling, c
   c.options.context_of_text = &c.stream;
   ink_cli_mark mark;
   ink_status status = ink_cli_mark_session(sampling, m->model, &mark, &c.options, error);
-  fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
+  ink_cli_announce(sampling->seed);
   if (c.terminal) {
     fprintf(stderr, "%s, %s. %s\n", ink_weights_name(m->model->weights),
             ink_chat_layout_name(c.layout), ink_tr("/help lists the commands."));

@@ -47,8 +47,8 @@ static ink_status run(ink_session *session, const ink_model *model, json_t *logp
 }
 
 static ink_status print_json(const ink_session *session, const ink_model *model, int64_t seed,
-                             const ink_watermark *watermark, double began_ms, json_t *logprobs,
-                             json_t *top, ink_error *error) {
+                             const char *label, const ink_watermark *watermark, double began_ms,
+                             json_t *logprobs, json_t *top, ink_error *error) {
   char sha256[INK_SHA256_HEX];
   INK_TRY(ink_weights_sha256(model->weights, INK_HASH_NOTED, sha256, error));
   size_t n;
@@ -56,13 +56,13 @@ static ink_status print_json(const ink_session *session, const ink_model *model,
   ink_timing timing = ink_session_timing(session);
   json_t *ids = json_array();
   for (size_t i = 0; i < n; i++) json_array_append_new(ids, json_integer(tokens[i]));
-  json_t *json = json_pack("{s:s,s:o,s:I,s:{s:s,s:s},s:s,s:I,s:{s:f,s:f,s:f}}", "text",
-                           ink_session_text(session), "tokens", ids, "seed", (json_int_t)seed,
-                           "model", "name", ink_weights_name(model->weights), "sha256", sha256,
-                           "finish_reason", ink_finish_name(ink_session_finished(session)),
-                           "prompt_tokens", (json_int_t)timing.prompt_tokens, "timing", "prompt_ms",
-                           timing.prompt_ms, "first_token_ms", began_ms + timing.first_token_ms,
-                           "tokens_per_second", timing.tokens_per_second);
+  json_t *json = json_pack(
+      "{s:s,s:s,s:o,s:I,s:{s:s,s:s},s:s,s:I,s:{s:f,s:f,s:f}}", "text", ink_session_text(session),
+      "label", label, "tokens", ids, "seed", (json_int_t)seed, "model", "name",
+      ink_weights_name(model->weights), "sha256", sha256, "finish_reason",
+      ink_finish_name(ink_session_finished(session)), "prompt_tokens",
+      (json_int_t)timing.prompt_tokens, "timing", "prompt_ms", timing.prompt_ms, "first_token_ms",
+      began_ms + timing.first_token_ms, "tokens_per_second", timing.tokens_per_second);
   if (json) {
     json_object_set_new(json, "watermark",
                         watermark ? json_string(ink_watermark_id(watermark)) : json_null());
@@ -89,7 +89,7 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
     options.on_text = ink_cli_print;
     options.context_of_text = &stream;
   }
-  fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
+  const char *label = ink_cli_announce(sampling->seed);
   json_t *logprobs = r->logprobs >= 0 ? json_array() : NULL;
   json_t *top = r->logprobs >= 0 ? json_array() : NULL;
   ink_status status = ink_cli_mark_session(sampling, m->model, &mark, &options, error);
@@ -101,8 +101,8 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
   if (status == INK_OK) status = ink_session_prompt(session, ids, n, error);
   if (status == INK_OK) status = run(session, m->model, logprobs, top, error);
   if (status == INK_OK && r->json) {
-    status = print_json(session, m->model, sampling->seed, mark.watermark, began_ms, logprobs, top,
-                        error);
+    status = print_json(session, m->model, sampling->seed, label, mark.watermark, began_ms,
+                        logprobs, top, error);
   } else if (status == INK_OK) {
     ink_cli_print_end(&stream);
   }

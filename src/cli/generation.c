@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "lang/catalogue.h"
+#include "mark/wording.h"
 
 enum { MOST_TEXT = 64 << 20 };
 
@@ -149,7 +151,12 @@ ink_status ink_cli_mark_session(const ink_cli_sampling *s, const ink_model *mode
                                 ink_error *error) {
   *mark = (ink_cli_mark){0};
   bool automatic = strcmp(s->watermark, "auto") == 0;
-  if (strcmp(s->watermark, "off") == 0) return INK_OK;
+  if (strcmp(s->watermark, "off") == 0) {
+    fprintf(
+        stderr, "%s\n",
+        ink_tr("no watermark: who publishes the text may have to mark it (EU AI Act, article 50)"));
+    return INK_OK;
+  }
   ink_watermark_scheme scheme = INK_WATERMARK_SYNTHID;
   if (!automatic) INK_TRY(ink_watermark_parse(s->watermark, &scheme, error));
   const ink_decoder_config *config = ink_decoder_about(model->decoder);
@@ -164,6 +171,13 @@ ink_status ink_cli_mark_session(const ink_cli_sampling *s, const ink_model *mode
                              error));
   options->reweigher = &mark->reweigher;
   return ink_watermark_reweigher(mark->watermark, &mark->reweigher, error);
+}
+
+const char *ink_cli_announce(int64_t seed) {
+  bool zh = ink_language_current() == INK_LANGUAGE_ZH;
+  const char *label = ink_label_wordings(INK_LABEL_OWN, INK_LABEL_TEXT, zh ? "zh-Hans" : "en")[0];
+  fprintf(stderr, "seed %lld · %s\n", (long long)seed, label);
+  return label;
 }
 
 ink_status ink_cli_text(const char *argument, char **text, size_t *size, ink_error *error) {

@@ -48,6 +48,11 @@ typedef struct ink_cli_mark {
 ink_status ink_cli_mark_session(const ink_cli_sampling *sampling, const ink_model *model,
                                 ink_cli_mark *mark, ink_session_options *options, ink_error *error);
 
+// Say on stderr which seed is used, and the visible label of what follows on standard output, where
+// the text stands alone: an interface shows the label beside it (GB 45438-2025, 5.6). Returns the
+// label, in the language of the program.
+const char *ink_cli_announce(int64_t seed);
+
 // The text that a command is given: `argument`, or standard input without its last line end when it
 // is "-" or NULL. NULL with a terminal as standard input is USAGE. malloc'ed, the caller's.
 ink_status ink_cli_text(const char *argument, char **text, size_t *size, ink_error *error);

@@ -69,7 +69,7 @@ static bool go_on(void *context, int64_t done, int64_t total, const char *state)
 }
 
 static ink_status print_json(const ink_cli_model *m, const ink_poem_draft *draft, int64_t seed,
-                             double began_ms, ink_error *error) {
+                             const char *label, double began_ms, ink_error *error) {
   char sha256[INK_SHA256_HEX];
   INK_TRY(ink_weights_sha256(m->model->weights, INK_HASH_NOTED, sha256, error));
   json_t *ids = json_array();
@@ -78,9 +78,9 @@ static ink_status print_json(const ink_cli_model *m, const ink_poem_draft *draft
   }
   const ink_timing *timing = &draft->timing;
   json_t *json = json_pack(
-      "{s:s, s:s, s:o, s:I, s:{s:s, s:s}, s:s, s:I, s:f, s:{s:f, s:f, s:f}}", "text", draft->text,
-      "form", draft->form, "tokens", ids, "seed", (json_int_t)seed, "model", "name",
-      ink_weights_name(m->model->weights), "sha256", sha256, "finish_reason",
+      "{s:s, s:s, s:s, s:o, s:I, s:{s:s, s:s}, s:s, s:I, s:f, s:{s:f, s:f, s:f}}", "text",
+      draft->text, "label", label, "form", draft->form, "tokens", ids, "seed", (json_int_t)seed,
+      "model", "name", ink_weights_name(m->model->weights), "sha256", sha256, "finish_reason",
       ink_finish_name(draft->finish), "prompt_tokens", (json_int_t)timing->prompt_tokens, "logprob",
       draft->logprob, "timing", "prompt_ms", timing->prompt_ms, "first_token_ms",
       began_ms + timing->first_token_ms, "tokens_per_second", timing->tokens_per_second);
@@ -112,7 +112,7 @@ ink_status ink_cli_write_verse(const ink_cli_model *m, ink_cli_sampling *samplin
     request.on_text = ink_cli_print;
     request.context_of_text = &stream;
   }
-  fprintf(stderr, "seed %lld\n", (long long)sampling->seed);
+  const char *label = ink_cli_announce(sampling->seed);
   ink_progress progress = {go_on, NULL};
   ink_poem_draft draft;
   double began_ms = ink_clock_since_start() * 1e3;
@@ -120,7 +120,7 @@ ink_status ink_cli_write_verse(const ink_cli_model *m, ink_cli_sampling *samplin
   INK_TRY(ink_poet_write(m->model, &request, m->pool, &progress, &draft, error));
   ink_status status = INK_OK;
   if (json) {
-    status = print_json(m, &draft, sampling->seed, began_ms, error);
+    status = print_json(m, &draft, sampling->seed, label, began_ms, error);
   } else if (!streamed) {
     ink_cli_print(&stream, draft.text, strlen(draft.text));
   } else {

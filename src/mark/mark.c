@@ -120,3 +120,13 @@ const char *ink_marked_label(const ink_marked *marked) {
 const json_t *ink_marked_aigc(const ink_marked *marked) {
   return marked->aigc;
 }
+
+ink_status ink_mark_json(json_t *object, const char *language, const ink_mark_options *options,
+                         ink_error *error) {
+  json_t *aigc;
+  INK_TRY(ink_aigc_new(INK_LABEL_OWN, options->producer, options->identity, &aigc, error));
+  const char *label = ink_label_wordings(INK_LABEL_OWN, INK_LABEL_TEXT, language)[0];
+  bool fine = json_object_set_new(object, "label", json_string(label)) == 0;
+  fine = json_object_set_new(object, "AIGC", aigc) == 0 && fine;
+  return fine ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to mark the piece");
+}

@@ -43,4 +43,10 @@ const char *ink_marked_label(const ink_marked *marked);
 // Borrowed.
 const json_t *ink_marked_aigc(const ink_marked *marked);
 
+// Mark an object of JSON that holds generated content, for files that programs read: the members
+// "label", the visible label in a language, and "AIGC", the metadata label. Errors as
+// ink_mark_document.
+ink_status ink_mark_json(json_t *object, const char *language, const ink_mark_options *options,
+                         ink_error *error);
+
 #endif

@@ -213,14 +213,3 @@ ink_status ink_picture_encode(const ink_picture *picture, ink_picture_format for
       return ink_webp_write(picture, &e, out, error);
   }
 }
-
-ink_status ink_picture_save(const ink_picture *picture, const char *path,
-                            const ink_picture_encoding *encoding, ink_error *error) {
-  ink_picture_format format = INK_PICTURE_PNG;
-  INK_TRY(ink_picture_format_of(path, &format, error));
-  ink_text bytes = {0};
-  ink_status status = ink_picture_encode(picture, format, encoding, &bytes, error);
-  if (status == INK_OK) status = ink_file_save(path, bytes.bytes, bytes.size, error);
-  ink_text_free(&bytes);
-  return status == INK_OK ? status : ink_context(error, status, "%s", path);
-}

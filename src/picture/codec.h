@@ -75,14 +75,12 @@ typedef struct ink_picture_encoding {
   const ink_picture_extras *extras;  // may be NULL
 } ink_picture_encoding;
 
-// Append the file's bytes to `out`. The same picture gives the same bytes. UNSUPPORTED: alpha in
+// Append the file's bytes to `out`. Files for users are written from marked pictures alone
+// (publish/picture.h). The same picture gives the same bytes. UNSUPPORTED: alpha in
 // JPEG (flatten it first); USAGE: notes beyond the 64 KiB that JPEG has for them, a WebP side
 // beyond 16,383.
 ink_status ink_picture_encode(const ink_picture *picture, ink_picture_format format,
                               const ink_picture_encoding *encoding, ink_text *out,
                               ink_error *error);
-// To a file, its format by its ending; it appears when it is whole.
-ink_status ink_picture_save(const ink_picture *picture, const char *path,
-                            const ink_picture_encoding *encoding, ink_error *error);
 
 #endif

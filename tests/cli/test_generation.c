@@ -166,6 +166,11 @@ static void chat_answers_each_line_and_saves_the_conversation(void **state) {
   }
   assert_string_equal(text_at(json_array_get(messages, 0), "content"), "Be brief.");
   assert_string_equal(text_at(json_array_get(messages, 3), "content"), "More");
+  // It says that a machine took part, to people and to programs.
+  assert_string_equal(text_at(json, "label"), "AI-generated content");
+  assert_string_equal(text_at(json_object_get(json, "AIGC"), "Label"), "1");
+  assert_int_equal(json_object_size(json_object_get(json, "AIGC")), 7);
+  assert_non_null(strstr(run.err, "seed 5 · AI-generated content\n"));
   // The last answer is what was printed last.
   const char *answer = text_at(json_array_get(messages, 4), "content");
   size_t length = strlen(answer), size = strlen(run.out);

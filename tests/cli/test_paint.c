@@ -230,6 +230,53 @@ static void nothing_is_painted_that_cannot_be_signed(void **state) {
   ink_c2pa_report_free(&report);
 }
 
+// Any options but --unmarked, drawn by lot: what is written, if anything, is marked and signed.
+static void whatever_the_options_no_picture_is_unmarked(void **state) {
+  (void)state;
+  static const char *const options[][4] = {
+      {"", "--sampler euler-a", "--sampler ddim", "--sampler dpm++2m --schedule karras"},
+      {"-o lot.png", "-o lot.jpg", "-o lot.webp", "-o lot.webp --lossless"},
+      {"", "--count 2", "--count 3", ""},
+      {"", "--init \"$FIXTURES/pipelines/init.png\"", "--init signed.webp",
+       "--init \"$FIXTURES/pipelines/init.png\" --mask \"$FIXTURES/pipelines/mask.png\""},
+      {"", "--json", "--show", "--quality 20"},
+      {"", "--noise cpu", "--bf16", "--negative x"},
+      {"", "--producer me", "--clip-skip 1", "--cfg 1"},
+      {"", "--from signed.png", "--from signed.jpg --seed 3", "--strength 0.2"}};
+  enum { GROUPS = sizeof options / sizeof *options, DRAWS = 24 };
+  int written = 0;
+  uint64_t lot = 20261125;
+  for (int i = 0; i < DRAWS; i++) {
+    char command[2048];
+    int size = snprintf(command, sizeof command,
+                        "cd '%s' && rm -f lot*; " PAINT "'a cat' --seed %d", folder, i);
+    for (int j = 0; j < GROUPS; j++) {
+      lot = lot * 6364136223846793005U + 1442695040888963407U;
+      size += snprintf(command + size, sizeof command - (size_t)size, " %s", options[j][lot >> 62]);
+    }
+    program_run run = run_program("%s", command);
+    drop_run(&run);
+    run = run_program("cd '%s' && ls | grep '^lot' || true", folder);
+    for (char *at = run.out, *name; (name = strsep(&at, "\n")) && *name; written++) {
+      ink_c2pa_report report = report_of(name);
+      if (report.state != INK_C2PA_VALID) fail_msg("%s: %s", command, name);
+      ink_c2pa_report_free(&report);
+      char path[4200];
+      ink_error error = {0};
+      ink_picture picture;
+      ink_picture_extras extras = {0};
+      snprintf(path, sizeof path, "%s/%s", folder, name);
+      assert_ok(ink_picture_load(path, NULL, &picture, &extras, &error));
+      if (!extras.xmp || !strstr(extras.xmp, "ProduceID")) fail_msg("%s: %s", command, name);
+      ink_picture_free(&picture);
+      ink_picture_extras_free(&extras);
+    }
+    drop_run(&run);
+  }
+  print_message("# %d pictures of %d runs\n", written, DRAWS);
+  assert_true(written >= DRAWS / 2);
+}
+
 static void a_picture_is_repeated_byte_for_byte(void **state) {
   (void)state;
   run_fine(PAINT "'a [fox|cat]' --sampler euler-a --schedule karras --seed 9 -o 1.png");
@@ -328,6 +375,7 @@ int main(void) {
       cmocka_unit_test(a_picture_is_signed_under_the_identity_of_its_labels),
       cmocka_unit_test(a_parent_s_manifest_is_kept),
       cmocka_unit_test(nothing_is_painted_that_cannot_be_signed),
+      cmocka_unit_test(whatever_the_options_no_picture_is_unmarked),
       cmocka_unit_test(a_picture_is_repeated_byte_for_byte),
       cmocka_unit_test(every_picture_of_a_run_can_be_repeated),
       cmocka_unit_test(a_picture_from_a_picture_asks_for_it_again),

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "mark/dwt_dct.h"
 #include "picture/codec.h"
+#include "pictures.h"
 #include "testing.h"
 
 static ink_picture load(const char *name) {
@@ -79,7 +80,7 @@ static void keep(const ink_picture *picture, const char *name) {
   char path[4096];
   if (!folder) return;
   snprintf(path, sizeof path, "%s/ours-%s.png", folder, name);
-  assert_ok(ink_picture_save(picture, path, NULL, &error));
+  assert_ok(save_picture(picture, path, NULL, &error));
 }
 
 static void every_message_is_read_back_whole(void **state) {

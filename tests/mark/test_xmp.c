@@ -1,6 +1,7 @@
 // Labels in XMP: what is there stays, what is ours is found in every picture format.
 #include "mark/xmp.h"
 #include "picture/codec.h"
+#include "pictures.h"
 #include "testing.h"
 
 static json_t *label_of(const char *id) {
@@ -131,7 +132,7 @@ static void every_picture_format_carries_the_packet(void **state) {
     if (folder) {
       char path[4096];
       snprintf(path, sizeof path, "%s/xmp.%s", folder, endings[format]);
-      assert_ok(ink_picture_save(&picture, path, &encoding, &error));
+      assert_ok(save_picture(&picture, path, &encoding, &error));
     }
     ink_picture_extras_free(&found);
     ink_picture_free(&picture);

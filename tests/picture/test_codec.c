@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "picture/codec.h"
 #include "picture/terminal.h"
+#include "pictures.h"
 #include "scratch.h"
 #include "testing.h"
 #include "weights/safetensors.h"
@@ -145,7 +146,7 @@ static void what_is_written_comes_back(void **state) {
   round_trip(INK_PICTURE_WEBP, 3, false, 40);
 }
 
-static void a_saved_file_is_whole_and_of_its_ending(void **state) {
+static void a_file_is_of_its_ending(void **state) {
   (void)state;
   ink_error error = {0};
   char *folder = scratch_make();
@@ -154,12 +155,12 @@ static void a_saved_file_is_whole_and_of_its_ending(void **state) {
   for (size_t i = 0; i < 4; i++) {
     char path[4200];
     snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-    assert_ok(ink_picture_save(&p, path, NULL, &error));
+    assert_ok(save_picture(&p, path, NULL, &error));
     assert_ok(ink_picture_load(path, NULL, &back, NULL, &error));
     assert_int_equal(back.width, 8);
     ink_picture_free(&back);
   }
-  assert_int_equal(ink_picture_save(&p, "x.gif", NULL, &error), INK_ERR_USAGE);
+  assert_int_equal(save_picture(&p, "x.gif", NULL, &error), INK_ERR_USAGE);
   assert_non_null(strstr(error.text, "x.gif"));
   ink_picture_free(&p);
   scratch_remove(folder);
@@ -256,7 +257,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pictures_are_read_as_pillow_reads_them),
       cmocka_unit_test(what_is_written_comes_back),
-      cmocka_unit_test(a_saved_file_is_whole_and_of_its_ending),
+      cmocka_unit_test(a_file_is_of_its_ending),
       cmocka_unit_test(what_a_format_cannot_hold_is_refused),
       cmocka_unit_test(notes_have_keys_and_utf8),
       cmocka_unit_test(the_terminal_is_spoken_to_in_its_protocol),

@@ -1,0 +1,114 @@
+// The ways out: no place in the program writes content that was not marked, unless it is listed
+// here with the reason why it may. A new place fails until somebody has looked at it
+// (docs/exits.md).
+#include <dirent.h>
+
+#include "base/file.h"
+#include "testing.h"
+
+typedef struct rule {
+  const char *call;         // what is looked for
+  const char *rooms[4];     // below src/, where it is
+  const char *allowed[12];  // paths below src/
+} rule;
+
+static const rule rules[] = {
+    // Pixels become bytes: in the writer of marked pictures; for thumbnails, which show what is
+    // marked; where a label is put on a picture; in the codecs themselves.
+    {"ink_picture_encode(",
+     {"cli", "desk", "mark", "publish"},
+     {"publish/picture.c", "mark/picture_mark.c", "mark/label_picture.c"}},
+    {"ink_png_write(", {"cli", "desk", "mark", "publish"}, {NULL}},
+    {"ink_jpeg_write(", {"cli", "desk", "mark", "publish"}, {NULL}},
+    {"ink_webp_write(", {"cli", "desk", "mark", "publish"}, {NULL}},
+    // Letting a picture pass unmarked: where --unmarked asks for it.
+    {"ink_mark_waive(",
+     {"cli", "desk", "mark", "publish"},
+     {"cli/painted.c", "mark/picture_mark.c"}},
+    // Files that commands, desk and publishers write: signed pictures; what is signed or labelled
+    // and was a file before; the files of a piece, which are published from marked documents; a
+    // playbook's lock.
+    {"ink_file_save(",
+     {"cli", "desk", "publish"},
+     {"publish/picture.c", "cli/cmd_sign.c", "cli/cmd_label.c", "desk/playbook.c"}},
+    // A conversation that is saved bears its label.
+    {"ink_json_save(", {"cli", "desk", "publish"}, {"cli/cmd_chat.c"}},
+    {"ink_file_create(", {"cli", "desk", "publish"}, {"desk/make.c"}},
+    {"fopen(", {"cli", "desk", "mark", "publish"}, {NULL}},
+};
+
+static int faults;
+
+static bool is_allowed(const rule *r, const char *place) {
+  for (const char *const *at = r->allowed; *at; at++) {
+    if (strcmp(*at, place) == 0) return true;
+  }
+  return false;
+}
+
+static void check_file(const rule *r, const char *place) {
+  char path[512], *text;
+  size_t size;
+  ink_error error = {0};
+  snprintf(path, sizeof path, "../../src/%s", place);
+  assert_ok(ink_file_read(fixture_path(path), 1 << 24, &text, &size, &error));
+  const char *hit = strstr(text, r->call);
+  bool whole = hit && (hit == text || !strchr("_abcdefghijklmnopqrstuvwxyz", hit[-1]));
+  if (whole && !is_allowed(r, place)) {
+    print_message("# src/%s calls %s…): does what leaves there bear its marks?\n", place, r->call);
+    faults++;
+  }
+  free(text);
+}
+
+static void check_folder(const rule *r, const char *place) {
+  char path[512];
+  snprintf(path, sizeof path, "../../src/%s", place);
+  DIR *folder = opendir(fixture_path(path));
+  assert_non_null(folder);
+  for (struct dirent *entry; (entry = readdir(folder));) {
+    char below[400];
+    size_t length = strlen(entry->d_name);
+    if (entry->d_name[0] == '.') continue;
+    snprintf(below, sizeof below, "%s/%.200s", place, entry->d_name);
+    snprintf(path, sizeof path, "../../src/%s", below);
+    if (ink_file_is_folder(fixture_path(path))) {
+      check_folder(r, below);
+    } else if (length > 2 && strcmp(entry->d_name + length - 2, ".c") == 0) {
+      check_file(r, below);
+    }
+  }
+  closedir(folder);
+}
+
+static void content_leaves_where_it_was_looked_at(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    for (size_t j = 0; j < 4 && rules[i].rooms[j]; j++) check_folder(&rules[i], rules[i].rooms[j]);
+  }
+  assert_int_equal(faults, 0);
+}
+
+// A list that names what is gone would let it come back unseen.
+static void what_is_listed_is_there(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    for (const char *const *at = rules[i].allowed; *at; at++) {
+      char path[512], *text;
+      size_t size;
+      ink_error error = {0};
+      snprintf(path, sizeof path, "../../src/%s", *at);
+      assert_ok(ink_file_read(fixture_path(path), 1 << 24, &text, &size, &error));
+      if (!strstr(text, rules[i].call)) fail_msg("src/%s has no %s", *at, rules[i].call);
+      free(text);
+    }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(content_leaves_where_it_was_looked_at),
+      cmocka_unit_test(what_is_listed_is_there),
+  };
+  return cmocka_run_group_tests_name("exits", tests, NULL, NULL);
+}
