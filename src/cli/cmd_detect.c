@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "cli/generation.h"
 #include "lang/catalogue.h"
+#include "mark/c2pa/carrier.h"
 #include "mark/detect.h"
 
 // Look for every scheme under the keys that every copy has and, where given, under the user's.
@@ -37,7 +38,7 @@ static ink_status detect_text(ink_cli_model *m, const char *keys, const char *na
   if (!ink_utf8_valid(bytes, size, &bad)) {
     return ink_fail_at(error, INK_ERR_UNSUPPORTED, (int64_t)bad,
                        "%s: neither UTF-8 text nor a picture; detect reads text, Markdown, HTML, "
-                       "PNG, JPEG and WebP",
+                       "PNG, JPEG and WebP, and labels of PDF, WAV and MP3",
                        name);
   }
   INK_TRY(ink_cli_model_open(m, error));
@@ -56,12 +57,26 @@ static ink_status detect_text(ink_cli_model *m, const char *keys, const char *na
   return status;
 }
 
+// Files whose words or sounds are not looked into.
+static bool is_document(const char *name, const char *bytes, size_t size) {
+  static const char *const kinds[] = {"pdf", "wav", "mp3"};
+  const ink_carrier *carrier = ink_carrier_for(name, (const unsigned char *)bytes, size);
+  for (size_t i = 0; carrier && i < sizeof kinds / sizeof *kinds; i++) {
+    if (strcmp(carrier->name, kinds[i]) == 0) return true;
+  }
+  return false;
+}
+
 static ink_status detect(ink_cli_model *m, const char *keys, const char *name, const char *bytes,
                          size_t size, ink_detection *detection, ink_error *error) {
   INK_TRY(ink_detect_manifest(name, bytes, size, detection, error));
-  bool picture = ink_detect_is_picture(bytes, size);
-  INK_TRY(picture ? ink_detect_picture(name, bytes, size, detection, error)
-                  : detect_text(m, keys, name, bytes, size, detection, error));
+  if (ink_detect_is_picture(bytes, size)) {
+    INK_TRY(ink_detect_picture(name, bytes, size, detection, error));
+  } else if (is_document(name, bytes, size)) {
+    INK_TRY(ink_detect_metadata(name, bytes, size, detection, error));
+  } else {
+    INK_TRY(detect_text(m, keys, name, bytes, size, detection, error));
+  }
   ink_detect_conclude(detection);
   return INK_OK;
 }

@@ -13,6 +13,8 @@
 #include "mark/c2pa/carrier.h"
 #include "mark/c2pa/validate.h"
 #include "mark/dwt_dct.h"
+#include "mark/front_matter.h"
+#include "mark/label_parts.h"
 #include "mark/xmp.h"
 #include "picture/codec.h"
 
@@ -42,23 +44,6 @@ static ink_evidence *add_evidence(ink_detection *d, ink_evidence_kind kind, cons
 }
 
 // ---- the parts of a text file ------------------------------------------------------------------
-
-// The YAML between two lines of "---" at the beginning; false where there is none.
-static bool front_matter(const char *bytes, size_t size, size_t *yaml_size, size_t *body) {
-  if (size < 4 || memcmp(bytes, "---\n", 4) != 0) return false;
-  for (size_t at = 3; at + 4 <= size;) {
-    const char *line = memchr(bytes + at, '\n', size - at);
-    if (!line) return false;
-    at = (size_t)(line - bytes) + 1;
-    bool last = size - at >= 3 && memcmp(bytes + at, "---", 3) == 0;
-    if (last && (size - at == 3 || bytes[at + 3] == '\n')) {
-      *yaml_size = at - 4;
-      *body = size - at > 3 ? at + 4 : size;
-      return true;
-    }
-  }
-  return false;
-}
 
 static bool is_html(const char *name, const char *bytes, size_t size) {
   const char *dot = name ? strrchr(name, '.') : NULL;
@@ -132,14 +117,14 @@ static void add_plain(const char *bytes, size_t size, ink_text *words) {
 
 static ink_status add_words(const char *name, const char *bytes, size_t size, ink_text *words,
                             ink_error *error) {
-  size_t yaml_size, body = 0;
+  ink_front_matter front;
   if (is_html(name, bytes, size)) {
     xmlDoc *document;
     INK_TRY(parse_html(name ? name : "text", bytes, size, &document, error));
     collect_text(xmlDocGetRootElement(document), words);
     xmlFreeDoc(document);
-  } else if (front_matter(bytes, size, &yaml_size, &body)) {
-    add_plain(bytes + body, size - body, words);
+  } else if (ink_front_matter_find(bytes, size, &front)) {
+    add_plain(bytes + front.body, size - front.body, words);
   } else {
     ink_text_add_bytes(words, bytes, size);
   }
@@ -176,6 +161,7 @@ static void judge_metadata(const json_t *aigc, ink_detection *d) {
 static json_t *html_metadata(const xmlDoc *document) {
   xmlChar *content = find_meta(xmlDocGetRootElement(document));
   json_t *aigc = content ? json_loads((const char *)content, 0, NULL) : NULL;
+  if (content && !aigc) aigc = json_null();
   xmlFree(content);
   return aigc;
 }
@@ -189,21 +175,39 @@ static json_t *front_matter_metadata(const char *yaml, size_t size) {
   return aigc;
 }
 
-ink_status ink_detect_aigc(const char *name, const char *bytes, size_t size, json_t **aigc,
+ink_status ink_label_there(const char *name, const char *bytes, size_t size, json_t **aigc,
                            ink_error *error) {
-  size_t yaml_size, body;
+  ink_front_matter front;
   *aigc = NULL;
   if (is_html(name, bytes, size)) {
     xmlDoc *document;
     INK_TRY(parse_html(name ? name : "text", bytes, size, &document, error));
     *aigc = html_metadata(document);
     xmlFreeDoc(document);
-  } else if (front_matter(bytes, size, &yaml_size, &body)) {
-    *aigc = front_matter_metadata(bytes + 4, yaml_size);
+  } else if (ink_front_matter_find(bytes, size, &front)) {
+    *aigc = front_matter_metadata(bytes + front.yaml, front.yaml_end - front.yaml);
   }
+  return INK_OK;
+}
+
+ink_status ink_detect_aigc(const char *name, const char *bytes, size_t size, json_t **aigc,
+                           ink_error *error) {
+  INK_TRY(ink_label_there(name, bytes, size, aigc, error));
   if (json_is_object(*aigc)) return INK_OK;
   json_decref(*aigc);
   *aigc = NULL;
+  return INK_OK;
+}
+
+ink_status ink_detect_metadata(const char *name, const char *bytes, size_t size, ink_detection *d,
+                               ink_error *error) {
+  json_t *aigc = NULL;
+  ink_error unread = {0};
+  if (ink_label_read(name, (const unsigned char *)bytes, size, &aigc, &unread) == INK_ERR_MEMORY) {
+    return ink_fail(error, INK_ERR_MEMORY, "%s", unread.text);
+  }
+  if (aigc) judge_metadata(aigc, d);
+  json_decref(aigc);
   return INK_OK;
 }
 

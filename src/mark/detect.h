@@ -76,6 +76,10 @@ bool ink_detect_is_picture(const char *bytes, size_t size);
 // as ink_picture_decode.
 ink_status ink_detect_picture(const char *name, const char *bytes, size_t size,
                               ink_detection *detection, ink_error *error);
+// Look for the metadata label alone, in documents and sounds (PDF, WAV, MP3). One that cannot be
+// read says nothing.
+ink_status ink_detect_metadata(const char *name, const char *bytes, size_t size,
+                               ink_detection *detection, ink_error *error);
 // Look for a C2PA manifest in any file that may carry one. A manifest that does not hold is named,
 // and proves nothing.
 ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,

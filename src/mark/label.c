@@ -10,8 +10,9 @@
 #include "mark/c2pa/parent.h"
 #include "mark/label_parts.h"
 
-static const ink_labeller *const labellers[] = {&ink_labeller_picture, &ink_labeller_markdown,
-                                                &ink_labeller_html, &ink_labeller_text};
+static const ink_labeller *const labellers[] = {
+    &ink_labeller_picture, &ink_labeller_markdown, &ink_labeller_html, &ink_labeller_pdf,
+    &ink_labeller_wav,     &ink_labeller_mp3,      &ink_labeller_text};
 enum { N_LABELLER = sizeof labellers / sizeof *labellers };
 
 // ---- laws ---------------------------------------------------------------------------------------
@@ -60,15 +61,19 @@ static ink_status choose(const char *name, const unsigned char *bytes, size_t si
   *labeller = labeller_for(*carrier);
   if (*labeller) return INK_OK;
   return ink_fail(error, INK_ERR_UNSUPPORTED,
-                  "files of this kind are not labelled here; PNG, JPEG, WebP, HTML, Markdown, "
-                  "source and plain text are");
+                  "files of this kind are not labelled here; PNG, JPEG, WebP, PDF, WAV, MP3, "
+                  "HTML, Markdown, source and plain text are");
 }
 
 ink_status ink_label_read(const char *name, const unsigned char *bytes, size_t size, json_t **aigc,
                           ink_error *error) {
   const ink_labeller *labeller = labeller_for(ink_carrier_for(name, bytes, size));
   *aigc = NULL;
-  return labeller ? labeller->read(name, bytes, size, aigc, error) : INK_OK;
+  if (labeller) INK_TRY(labeller->read(name, bytes, size, aigc, error));
+  if (json_is_object(*aigc)) return INK_OK;
+  json_decref(*aigc);
+  *aigc = NULL;
+  return INK_OK;
 }
 
 // ---- what each law got --------------------------------------------------------------------------
@@ -96,8 +101,12 @@ static const char not_asked[] = "left out, as asked";
 static const char no_manifest[] =
     "no manifest fits into plain text unseen; `inkstone sign --sidecar` puts one beside it";
 
+static const char *shown(const ink_labelled *l) {
+  return l->what ? l->what : "visible label";
+}
+
 static void report_china(const ink_labelled *l, ink_label_result *r) {
-  ink_label_item *item = add_item(r, INK_LAW_CN, "visible label", l->visible_rule);
+  ink_label_item *item = add_item(r, INK_LAW_CN, shown(l), l->visible_rule);
   settle(item, l->visible, l->no_visible ? l->no_visible : not_asked);
   item = add_item(r, INK_LAW_CN, "metadata label", l->metadata_rule);
   settle(item, l->metadata, l->no_metadata);
@@ -118,14 +127,14 @@ static void report_union(const ink_label_request *q, const ink_labelled *l, ink_
   } else {
     excuse(item, "asked of who generates the content");
   }
-  settle(add_item(r, INK_LAW_EU, "visible label", "50(4)"), l->visible,
+  settle(add_item(r, INK_LAW_EU, shown(l), "50(4)"), l->visible,
          l->no_visible ? l->no_visible : not_asked);
 }
 
-static void report_california(const ink_label_request *q, const ink_labelled *l, bool text,
+static void report_california(const ink_label_request *q, const ink_labelled *l, bool disclosed,
                               ink_label_result *r) {
   ink_label_item *item = add_item(r, INK_LAW_CA, "latent disclosure", "22757.3(b)");
-  if (text) {
+  if (!disclosed) {
     excuse(item, "asked of pictures, films and sounds, not of text");
     return;
   }
@@ -143,13 +152,13 @@ static void report_california(const ink_label_request *q, const ink_labelled *l,
   if (!l->visible[0]) excuse(item, "the law leaves it to users");
 }
 
-static void report(const ink_label_request *q, const ink_labelled *l, bool text,
+static void report(const ink_label_request *q, const ink_labelled *l, bool disclosed,
                    ink_label_result *r) {
   snprintf(r->visible, sizeof r->visible, "%s", l->visible);
   snprintf(r->metadata, sizeof r->metadata, "%s", l->metadata);
   if (q->laws & INK_LAW_CN) report_china(l, r);
   if (q->laws & INK_LAW_EU) report_union(q, l, r);
-  if (q->laws & INK_LAW_CA) report_california(q, l, text, r);
+  if (q->laws & INK_LAW_CA) report_california(q, l, disclosed, r);
 }
 
 // ---- the signature ------------------------------------------------------------------------------
@@ -274,7 +283,7 @@ static ink_status label(const ink_labeller *labeller, const ink_carrier *carrier
     status = ink_text_status(out, error);
   }
   result->format = carrier->name;
-  if (status == INK_OK) report(&request, &labelled, !labelled.thumbnail.size, result);
+  if (status == INK_OK) report(&request, &labelled, labeller->disclosed, result);
   labelled_free(&labelled);
   json_decref(there);
   json_decref(aigc);

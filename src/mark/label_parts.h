@@ -7,7 +7,8 @@
 
 typedef struct ink_labelled {
   ink_text file;
-  char visible[240];       // the label as it can be read, with its place; "": none
+  const char *what;        // "audible label"; NULL: "visible label"
+  char visible[240];       // the label as it can be read or heard, with its place; "": none
   const char *no_visible;  // why not, an English constant
   char metadata[120];      // where the metadata label stands; "": none
   const char *no_metadata;
@@ -30,13 +31,18 @@ typedef struct ink_label_work {
 // A format whose files can be labelled.
 typedef struct ink_labeller {
   const char *const *formats;  // names of carriers (mark/c2pa/carrier.h), ended by NULL
+  bool disclosed;              // a picture or a sound, which California's law is about
   ink_status (*label)(const ink_label_work *work, ink_labelled *labelled, ink_error *error);
-  // The metadata label that is there; NULL without.
+  // The metadata label that is there: NULL without, JSON's null where it cannot be read.
   ink_status (*read)(const char *name, const unsigned char *bytes, size_t size, json_t **aigc,
                      ink_error *error);
 } ink_labeller;
 
+// The same for a page or a text with front matter.
+ink_status ink_label_there(const char *name, const char *bytes, size_t size, json_t **aigc,
+                           ink_error *error);
+
 extern const ink_labeller ink_labeller_picture, ink_labeller_markdown, ink_labeller_html,
-    ink_labeller_text;
+    ink_labeller_mp3, ink_labeller_pdf, ink_labeller_text, ink_labeller_wav;
 
 #endif

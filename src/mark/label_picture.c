@@ -61,37 +61,16 @@ static ink_status draw(const ink_label_work *w, ink_picture_format format, ink_p
   return ink_picture_encode(picture, format, &encoding, pixels, error);
 }
 
-// What another said of the source stays: more of the same is left as it is, else is no label's to
-// say.
-static ink_status choose_source(const ink_label_work *w, const ink_picture_extras *extras,
-                                const char **source, ink_error *error) {
-  char *there;
-  *source = w->source_type;
-  INK_TRY(ink_xmp_source_type(extras->xmp, extras->xmp ? strlen(extras->xmp) : 0, &there, error));
-  ink_status status = INK_OK;
-  if (there && *source && strcmp(there, *source) != 0) {
-    *source = NULL;
-    if (!strstr(there, "lgorithmic")) {
-      status =
-          ink_fail(error, INK_ERR_CONFLICT,
-                   "its metadata say that its source is %s, which is another's to change", there);
-    }
-  }
-  free(there);
-  return status;
-}
-
 static ink_status add_labels(const ink_label_work *w, const ink_picture_extras *extras,
                              ink_text *packet, ink_error *error) {
   const ink_label_request *r = w->request;
-  const char *source;
-  INK_TRY(choose_source(w, extras, &source, error));
-  ink_xmp_labels labels = {.source_type = source,
+  ink_xmp_labels labels = {.source_type = w->source_type,
                            .system = r->system,
                            .system_version = r->system_version,
                            .prompt = r->prompt,
                            .aigc = w->aigc};
   size_t size = extras->xmp ? strlen(extras->xmp) : 0;
+  INK_TRY(ink_xmp_keep_source(extras->xmp, size, &labels.source_type, error));
   return ink_xmp_label(extras->xmp, size, &labels, packet, error);
 }
 
@@ -138,11 +117,10 @@ static ink_status read_aigc(const char *name, const unsigned char *bytes, size_t
   ink_picture_extras extras = {0};
   *aigc = NULL;
   INK_TRY(ink_picture_decode(bytes, size, name, NULL, &picture, &extras, error));
-  ink_error unread = {0};
-  if (extras.xmp) ink_xmp_aigc(extras.xmp, strlen(extras.xmp), aigc, &unread);
+  ink_status status = ink_xmp_aigc(extras.xmp, extras.xmp ? strlen(extras.xmp) : 0, aigc, error);
   const char *const notes[] = {ink_picture_note(&extras, "AIGC"),
                                ink_picture_note(&extras, "parameters")};
-  for (int i = 0; i < 2 && !*aigc; i++) {
+  for (int i = 0; i < 2 && status == INK_OK && !*aigc; i++) {
     json_t *json = notes[i] ? json_loads(notes[i], 0, NULL) : NULL;
     json_t *inner = json_object_get(json, "AIGC");
     const json_t *found = inner ? inner : json;
@@ -151,8 +129,9 @@ static ink_status read_aigc(const char *name, const unsigned char *bytes, size_t
   }
   ink_picture_extras_free(&extras);
   ink_picture_free(&picture);
-  return INK_OK;
+  return status;
 }
 
 static const char *const formats[] = {"png", "jpeg", "webp", NULL};
-const ink_labeller ink_labeller_picture = {.formats = formats, .label = label, .read = read_aigc};
+const ink_labeller ink_labeller_picture = {
+    .formats = formats, .disclosed = true, .label = label, .read = read_aigc};

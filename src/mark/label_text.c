@@ -8,7 +8,7 @@
 #include "base/yaml.h"
 #include "mark/c2pa/carrier.h"
 #include "mark/c2pa/carrier_html.h"
-#include "mark/detect.h"
+#include "mark/front_matter.h"
 #include "mark/label_parts.h"
 
 static const char *words_of(const ink_label_work *w) {
@@ -55,7 +55,7 @@ static void add_with_line(const ink_label_work *w, size_t from, const char *line
 
 static ink_status read_aigc(const char *name, const unsigned char *bytes, size_t size,
                             json_t **aigc, ink_error *error) {
-  return ink_detect_aigc(name, (const char *)bytes, size, aigc, error);
+  return ink_label_there(name, (const char *)bytes, size, aigc, error);
 }
 
 // ---- Markdown -----------------------------------------------------------------------------------
@@ -73,37 +73,16 @@ static void add_aigc_yaml(const json_t *aigc, const char *end, ink_text *out) {
   }
 }
 
-// Front matter between two lines "---" at the beginning: its YAML, and what follows it.
-static bool front_matter(const ink_label_work *w, size_t *yaml, size_t *yaml_end, size_t *body) {
-  const char *bytes = (const char *)w->bytes;
-  size_t at = bom_of(w), line_size;
-  for (int line = 0; at < w->size; line++, at += line_size) {
-    const char *end = memchr(bytes + at, '\n', w->size - at);
-    line_size = end ? (size_t)(end - bytes) + 1 - at : w->size - at;
-    size_t length = line_size;
-    while (length && strchr("\r\n \t", bytes[at + length - 1])) length--;
-    bool rule = length == 3 && memcmp(bytes + at, "---", 3) == 0;
-    if (line == 0 && !rule) return false;
-    if (line == 0) *yaml = at + line_size;
-    if (line > 0 && rule) {
-      *yaml_end = at;
-      *body = at + line_size;
-      return true;
-    }
-  }
-  return false;
-}
-
 // The front matter that is written must say what it said before and the label, no more.
-static ink_status check_front_matter(const ink_label_work *w, size_t yaml, size_t yaml_end,
+static ink_status check_front_matter(const ink_label_work *w, const ink_front_matter *front,
                                      const char *now, size_t now_size, ink_error *error) {
   json_t *before = NULL, *after = NULL;
-  const char *bytes = (const char *)w->bytes;
+  const char *was = (const char *)w->bytes + front->yaml;
+  size_t was_size = front->yaml_end - front->yaml;
   bool blank = true;
-  for (size_t i = yaml; i < yaml_end; i++) blank = blank && strchr(" \t\r\n", bytes[i]);
+  for (size_t i = 0; i < was_size; i++) blank = blank && memchr(" \t\r\n", was[i], 4);
   ink_error unread = {0};
-  bool good = blank || (ink_yaml_parse(bytes + yaml, yaml_end - yaml, "front matter", &before,
-                                       &unread) == INK_OK &&
+  bool good = blank || (ink_yaml_parse(was, was_size, "front matter", &before, &unread) == INK_OK &&
                         json_is_object(before));
   good = good && ink_yaml_parse(now, now_size, "front matter", &after, &unread) == INK_OK;
   good = good && json_equal(json_object_get(after, "AIGC"), (json_t *)w->aigc);
@@ -122,8 +101,8 @@ static ink_status check_front_matter(const ink_label_work *w, size_t yaml, size_
 static ink_status add_front_matter(const ink_label_work *w, size_t *body, ink_text *out,
                                    ink_error *error) {
   const char *end = line_end(w), *bytes = (const char *)w->bytes;
-  size_t yaml = 0, yaml_end = 0;
-  if (!front_matter(w, &yaml, &yaml_end, body)) {
+  ink_front_matter front;
+  if (!ink_front_matter_find(bytes, w->size, &front)) {
     *body = bom_of(w);
     ink_text_add_bytes(out, bytes, *body);
     if (!w->aigc) return ink_text_status(out, error);
@@ -132,15 +111,16 @@ static ink_status add_front_matter(const ink_label_work *w, size_t *body, ink_te
     ink_text_format(out, "---%s%s", end, end);
     return ink_text_status(out, error);
   }
+  *body = front.body;
   if (!w->aigc) {
     ink_text_add_bytes(out, bytes, *body);
     return ink_text_status(out, error);
   }
-  ink_text_add_bytes(out, bytes, yaml_end);
+  ink_text_add_bytes(out, bytes, front.yaml_end);
   add_aigc_yaml(w->aigc, end, out);
   INK_TRY(ink_text_status(out, error));
-  INK_TRY(check_front_matter(w, yaml, yaml_end, out->bytes + yaml, out->size - yaml, error));
-  ink_text_add_bytes(out, bytes + yaml_end, *body - yaml_end);
+  INK_TRY(check_front_matter(w, &front, out->bytes + front.yaml, out->size - front.yaml, error));
+  ink_text_add_bytes(out, bytes + front.yaml_end, *body - front.yaml_end);
   return ink_text_status(out, error);
 }
 

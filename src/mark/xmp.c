@@ -4,7 +4,6 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -74,17 +73,22 @@ static xmlChar *value_of(const xmlNode *rdf, const char *space, const char *name
   return NULL;
 }
 
-ink_status ink_xmp_source_type(const char *packet, size_t size, char **source, ink_error *error) {
-  *source = NULL;
-  if (!packet || size == 0) return INK_OK;
+ink_status ink_xmp_keep_source(const char *packet, size_t size, const char **source,
+                               ink_error *error) {
+  if (!packet || size == 0 || !*source) return INK_OK;
   xmlDoc *document;
   xmlNode *rdf;
   INK_TRY(parse(packet, size, &document, error));
   ink_status status = find_rdf(document, &rdf, error);
   xmlChar *value = status == INK_OK ? value_of(rdf, IPTC, "DigitalSourceType") : NULL;
-  if (value) {
-    *source = strdup((const char *)value);
-    if (!*source) status = ink_fail(error, INK_ERR_MEMORY, "no memory for XMP");
+  const char *there = (const char *)value;
+  if (there && *there && strcmp(there, *source) != 0) {
+    *source = NULL;
+    if (!strstr(there, "lgorithmic")) {
+      status =
+          ink_fail(error, INK_ERR_CONFLICT,
+                   "its metadata say that its source is %s, which is another's to change", there);
+    }
   }
   xmlFree(value);
   xmlFreeDoc(document);

@@ -27,9 +27,11 @@ typedef struct ink_xmp_labels {
 ink_status ink_xmp_label(const char *packet, size_t size, const ink_xmp_labels *labels,
                          ink_text *out, ink_error *error);
 
-// The kind of source that a packet states (Iptc4xmpExt:DigitalSourceType); *source is NULL where it
-// states none, else the caller's (free).
-ink_status ink_xmp_source_type(const char *packet, size_t size, char **source, ink_error *error);
+// What another said of the source stays. *source, which is to be put into a packet, becomes NULL
+// where the packet already says another kind of generated source; CONFLICT where it says that the
+// source is none, which is no label's to change.
+ink_status ink_xmp_keep_source(const char *packet, size_t size, const char **source,
+                               ink_error *error);
 
 // The AIGC label of a packet, parsed; *aigc is NULL where there is none. The caller's
 // (json_decref).

@@ -4,6 +4,8 @@
 //   "ID3" | version | 0 | flags | size (7 bits a byte) | frames
 //   frame = "GEOB" | size (2.4: 7 bits a byte) | flags (2) | 0 | media type NUL | name NUL |
 //           description NUL | object
+#include "mark/c2pa/carrier_mp3.h"
+
 #include <string.h>
 
 #include "base/checked.h"
@@ -83,11 +85,21 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
   return ink_text_status(&place->store, error);
 }
 
-static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
-                        const unsigned char *store, size_t store_size, ink_text *out, size_t *start,
-                        size_t *length, ink_error *error) {
-  (void)carrier;
-  size_t tag = tag_size(bytes, size), frame = sizeof fields + store_size, begin = out->size;
+bool ink_id3_next(const unsigned char *bytes, size_t size, size_t *at, ink_id3_frame *frame) {
+  size_t end = tag_size(bytes, size);
+  if (!end || !is_plain(bytes)) return false;
+  if (*at < TAG) *at = TAG;
+  if (!ink_fits(*at, FRAME, end) || !bytes[*at]) return false;
+  size_t length = size_at(bytes + *at + 4, bytes[3] == 4 ? 7 : 8);
+  if (!ink_fits(*at + FRAME, length, end)) return false;
+  *frame = (ink_id3_frame){(const char *)bytes + *at, bytes + *at + FRAME, length};
+  *at += FRAME + length;
+  return true;
+}
+
+ink_status ink_id3_add(const unsigned char *bytes, size_t size, const char *id,
+                       const ink_text *content, ink_text *out, size_t *at, ink_error *error) {
+  size_t tag = tag_size(bytes, size), begin = out->size;
   if (tag && !is_plain(bytes)) {
     return ink_fail(error, INK_ERR_UNSUPPORTED,
                     "MP3: its ID3 tag is of a kind that is not written here; --sidecar puts the "
@@ -95,20 +107,33 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   }
   size_t old = tag ? tag - TAG : 0;
   int bits = tag && bytes[3] == 3 ? 8 : 7;
-  if (old + FRAME + frame > MOST) {
+  if (old + FRAME + content->size > MOST) {
     return ink_fail(error, INK_ERR_UNSUPPORTED, "MP3: no room for a manifest in its tag");
   }
   ink_text_add_bytes(out, tag ? (const char *)bytes : "ID3\4\0\0", 6);
-  add_size(out, old + FRAME + frame, 7);
-  ink_text_add(out, "GEOB");
-  add_size(out, frame, bits);
+  add_size(out, old + FRAME + content->size, 7);
+  ink_text_add_bytes(out, id, 4);
+  add_size(out, content->size, bits);
   ink_text_add_bytes(out, "\0\0", 2);
-  ink_text_add_bytes(out, fields, sizeof fields);
-  *start = out->size - begin;
-  *length = store_size;
-  ink_text_add_bytes(out, store, store_size);
+  *at = out->size - begin;
+  ink_text_add_bytes(out, content->bytes, content->size);
   ink_text_add_bytes(out, bytes + (tag ? TAG : 0), size - (tag ? TAG : 0));
   return ink_text_status(out, error);
+}
+
+static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                        const unsigned char *store, size_t store_size, ink_text *out, size_t *start,
+                        size_t *length, ink_error *error) {
+  (void)carrier;
+  ink_text frame = {0};
+  ink_text_add_bytes(&frame, fields, sizeof fields);
+  ink_text_add_bytes(&frame, store, store_size);
+  ink_status status = ink_text_status(&frame, error);
+  if (status == INK_OK) status = ink_id3_add(bytes, size, "GEOB", &frame, out, start, error);
+  *start += sizeof fields;
+  *length = store_size;
+  ink_text_free(&frame);
+  return status;
 }
 
 static ink_status take_out(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
