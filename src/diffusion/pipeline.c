@@ -61,6 +61,7 @@ ink_status ink_pipeline_open(const char *path, ink_pool *pool, ink_pipeline **ou
 void ink_pipeline_free(ink_pipeline *pipeline) {
   if (!pipeline) return;
   ink_prepared_free(pipeline->prepared);
+  ink_paint_free_controls(pipeline);
   while (pipeline->n_loras) ink_lora_remove(pipeline->loras[--pipeline->n_loras]);
   for (size_t i = 0; i < INK_SD_TEXTS; i++) ink_tokenizer_free(pipeline->tokenizers[i]);
   ink_stable_diffusion_free(pipeline->model);
@@ -159,6 +160,7 @@ static ink_status check_request(const ink_paint_run *run) {
   if (q->mask && !q->init) {
     return ink_fail(error, INK_ERR_USAGE, "a mask needs a picture to begin from");
   }
+  INK_TRY(ink_paint_check_controls(run));
   int32_t in = ink_unet_about(sd->unet)->in_channels;
   bool inpainting = in == 2 * run->channels + 1;
   if (inpainting && !q->mask) {
@@ -305,6 +307,8 @@ static ink_status take_steps(ink_paint_run *run, int32_t first, ink_painting *pa
                       (int)n);
     }
     double start = ink_clock_seconds();
+    run->step_begins = (double)i / n;
+    run->step_ends = (double)(i + 1) / n;
     INK_TRY(ink_paint_texts(run, first + i));
     INK_TRY(ink_sampler_step(run->sampler, run->latent, &denoiser, &run->noise, run->error));
     if (blend) keep_outside(run);
@@ -330,6 +334,7 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   INK_TRY(lay_out(run, painting));
   double start = ink_clock_seconds();
   int32_t first;
+  INK_TRY(ink_paint_see_controls(run));
   INK_TRY(begin(run, &first));
   if (run->request->mask) INK_TRY(encode_masked(run));
   INK_TRY(ink_paint_texts(run, first));

@@ -29,6 +29,23 @@ ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, dou
                                    ink_error *error);
 enum { INK_PIPELINE_MOST_LORAS = 16 };
 
+// Open a ControlNet (models/controlnet.h) beside the model: a diffusers folder, a file of one
+// beside its config.json, or a file in the original's names. Requests name it by its number, from
+// 0. CONFLICT: it was made for another model.
+ink_status ink_pipeline_add_control(ink_pipeline *pipeline, const char *path, ink_error *error);
+// Where its parameters lie.
+const struct ink_weights *ink_pipeline_control_weights(const ink_pipeline *pipeline, size_t i);
+enum { INK_PIPELINE_MOST_CONTROLS = 4, INK_PAINT_MOST_CONTROLS = 8 };
+
+// A picture that leads the painting through a ControlNet.
+typedef struct ink_paint_control {
+  size_t model;                // which of the pipeline's ControlNets
+  const ink_picture *picture;  // brought to the size asked for
+  bool canny;                  // show its edges (picture/edges.h) instead of itself
+  double weight;               // 1 as trained, 0 nothing, up to 10
+  double start, end;           // share of the steps during which it leads: 0 and 1 for all
+} ink_paint_control;
+
 enum { INK_PAINT_MOST_SIDE = 4096, INK_PAINT_MOST_STEPS = 1000 };
 
 // What to paint. Start from ink_paint_request_default.
@@ -52,6 +69,8 @@ typedef struct ink_paint_request {
   // What is painted anew: white all, black nothing, grey in part. Needs `init`, whose pixels stay
   // where the mask is black.
   const ink_picture *mask;
+  const ink_paint_control *controls;  // n_controls of them; their effects add up
+  size_t n_controls;
   ink_precision precision;       // of products, and with BF16 of what lies between
   bool keep_values;              // give the picture before it is rounded, too
   const ink_progress *progress;  // may be NULL; between steps it can stop the work

@@ -113,9 +113,8 @@ ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_paintin
 
 // ---- painting from a picture --------------------------------------------------------------------
 
-// A picture of so many channels, transparency over white, at the run's size.
-static ink_status fit(const ink_paint_run *run, const ink_picture *from, int32_t channels,
-                      ink_picture *out) {
+ink_status ink_paint_fit(const ink_paint_run *run, const ink_picture *from, int32_t channels,
+                         ink_picture *out) {
   static const uint8_t white[3] = {255, 255, 255};
   ink_picture flat, plain;
   INK_TRY(ink_picture_flatten(from, white, &flat, run->error));
@@ -144,9 +143,9 @@ static void shrink_mask(ink_paint_run *run) {
 
 ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent) {
   const ink_paint_request *q = run->request;
-  INK_TRY(fit(run, q->init, 3, &run->init));
+  INK_TRY(ink_paint_fit(run, q->init, 3, &run->init));
   if (q->mask) {
-    INK_TRY(fit(run, q->mask, 1, &run->mask_picture));
+    INK_TRY(ink_paint_fit(run, q->mask, 1, &run->mask_picture));
     shrink_mask(run);
   }
   return with_latent ? ink_paint_encode(run, &run->init, NULL, run->clean) : INK_OK;
@@ -154,10 +153,11 @@ ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent) {
 
 // ---- the network --------------------------------------------------------------------------------
 
-// What the UNet is shown: the latent once or twice, with mask and masked latent for inpainting
-// models.
-static ink_tensor *sample_tensor(ink_paint_run *run, const float *input, int64_t batch) {
-  int64_t wide = ink_unet_about(run->pipeline->model->unet)->in_channels, c = run->channels;
+// What a network is shown: the latent once or twice, with mask and masked latent where it is wider
+// than the latent.
+static ink_tensor *sample_tensor(ink_paint_run *run, const float *input, int64_t batch,
+                                 int64_t wide) {
+  int64_t c = run->channels;
   ink_tensor *x =
       ink_tensor_new(run->compute.arena, INK_F32, 4, (int64_t[]){batch, run->h, run->w, wide});
   if (!x) return ink_compute_fail(&run->compute, INK_ERR_MEMORY, "no memory for a step");
@@ -224,7 +224,7 @@ ink_status ink_paint_predict(void *context, const float *input, double timestep,
   const ink_unet_config *config = ink_unet_about(unet);
   ink_arena_mark mark = ink_arena_save(c->arena);
   int64_t batch = run->guided ? 2 : 1;
-  ink_unet_input in = {.sample = sample_tensor(run, input, batch),
+  ink_unet_input in = {.sample = sample_tensor(run, input, batch, config->in_channels),
                        .timesteps = filled(c, batch, timestep),
                        .context = run->context,
                        .text = run->text,
@@ -234,6 +234,14 @@ ink_status ink_paint_predict(void *context, const float *input, double timestep,
     in.time_ids = time_ids(run, batch);
   }
   if (config->time_cond) in.guidance = filled(c, batch, run->request->guidance_scale - 1);
+  ink_unet_residuals control;
+  if (run->request->n_controls) {
+    const ink_tensor *sample = config->in_channels == run->channels
+                                   ? in.sample
+                                   : sample_tensor(run, input, batch, run->channels);
+    if (ink_paint_control_step(run, &in, sample, &control)) in.control = &control;
+    INK_TRY(ink_compute_status(c, error));
+  }
   ink_tensor *y = ink_unet_forward(c, unet, &in);
   INK_TRY(ink_compute_status(c, error));
   if (run->guided) {

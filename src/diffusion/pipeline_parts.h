@@ -5,10 +5,16 @@
 #include "diffusion/pipeline.h"
 #include "diffusion/prompt.h"
 #include "diffusion/scheduler_config.h"
+#include "models/controlnet.h"
 #include "models/lora.h"
 #include "models/stable_diffusion.h"
 #include "tensor/prepared.h"
 #include "tokenizer/tokenizer.h"
+
+typedef struct ink_pipeline_control {
+  ink_controlnet *net;
+  struct ink_weights *weights;
+} ink_pipeline_control;
 
 struct ink_pipeline {
   ink_stable_diffusion *model;
@@ -17,6 +23,8 @@ struct ink_pipeline {
   ink_prepared *prepared;
   ink_lora *loras[INK_PIPELINE_MOST_LORAS];
   size_t n_loras;
+  ink_pipeline_control controls[INK_PIPELINE_MOST_CONTROLS];
+  size_t n_controls;
 };
 
 // One painting under way. Latents are (H, W, C).
@@ -41,6 +49,9 @@ typedef struct ink_paint_run {
   float *mask;                     // (H, W), 1: painted anew
   float *masked;                   // the latent of what stays, for inpainting models
   ink_picture init, mask_picture;  // at the size of the picture
+  // ControlNets:
+  const ink_tensor *hints[INK_PAINT_MOST_CONTROLS];  // what each is shown
+  double step_begins, step_ends;                     // the step under way, as shares of the run
   // The texts as they read now:
   ink_text prompt, negative;
   const ink_tensor *context, *pooled;
@@ -67,9 +78,21 @@ ink_status ink_paint_encode(ink_paint_run *run, const ink_picture *picture, cons
                             float *latent);
 // A picture out of a latent; its values too where the request keeps them.
 ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_painting *painting);
+// A picture of so many channels, transparency over white, at the run's size.
+ink_status ink_paint_fit(const ink_paint_run *run, const ink_picture *from, int32_t channels,
+                         ink_picture *out);
 // Read init and mask of the request into run->init, mask_picture and mask, and the latent of init
 // into run->clean where it is needed.
 ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent);
+
+// ControlNets: what the request asks of them; the pictures that they are shown; what they add to a
+// step's evaluation of the UNet, whose sample may be wider than the latent. False: nothing, or a
+// failure in the compute context. The pipeline's own are freed.
+ink_status ink_paint_check_controls(const ink_paint_run *run);
+ink_status ink_paint_see_controls(ink_paint_run *run);
+bool ink_paint_control_step(ink_paint_run *run, const ink_unet_input *unet_input,
+                            const ink_tensor *sample, ink_unet_residuals *sum);
+void ink_paint_free_controls(ink_pipeline *pipeline);
 
 // The network with guidance, for samplers; the context is the run.
 ink_status ink_paint_predict(void *context, const float *input, double timestep, float *output,

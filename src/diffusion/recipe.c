@@ -17,6 +17,10 @@ void ink_paint_recipe_free(ink_paint_recipe *recipe) {
   free(recipe->prompt);
   free(recipe->negative);
   for (size_t i = 0; i < recipe->n_loras; i++) free(recipe->loras[i].path);
+  for (size_t i = 0; i < recipe->n_controls; i++) {
+    free(recipe->controls[i].kind);
+    free(recipe->controls[i].model);
+  }
   *recipe = (ink_paint_recipe){0};
 }
 
@@ -43,6 +47,18 @@ static json_t *loras_to_json(const ink_paint_recipe *r) {
   return list;
 }
 
+static json_t *controls_to_json(const ink_paint_recipe *r) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < r->n_controls; i++) {
+    const ink_paint_recipe_control *c = &r->controls[i];
+    json_array_append_new(
+        list, json_pack("{s:s,s:{s:s,s:s},s:s,s:f,s:f,s:f}", "kind", c->kind, "model", "name",
+                        c->model, "sha256", c->model_sha256, "picture_sha256", c->picture_sha256,
+                        "weight", c->weight, "start", c->start, "end", c->end));
+  }
+  return list;
+}
+
 json_t *ink_paint_recipe_to_json(const ink_paint_recipe *r) {
   json_t *json = json_pack(
       "{s:i,s:{s:s,s:s},s:s,s:s,s:i,s:i,s:i,s:f,s:I,s:I,s:s}", "version", VERSION, "model", "name",
@@ -63,6 +79,7 @@ json_t *ink_paint_recipe_to_json(const ink_paint_recipe *r) {
   }
   if (r->mask_sha256[0]) put(json, "mask_sha256", json_string(r->mask_sha256));
   if (r->n_loras) put(json, "loras", loras_to_json(r));
+  if (r->n_controls) put(json, "controls", controls_to_json(r));
   return json;
 }
 
@@ -125,6 +142,31 @@ static ink_status get_loras(const json_t *json, const char *name, ink_paint_reci
   return INK_OK;
 }
 
+static ink_status get_controls(const json_t *json, const char *name, ink_paint_recipe *r,
+                               ink_error *error) {
+  const json_t *list = json_object_get(json, "controls");
+  size_t n = json_array_size(list);
+  if ((list && !json_is_array(list)) || n > INK_PAINT_MOST_CONTROLS) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /controls is no list of up to %d", name,
+                    INK_PAINT_MOST_CONTROLS);
+  }
+  for (size_t i = 0; i < n; i++) {
+    const json_t *item = json_array_get(list, i), *model = json_object_get(item, "model");
+    ink_paint_recipe_control *c = &r->controls[r->n_controls++];
+    c->weight = c->end = 1;
+    INK_TRY(set_string(&c->kind, "image", error));
+    INK_TRY(set_string(&c->model, "", error));
+    INK_TRY(get_string(item, "kind", name, &c->kind, error));
+    INK_TRY(get_string(model, "name", name, &c->model, error));
+    INK_TRY(get_hash(model, "sha256", name, c->model_sha256, error));
+    INK_TRY(get_hash(item, "picture_sha256", name, c->picture_sha256, error));
+    INK_TRY(ink_json_get_number(item, "weight", name, 0, 10, &c->weight, error));
+    INK_TRY(ink_json_get_number(item, "start", name, 0, 1, &c->start, error));
+    INK_TRY(ink_json_get_number(item, "end", name, 0, 1, &c->end, error));
+  }
+  return INK_OK;
+}
+
 static ink_status get_numbers(const json_t *json, const char *name, ink_paint_recipe *r,
                               ink_error *error) {
   const int64_t most = INT64_C(1) << 53;
@@ -166,7 +208,8 @@ static ink_status from_json(const json_t *json, const char *name, ink_paint_reci
   INK_TRY(get_hash(json, "mask_sha256", name, r->mask_sha256, error));
   INK_TRY(get_numbers(json, name, r, error));
   INK_TRY(get_names(json, name, r, error));
-  return get_loras(json, name, r, error);
+  INK_TRY(get_loras(json, name, r, error));
+  return get_controls(json, name, r, error);
 }
 
 ink_status ink_paint_recipe_from_json(const json_t *json, const char *name,
@@ -199,6 +242,27 @@ static ink_status set_field(ink_infotext *info, ink_error *error, const char *ke
   return ink_infotext_set(info, key, text, error);
 }
 
+// As A1111's extension for ControlNets writes what it did.
+static ink_status set_controls(ink_infotext *info, const ink_paint_recipe *r, ink_error *error) {
+  for (size_t i = 0; i < r->n_controls; i++) {
+    const ink_paint_recipe_control *c = &r->controls[i];
+    ink_text text = {0};
+    char key[24];
+    snprintf(key, sizeof key, "ControlNet %zu", i);
+    bool canny = strcmp(c->kind, "canny") == 0;
+    ink_text_format(&text,
+                    "Module: %s, Model: %s [%.8s], Weight: %.10g, Resize Mode: Just Resize, %s"
+                    "Guidance Start: %.10g, Guidance End: %.10g, Control Mode: Balanced",
+                    canny ? "canny" : "none", c->model, c->model_sha256, c->weight,
+                    canny ? "Threshold A: 100, Threshold B: 200, " : "", c->start, c->end);
+    ink_status status = ink_text_status(&text, error);
+    if (status == INK_OK) status = ink_infotext_set(info, key, ink_text_string(&text), error);
+    ink_text_free(&text);
+    INK_TRY(status);
+  }
+  return INK_OK;
+}
+
 ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext *info,
                                         ink_error *error) {
   static const char *const generators[INK_NOISE_COUNT] = {"inkstone", "CPU", "NV"};
@@ -218,6 +282,7 @@ ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext 
   if (r->init_sha256[0]) {
     INK_TRY(set_field(info, error, "Denoising strength", "%.10g", r->strength));
   }
+  INK_TRY(set_controls(info, r, error));
   if (r->clip_skip) INK_TRY(set_field(info, error, "Clip skip", "%d", (int)r->clip_skip + 1));
   INK_TRY(set_field(info, error, "RNG", "%s", generators[r->noise]));
   return set_field(info, error, "Version", "inkstone %s", INKSTONE_VERSION);

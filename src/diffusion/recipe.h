@@ -17,6 +17,13 @@ typedef struct ink_paint_recipe_lora {
   double weight;
 } ink_paint_recipe_lora;
 
+typedef struct ink_paint_recipe_control {
+  char *kind;   // "canny" is computed from the picture; others tell what the picture is
+  char *model;  // as a user names it
+  char model_sha256[INK_SHA256_HEX], picture_sha256[INK_SHA256_HEX];
+  double weight, start, end;
+} ink_paint_recipe_control;
+
 // Zero-initialise it, or start from ink_paint_recipe_default. Strings are its own.
 typedef struct ink_paint_recipe {
   char *model;  // as a user names it
@@ -34,6 +41,8 @@ typedef struct ink_paint_recipe {
   char init_sha256[INK_SHA256_HEX], mask_sha256[INK_SHA256_HEX];  // of the files; "": none
   ink_paint_recipe_lora loras[INK_PAINT_MOST_LORAS];
   size_t n_loras;
+  ink_paint_recipe_control controls[INK_PAINT_MOST_CONTROLS];
+  size_t n_controls;
 } ink_paint_recipe;
 
 void ink_paint_recipe_free(ink_paint_recipe *recipe);

@@ -304,6 +304,64 @@ static void every_picture_of_a_run_can_be_repeated(void **state) {
   assert_true(same_files("torch-2.png", "five.png"));
 }
 
+#define LED "--control-model \"$FIXTURES/control/one\" --control scribble:hint.png"
+
+static void a_picture_can_be_led_by_others(void **state) {
+  (void)state;
+  run_fine("cp \"$FIXTURES/control/hint.png\" \"$FIXTURES/pipelines/init.png\" .");
+  run_fine(PAINT "cat --seed 3 -o free.png");
+  program_run run =
+      run_program("cd '%s' && " PAINT "cat --seed 3 " LED ":0.5:0-0.8 -o led.png", folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "hint.png: 24 x 20, brought to 64 x 64"));
+  drop_run(&run);
+  assert_false(same_files("free.png", "led.png"));
+  // Edges of the picture are something else, and several add up.
+  run_fine(PAINT
+           "cat --seed 3 --control-model \"$FIXTURES/control/one\" "
+           "--control canny:hint.png -o edges.png");
+  run_fine(PAINT "cat --seed 3 " LED
+                 " --control canny:hint.png "
+                 "--control-model \"$FIXTURES/control/two\" -o two.png");
+  assert_false(same_files("led.png", "edges.png"));
+  assert_false(same_files("edges.png", "two.png"));
+  // Weight and share are part of the recipe.
+  run_fine(AGAIN "--from led.png " LED " -o led2.png");
+  assert_true(same_files("led.png", "led2.png"));
+  run = run_program("cd '%s' && " AGAIN "--from led.png -o x.png", folder);
+  assert_int_equal(run.exit_code, 2);
+  assert_non_null(strstr(run.err, "--control"));
+  drop_run(&run);
+  run = run_program("cd '%s' && " AGAIN
+                    "--from led.png --control-model \"$FIXTURES/control/one\" "
+                    "--control scribble:init.png -o x.png",
+                    folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "init.png is not the picture"));
+  drop_run(&run);
+}
+
+static void a_control_that_is_wrong_is_refused_by_name(void **state) {
+  (void)state;
+  static const char *const bad[][2] = {
+      {"--control canny:hint.png", "--control-model"},
+      {"--control-model one --control hint.png", "KIND:FILE"},
+      {"--control-model one --control dog:hint.png", "kinds are canny, depth"},
+      {"--control-model one --control-model two --control canny:hint.png", "give one, or one"},
+      {"--control-model \"$FIXTURES/control/one\" --control canny:none.png", "none.png"},
+      {"--control-model \"$FIXTURES/control/one\" --control canny:hint.png:11", "0 … 10"},
+      {"--control-model \"$FIXTURES/control/one\" --control canny:hint.png:1:0.5-0.2", "rise"},
+      {"--control-model \"$FIXTURES/control/xl\" --control canny:hint.png", "another model"},
+  };
+  run_fine("cp \"$FIXTURES/control/hint.png\" .");
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    program_run run = run_program("cd '%s' && " PAINT "cat %s -o x.png", folder, bad[i][0]);
+    assert_true(run.exit_code == 1 || run.exit_code == 2);
+    if (!strstr(run.err, bad[i][1])) fail_msg("%s: %s", bad[i][0], run.err);
+    drop_run(&run);
+  }
+}
+
 static void a_picture_from_a_picture_asks_for_it_again(void **state) {
   (void)state;
   run_fine("cp \"$FIXTURES/pipelines/init.png\" \"$FIXTURES/pipelines/mask.png\" .");
@@ -379,6 +437,8 @@ int main(void) {
       cmocka_unit_test(a_picture_is_repeated_byte_for_byte),
       cmocka_unit_test(every_picture_of_a_run_can_be_repeated),
       cmocka_unit_test(a_picture_from_a_picture_asks_for_it_again),
+      cmocka_unit_test(a_picture_can_be_led_by_others),
+      cmocka_unit_test(a_control_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(a_named_model_needs_no_flag_to_repeat),
       cmocka_unit_test(what_cannot_be_painted_is_refused_with_a_word),
   };

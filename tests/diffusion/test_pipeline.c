@@ -1,77 +1,16 @@
 // Whole pictures against diffusers' pipelines, and how a painting behaves.
-#include <math.h>
-
-#include "base/json.h"
-#include "diffusion/pipeline.h"
-#include "picture/codec.h"
-#include "testing.h"
-#include "weights/safetensors.h"
-
-static const char *pipeline_path(const char *name) {
-  char full[512];
-  snprintf(full, sizeof full, "pipelines/%s", name);
-  return fixture_path(full);
-}
-
-static ink_pipeline *open_pipeline(const char *model, ink_pool *pool) {
-  ink_error error = {0};
-  ink_pipeline *pipeline;
-  assert_ok(ink_pipeline_open(pipeline_path(model), pool, &pipeline, &error));
-  return pipeline;
-}
-
-static ink_picture load(const char *name) {
-  ink_error error = {0};
-  ink_picture picture;
-  assert_ok(ink_picture_load(pipeline_path(name), NULL, &picture, NULL, &error));
-  return picture;
-}
+#include "painting_testing.h"
 
 // ---- parity -------------------------------------------------------------------------------------
 
-static const char *text_of(const json_t *item, const char *key) {
-  const char *text = json_string_value(json_object_get(item, key));
-  return text ? text : "";
-}
-
-static double number_of(const json_t *item, const char *key, double otherwise) {
-  const json_t *value = json_object_get(item, key);
-  return value ? json_number_value(value) : otherwise;
-}
-
 static double paint_case(const json_t *item, const ink_safetensor *expected) {
-  ink_error error = {0};
   ink_sampler_kind sampler;
-  assert_true(ink_sampler_parse(text_of(item, "sampler"), &sampler));
-  ink_picture init = load("init.png"), mask = load("mask.png");
-  ink_paint_request request = ink_paint_request_default();
-  request.prompt = text_of(item, "prompt");
-  request.negative = text_of(item, "negative_prompt");
-  request.width = (int32_t)number_of(item, "width", 0);
-  request.height = (int32_t)number_of(item, "height", 0);
-  request.steps = (int32_t)number_of(item, "num_inference_steps", 0);
-  request.guidance_scale = number_of(item, "guidance_scale", 0);
-  request.guidance_rescale = number_of(item, "guidance_rescale", 0);
-  request.sampler = &sampler;
-  request.seed = (uint64_t)number_of(item, "seed", 0);
-  request.noise = INK_NOISE_CPU;
-  request.strength = number_of(item, "strength", 1);
-  request.keep_values = true;
+  ink_picture init = load_picture("pipelines/init.png"), mask = load_picture("pipelines/mask.png");
+  ink_paint_request request = request_of(item, &sampler);
   if (json_is_true(json_object_get(item, "image"))) request.init = &init;
   if (json_is_true(json_object_get(item, "mask"))) request.mask = &mask;
   ink_pipeline *pipeline = open_pipeline(text_of(item, "model"), NULL);
-  ink_painting painting;
-  assert_ok(ink_pipeline_paint(pipeline, &request, &painting, &error));
-  assert_int_equal(painting.picture.height, expected->shape[0]);
-  assert_int_equal(painting.picture.width, expected->shape[1]);
-  const float *theirs = (const void *)expected->data;
-  double most = 0;
-  for (size_t i = 0; i < ink_picture_bytes(&painting.picture); i++) {
-    double ours = fmin(fmax((double)painting.values[i] * 0.5 + 0.5, 0), 1);
-    double difference = fabs(ours - (double)theirs[i]);
-    most = difference > most || isnan(difference) ? difference : most;
-  }
-  ink_painting_free(&painting);
+  double most = difference_to(pipeline, &request, expected);
   ink_pipeline_free(pipeline);
   ink_picture_free(&init);
   ink_picture_free(&mask);
@@ -84,8 +23,9 @@ static void pictures_equal_those_of_diffusers(void **state) {
   json_t *cases, *item;
   ink_safetensors *expected;
   size_t i;
-  assert_ok(ink_json_load(pipeline_path("pipelines.json"), 1 << 20, &cases, &error));
-  assert_ok(ink_safetensors_open(pipeline_path("expected.safetensors"), &expected, &error));
+  assert_ok(ink_json_load(fixture_path("pipelines/pipelines.json"), 1 << 20, &cases, &error));
+  assert_ok(
+      ink_safetensors_open(fixture_path("pipelines/expected.safetensors"), &expected, &error));
   assert_int_equal(json_array_size(cases), 14);
   bool fine = true;
   json_array_foreach(cases, i, item) {
@@ -193,7 +133,7 @@ static void pixels_outside_the_mask_stay(void **state) {
   (void)state;
   ink_error error = {0};
   ink_pipeline *p = open_pipeline("sd1", NULL);
-  ink_picture init = load("init.png"), mask = load("mask.png");
+  ink_picture init = load_picture("pipelines/init.png"), mask = load_picture("pipelines/mask.png");
   for (size_t i = 0; i < 16; i++) mask.pixels[15 * 16 + i] = 128;  // a soft edge below
   ink_paint_request request = small_request();
   request.init = &init;
@@ -261,7 +201,7 @@ static void a_painting_stops_between_steps(void **state) {
 static void requests_out_of_range_are_refused(void **state) {
   (void)state;
   ink_pipeline *p = open_pipeline("sd1", NULL), *inpaint = open_pipeline("inpaint", NULL);
-  ink_picture mask = load("mask.png");
+  ink_picture mask = load_picture("pipelines/mask.png");
   const ink_paint_request fine = small_request();
   ink_paint_request bad[10];
   for (int i = 0; i < 10; i++) bad[i] = fine;

@@ -1,0 +1,354 @@
+// The options of inkstone paint, and how they are laid over a recipe.
+#include "cli/paint_options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "lang/catalogue.h"
+#include "picture/codec.h"
+
+enum {
+  MODEL,
+  THREADS,
+  OUTPUT,
+  SIZE,
+  STEPS,
+  CFG,
+  CFG_RESCALE,
+  SAMPLER,
+  SCHEDULE,
+  ETA,
+  NEGATIVE,
+  SEED,
+  COUNT,
+  NOISE,
+  CLIP_SKIP,
+  INIT,
+  MASK,
+  STRENGTH,
+  LORA,
+  CONTROL,
+  CONTROL_MODEL,
+  FROM,
+  QUALITY,
+  LOSSLESS,
+  BF16,
+  SHOW,
+  UNMARKED,
+  PRODUCER,
+  PASSPHRASE,
+  JSON,
+  N_OPTIONS
+};
+_Static_assert((int)N_OPTIONS == (int)INK_PAINT_N_OPTIONS, "every option has its place");
+
+static ink_option text(const char *name, const char **value, const char *argument,
+                       const char *help) {
+  return (ink_option){
+      .name = name, .kind = INK_OPTION_STRING, .value = value, .argument = argument, .help = help};
+}
+
+static ink_option list(const char *name, ink_string_list *value, const char *argument,
+                       const char *help) {
+  return (ink_option){
+      .name = name, .kind = INK_OPTION_LIST, .value = value, .argument = argument, .help = help};
+}
+
+static ink_option whole(const char *name, int64_t *value, double low, double high,
+                        const char *help) {
+  return (ink_option){.name = name,
+                      .kind = INK_OPTION_INT,
+                      .value = value,
+                      .argument = "N",
+                      .help = help,
+                      .low = low,
+                      .high = high};
+}
+
+static ink_option number(const char *name, double *value, double low, double high,
+                         const char *help) {
+  return (ink_option){.name = name,
+                      .kind = INK_OPTION_NUMBER,
+                      .value = value,
+                      .argument = "X",
+                      .help = help,
+                      .low = low,
+                      .high = high};
+}
+
+static ink_option flag(const char *name, bool *value, const char *help) {
+  return (ink_option){.name = name, .kind = INK_OPTION_FLAG, .value = value, .help = help};
+}
+
+void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]) {
+  o[MODEL] = text("model", &a->model, "M", "model: a folder, a file, a name or ORG/REPO");
+  o[MODEL].letter = 'm';
+  o[THREADS] = whole("threads", &a->threads, 1, 256, "threads (default: one per processor)");
+  o[THREADS].letter = 't';
+  o[OUTPUT] = text("output", &a->output, "FILE", "write to this .png, .jpg or .webp (out.png)");
+  o[OUTPUT].letter = 'o';
+  o[SIZE] = text("size", &a->size, "WxH", "size in pixels (default: the model's own)");
+  o[STEPS] = whole("steps", &a->steps, 1, INK_PAINT_MOST_STEPS, "steps (default 20)");
+  o[CFG] = number("cfg", &a->cfg, 0, 100, "how closely to follow the prompt (default 7.5; 1: not)");
+  o[CFG_RESCALE] =
+      number("cfg-rescale", &a->cfg_rescale, 0, 1, "keep contrast under strong guidance (0 … 1)");
+  o[SAMPLER] = text("sampler", &a->sampler, "S", "euler, euler-a, heun, dpm2, dpm++2m, unipc, …");
+  o[SCHEDULE] = text("schedule", &a->schedule, "S", "default, karras, exponential, beta, ays, …");
+  o[ETA] = number("eta", &a->eta, 0, 1, "noise of stochastic samplers and DDIM");
+  o[NEGATIVE] = text("negative", &a->negative, "P", "what the picture should not show");
+  o[SEED] =
+      whole("seed", &a->seed, -1, 0x1p53, "seed of the draws (-1: a fresh one, which is printed)");
+  o[SEED].letter = 's';
+  o[COUNT] = whole("count", &a->count, 1, 1000, "so many pictures");
+  o[NOISE] = text("noise", &a->noise, "G", "own, cpu (as diffusers), cuda (as A1111)");
+  o[CLIP_SKIP] = whole("clip-skip", &a->clip_skip, 0, 100, "leave out last layers of the text");
+  o[INIT] = text("init", &a->init, "FILE", "begin from this picture");
+  o[MASK] = text("mask", &a->mask, "FILE", "paint anew where this picture is white");
+  o[STRENGTH] = number("strength", &a->strength, 0, 1, "how far to leave the picture (0.75)");
+  o[LORA] = list("lora", &a->loras, "F:W", "plug-in file and weight; may be repeated");
+  o[CONTROL] = list("control", &a->controls, "K:FILE",
+                    "picture to be led by: KIND:FILE[:WEIGHT[:FROM-TO]]; may be repeated");
+  o[CONTROL_MODEL] =
+      list("control-model", &a->control_models, "M", "ControlNet for --control; may be repeated");
+  o[FROM] = text("from", &a->from, "FILE", "repeat the picture in this file; flags change it");
+  o[QUALITY] = whole("quality", &a->quality, 1, 100, "quality of JPEG and WebP (default 92)");
+  o[LOSSLESS] = flag("lossless", &a->lossless, "lossless WebP");
+  o[BF16] = flag("bf16", &a->bf16, "compute in 16 bits: faster, slightly other pictures");
+  o[SHOW] = flag("show", &a->show, "show the picture in the terminal");
+  o[UNMARKED] =
+      flag("unmarked", &a->unmarked, "leave out the labels that the law may ask for (EU, China)");
+  o[PRODUCER] = text("producer", &a->producer, "NAME",
+                     "provider code or name for the metadata label (default: inkstone)");
+  o[PASSPHRASE] = (ink_option)INK_PASSPHRASE_OPTION(&a->signing);
+  o[JSON] = flag("json", &a->json, "print one JSON object");
+}
+
+// ---- the recipe ---------------------------------------------------------------------------------
+
+static ink_status replace(char **to, const char *text_, ink_error *error) {
+  char *copy = strdup(text_);
+  if (!copy) return ink_fail(error, INK_ERR_MEMORY, "no memory for a recipe");
+  free(*to);
+  *to = copy;
+  return INK_OK;
+}
+
+// The recipe within a picture: our own, or else A1111's parameters.
+ink_status ink_paint_read_recipe(const char *path, ink_paint_recipe *recipe, ink_error *error) {
+  ink_picture picture;
+  ink_picture_extras extras = {0};
+  INK_TRY(ink_picture_load(path, NULL, &picture, &extras, error));
+  ink_picture_free(&picture);
+  const char *own = ink_picture_note(&extras, "inkstone");
+  const char *foreign = ink_picture_note(&extras, "parameters");
+  ink_status status;
+  if (own) {
+    json_t *json = NULL;
+    status = ink_json_parse(own, strlen(own), path, &json, error);
+    if (status == INK_OK) status = ink_paint_recipe_from_json(json, path, recipe, error);
+    json_decref(json);
+  } else if (foreign) {
+    ink_infotext info;
+    ink_text left = {0};
+    status = ink_infotext_parse(foreign, &info, error);
+    if (status == INK_OK) status = ink_paint_recipe_from_infotext(&info, recipe, &left, error);
+    if (status == INK_OK && left.size) {
+      fprintf(stderr, ink_tr("%s: not obeyed: %s\n"), path, ink_text_string(&left));
+    }
+    ink_text_free(&left);
+    ink_infotext_free(&info);
+  } else {
+    status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: the picture holds no recipe", path);
+  }
+  ink_picture_extras_free(&extras);
+  return status;
+}
+
+static ink_status lay_numbers(const ink_paint_arguments *a, const ink_option *o, const char *prompt,
+                              ink_paint_recipe *r, ink_error *error) {
+  if (prompt) INK_TRY(replace(&r->prompt, prompt, error));
+  if (a->negative) INK_TRY(replace(&r->negative, a->negative, error));
+  if (a->model) INK_TRY(replace(&r->model, a->model, error));
+  if (!r->model) INK_TRY(replace(&r->model, "painter", error));
+  int width = 0, height = 0, end = 0;
+  if (a->size && (sscanf(a->size, "%5dx%5d%n", &width, &height, &end) != 2 || a->size[end])) {
+    return ink_fail(error, INK_ERR_USAGE, "--size takes WIDTHxHEIGHT, not \"%s\"", a->size);
+  }
+  if (a->size) {
+    r->width = width;
+    r->height = height;
+  }
+  if (a->sampler && !(r->has_sampler = ink_sampler_parse(a->sampler, &r->sampler))) {
+    ink_text names = {0};
+    for (int i = 0; i < INK_SAMPLER_COUNT; i++) {
+      ink_text_format(&names, " %s", ink_sampler_about((ink_sampler_kind)i)->name);
+    }
+    ink_status status = ink_fail(error, INK_ERR_USAGE, "no sampler \"%s\"; there are%s", a->sampler,
+                                 ink_text_string(&names));
+    ink_text_free(&names);
+    return status;
+  }
+  if (a->schedule && !(r->has_curve = ink_curve_parse(a->schedule, &r->curve))) {
+    return ink_fail(
+        error, INK_ERR_USAGE,
+        "no schedule \"%s\"; there are default, karras, exponential, beta, sgm-uniform, "
+        "simple, ays and ays-xl",
+        a->schedule);
+  }
+  if (a->noise && !ink_noise_parse(a->noise, &r->noise)) {
+    return ink_fail(error, INK_ERR_USAGE, "--noise is own, cpu or cuda, not \"%s\"", a->noise);
+  }
+  if (o[STEPS].given) r->steps = (int32_t)a->steps;
+  if (o[CFG].given) r->guidance_scale = a->cfg;
+  if (o[CFG_RESCALE].given) r->guidance_rescale = a->cfg_rescale;
+  if (o[ETA].given) r->eta = a->eta;
+  if (o[CLIP_SKIP].given) r->clip_skip = (int32_t)a->clip_skip;
+  if (o[STRENGTH].given) r->strength = a->strength;
+  if (o[BF16].given) r->bf16 = a->bf16;
+  if (o[SEED].given || !a->from) {
+    r->seed = a->seed >= 0 ? (uint64_t)a->seed : ink_random_fresh_seed();
+    r->stream = 0;
+  }
+  return INK_OK;
+}
+
+// "FILE:WEIGHT" or "FILE"; they stand in place of the recipe's.
+static ink_status set_loras(const ink_paint_arguments *a, ink_paint_recipe *r, ink_error *error) {
+  for (size_t i = 0; i < r->n_loras && a->loras.n; i++) free(r->loras[i].path);
+  if (a->loras.n) r->n_loras = 0;
+  for (size_t i = 0; i < a->loras.n; i++) {
+    if (r->n_loras == INK_PAINT_MOST_LORAS) {
+      return ink_fail(error, INK_ERR_USAGE, "at most %d plug-ins", INK_PAINT_MOST_LORAS);
+    }
+    ink_paint_recipe_lora *lora = &r->loras[r->n_loras];
+    *lora = (ink_paint_recipe_lora){0};
+    INK_TRY(replace(&lora->path, a->loras.items[i], error));
+    r->n_loras++;
+    lora->weight = 1;
+    char *colon = strrchr(lora->path, ':'), *end = NULL;
+    double weight = colon ? strtod(colon + 1, &end) : 1;
+    if (colon && end != colon + 1 && !*end) {
+      lora->weight = weight;
+      *colon = 0;
+    }
+  }
+  return INK_OK;
+}
+
+// ---- pictures to be led by ----------------------------------------------------------------------
+
+// The kinds that people know ControlNets by; all but canny are given as the network sees them.
+static const char *const control_kinds[] = {"canny",    "depth",  "scribble", "lineart",
+                                            "softedge", "normal", "pose",     "seg",
+                                            "mlsd",     "tile",   "shuffle",  "image"};
+
+static bool is_control_kind(const char *name, size_t size) {
+  for (size_t i = 0; i < sizeof control_kinds / sizeof *control_kinds; i++) {
+    if (strlen(control_kinds[i]) == size && memcmp(control_kinds[i], name, size) == 0) return true;
+  }
+  return false;
+}
+
+static ink_status unknown_kind(const char *flag_, ink_error *error) {
+  ink_text names = {0};
+  for (size_t i = 0; i < sizeof control_kinds / sizeof *control_kinds; i++) {
+    ink_text_format(&names, "%s%s", i ? ", " : "", control_kinds[i]);
+  }
+  ink_status status =
+      ink_fail(error, INK_ERR_USAGE,
+               "--control takes KIND:FILE[:WEIGHT[:FROM-TO]], not \"%s\"; kinds are %s", flag_,
+               ink_text_string(&names));
+  ink_text_free(&names);
+  return status;
+}
+
+// Take "FROM-TO" and then "WEIGHT" off the end of a path.
+static void read_tail(ink_paint_control_flag *out) {
+  double start, end, weight;
+  int all = 0;
+  char *colon = strrchr(out->path, ':');
+  if (colon && sscanf(colon + 1, "%lf-%lf%n", &start, &end, &all) == 2 && !colon[1 + all]) {
+    out->start = start;
+    out->end = end;
+    *colon = 0;
+    colon = strrchr(out->path, ':');
+  }
+  if (colon && sscanf(colon + 1, "%lf%n", &weight, &all) == 1 && !colon[1 + all]) {
+    out->weight = weight;
+    *colon = 0;
+  }
+}
+
+ink_status ink_paint_read_control(const char *flag_, ink_paint_control_flag *out,
+                                  ink_error *error) {
+  *out = (ink_paint_control_flag){.weight = (double)NAN, .start = (double)NAN, .end = (double)NAN};
+  const char *colon = strchr(flag_, ':');
+  size_t size = colon ? (size_t)(colon - flag_) : 0;
+  if (!colon || !colon[1] || !is_control_kind(flag_, size)) return unknown_kind(flag_, error);
+  memcpy(out->kind, flag_, size);
+  out->path = strdup(colon + 1);
+  if (!out->path) return ink_fail(error, INK_ERR_MEMORY, "no memory for a recipe");
+  read_tail(out);
+  return INK_OK;
+}
+
+static ink_status set_control(const char *flag_, ink_paint_recipe_control *control,
+                              ink_error *error) {
+  ink_paint_control_flag read;
+  INK_TRY(ink_paint_read_control(flag_, &read, error));
+  ink_status status = replace(&control->kind, read.kind, error);
+  if (!isnan(read.weight)) control->weight = read.weight;
+  if (!isnan(read.start)) control->start = read.start;
+  if (!isnan(read.end)) control->end = read.end;
+  free(read.path);
+  return status;
+}
+
+// One network for all, or one for each.
+static ink_status set_controls(const ink_paint_arguments *a, ink_paint_recipe *r,
+                               ink_error *error) {
+  size_t n = a->controls.n, n_model = a->control_models.n;
+  if (n > INK_PAINT_MOST_CONTROLS) {
+    return ink_fail(error, INK_ERR_USAGE, "at most %d pictures to be led by",
+                    INK_PAINT_MOST_CONTROLS);
+  }
+  if (n && r->n_controls && n != r->n_controls) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "the picture was led by %zu others; give as many with --control",
+                    r->n_controls);
+  }
+  for (; r->n_controls < n; r->n_controls++) {
+    r->controls[r->n_controls] = (ink_paint_recipe_control){.weight = 1, .end = 1};
+  }
+  for (size_t i = 0; i < n; i++) {
+    INK_TRY(set_control(a->controls.items[i], &r->controls[i], error));
+  }
+  if (n_model > 1 && n_model != r->n_controls) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "%zu of --control-model for %zu of --control; give one, or one for each",
+                    n_model, r->n_controls);
+  }
+  for (size_t i = 0; n_model && i < r->n_controls; i++) {
+    INK_TRY(replace(&r->controls[i].model, a->control_models.items[n_model > 1 ? i : 0], error));
+  }
+  for (size_t i = 0; i < r->n_controls; i++) {
+    if (r->controls[i].model && r->controls[i].model[0]) continue;
+    return ink_fail(error, INK_ERR_USAGE,
+                    "--control needs a ControlNet: name its folder, file or ORG/REPO with "
+                    "--control-model");
+  }
+  return INK_OK;
+}
+
+// ---- all ----------------------------------------------------------------------------------------
+
+ink_status ink_paint_lay_over(const ink_paint_arguments *arguments, const ink_option *options,
+                              const char *prompt, ink_paint_recipe *recipe, ink_error *error) {
+  INK_TRY(lay_numbers(arguments, options, prompt, recipe, error));
+  INK_TRY(set_loras(arguments, recipe, error));
+  return set_controls(arguments, recipe, error);
+}
