@@ -5,33 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "diffusion/pipeline_parts.h"
 #include "weights/weights.h"
 
 // ---- the model ----------------------------------------------------------------------------------
-
-// The tokenizer of a text encoder: beside a single file, in the folder `tokenizer`.
-static ink_status open_tokenizer(const ink_stable_diffusion *sd, size_t which,
-                                 ink_tokenizer **tokenizer, ink_error *error) {
-  if (sd->texts[which].tokenizer) {
-    return ink_tokenizer_open(sd->texts[which].tokenizer, tokenizer, error);
-  }
-  size_t folder = (size_t)(ink_path_name(sd->path) - sd->path);
-  char *beside = malloc(folder + sizeof "tokenizer");
-  if (!beside) return ink_fail(error, INK_ERR_MEMORY, "no memory to open %s", sd->path);
-  memcpy(beside, sd->path, folder);
-  memcpy(beside + folder, "tokenizer", sizeof "tokenizer");
-  ink_status status =
-      ink_file_is_folder(beside)
-          ? ink_tokenizer_open(beside, tokenizer, error)
-          : ink_fail(error, INK_ERR_NOT_FOUND,
-                     "%s: a single file holds no tokenizer; put CLIP's (vocab.json, merges.txt) "
-                     "into %s",
-                     sd->path, beside);
-  free(beside);
-  return status;
-}
 
 ink_status ink_pipeline_open(const char *path, ink_pool *pool, ink_pipeline **out,
                              ink_error *error) {
@@ -44,8 +21,9 @@ ink_status ink_pipeline_open(const char *path, ink_pool *pool, ink_pipeline **ou
     status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: the model has no autoencoder", path);
   }
   for (size_t i = 0; status == INK_OK && i < p->model->n_text; i++) {
-    status = open_tokenizer(p->model, i, &p->tokenizers[i], error);
+    status = ink_paint_open_tokenizer(p->model, i, &p->tokenizers[i], error);
   }
+  if (status == INK_OK) status = ink_paint_probe(p->model, pool, error);
   if (status == INK_OK) {
     p->prepared = ink_prepared_new(NULL, NULL);
     if (!p->prepared) status = ink_fail(error, INK_ERR_MEMORY, "no memory to open %s", path);

@@ -14,8 +14,10 @@ struct ink_stable_diffusion;
 // from picture to picture. One picture at a time.
 typedef struct ink_pipeline ink_pipeline;
 
-// Open a diffusers folder, or a single file beside which a folder `tokenizer` lies. `pool` outlives
-// the pipeline (NULL: this thread alone). *pipeline is the caller's, NULL on failure.
+// Open a diffusers folder, or a single file. CLIP's vocabulary for a single file is looked for in a
+// folder `tokenizer` beside it, then in the hub's cache (NOT_FOUND says what to do); what the UNet
+// of a 2.x file predicts is found out by running it once. `pool` outlives the pipeline (NULL: this
+// thread alone). *pipeline is the caller's, NULL on failure.
 ink_status ink_pipeline_open(const char *path, ink_pool *pool, ink_pipeline **pipeline,
                              ink_error *error);
 void ink_pipeline_free(ink_pipeline *pipeline);

@@ -65,6 +65,12 @@ static inline ink_dtype ink_paint_activations(const ink_paint_run *run) {
   return run->request->precision == INK_PRECISION_BF16 ? INK_BF16 : INK_F32;
 }
 
+// The vocabulary of a text encoder.
+ink_status ink_paint_open_tokenizer(const ink_stable_diffusion *sd, size_t which,
+                                    ink_tokenizer **tokenizer, ink_error *error);
+// Find out what the UNet of a single file predicts, where it does not say.
+ink_status ink_paint_probe(ink_stable_diffusion *sd, ink_pool *pool, ink_error *error);
+
 // Encode the prompts as they read at a step, unless they read so already.
 ink_status ink_paint_texts(ink_paint_run *run, int32_t step);
 
