@@ -22,7 +22,13 @@ static void try_prompt(const char *text) {
   static const ink_prompt_vocabulary vocabulary = {
       .encode = encode, .begin = 256, .end = 257, .pad = 257, .comma = ','};
   ink_error error = {0};
-  ink_text plain = {0};
+  ink_text plain = {0}, rest = {0};
+  ink_prompt_tags tags;
+  if (ink_prompt_take_tags(text, &rest, &tags, &error) == INK_OK) {
+    if (rest.size > strlen(text)) abort();
+    ink_prompt_tags_free(&tags);
+  }
+  ink_text_free(&rest);
   if (ink_prompt_at(text, 4, 9, &plain, &error) == INK_OK) {
     // What a schedule leaves is no longer than what it was made from.
     if (plain.size > strlen(text)) abort();

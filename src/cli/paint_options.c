@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "lang/catalogue.h"
@@ -31,6 +32,9 @@ enum {
   MASK,
   STRENGTH,
   LORA,
+  LORA_DIR,
+  EMBEDDING,
+  EMBEDDING_DIR,
   CONTROL,
   CONTROL_MODEL,
   FROM,
@@ -110,6 +114,12 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[MASK] = text("mask", &a->mask, "FILE", "paint anew where this picture is white");
   o[STRENGTH] = number("strength", &a->strength, 0, 1, "how far to leave the picture (0.75)");
   o[LORA] = list("lora", &a->loras, "F:W", "plug-in file and weight; may be repeated");
+  o[LORA_DIR] = text("lora-dir", &a->lora_dir, "DIR",
+                     "where <lora:NAME:WEIGHT> in a prompt finds NAME (models' folder loras)");
+  o[EMBEDDING] = list("embedding", &a->embeddings, "F:W",
+                      "taught word: file, and the word if it is another; may be repeated");
+  o[EMBEDDING_DIR] = text("embedding-dir", &a->embedding_dir, "DIR",
+                          "where --embedding finds names (models' folder embeddings)");
   o[CONTROL] = list("control", &a->controls, "K:FILE",
                     "picture to be led by: KIND:FILE[:WEIGHT[:FROM-TO]]; may be repeated");
   o[CONTROL_MODEL] =
@@ -239,6 +249,26 @@ static ink_status set_loras(const ink_paint_arguments *a, ink_paint_recipe *r, i
   return INK_OK;
 }
 
+// "FILE:WORD" or "FILE"; they stand in place of the recipe's.
+static ink_status set_words(const ink_paint_arguments *a, ink_paint_recipe *r, ink_error *error) {
+  for (size_t i = 0; i < r->n_words && a->embeddings.n; i++) {
+    free(r->words[i].path);
+    free(r->words[i].word);
+  }
+  if (a->embeddings.n) r->n_words = 0;
+  for (size_t i = 0; i < a->embeddings.n; i++) {
+    ink_paint_recipe_word *word = &r->words[r->n_words];
+    *word = (ink_paint_recipe_word){0};
+    INK_TRY(replace(&word->path, a->embeddings.items[i], error));
+    r->n_words++;
+    char *colon = strrchr(word->path, ':');
+    if (!colon || !colon[1] || ink_file_exists(word->path)) continue;
+    INK_TRY(replace(&word->word, colon + 1, error));
+    *colon = 0;
+  }
+  return INK_OK;
+}
+
 // ---- pictures to be led by ----------------------------------------------------------------------
 
 // The kinds that people know ControlNets by; all but canny are given as the network sees them.
@@ -350,5 +380,7 @@ ink_status ink_paint_lay_over(const ink_paint_arguments *arguments, const ink_op
                               const char *prompt, ink_paint_recipe *recipe, ink_error *error) {
   INK_TRY(lay_numbers(arguments, options, prompt, recipe, error));
   INK_TRY(set_loras(arguments, recipe, error));
+  INK_TRY(ink_paint_recipe_take_tags(recipe, error));
+  INK_TRY(set_words(arguments, recipe, error));
   return set_controls(arguments, recipe, error);
 }

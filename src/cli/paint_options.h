@@ -9,15 +9,15 @@
 // What the command line says, before it is laid over a recipe.
 typedef struct ink_paint_arguments {
   const char *model, *output, *size, *sampler, *schedule, *negative, *noise, *init, *mask, *from;
-  const char *producer;
+  const char *producer, *lora_dir, *embedding_dir;
   ink_signing_options signing;
   int64_t threads, steps, seed, count, clip_skip, quality;
   double cfg, cfg_rescale, eta, strength;
-  ink_string_list loras, controls, control_models;
+  ink_string_list loras, controls, control_models, embeddings;
   bool bf16, lossless, json, show, unmarked;
 } ink_paint_arguments;
 
-enum { INK_PAINT_N_OPTIONS = 30 };
+enum { INK_PAINT_N_OPTIONS = 33 };
 void ink_paint_options(ink_paint_arguments *arguments, ink_option options[INK_PAINT_N_OPTIONS]);
 
 // The recipe within a picture: our own, or else A1111's parameters; what of these is not obeyed is

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/paint_plugins.h"
 #include "cli/painted.h"
 #include "lang/catalogue.h"
 #include "models/stable_diffusion.h"
@@ -68,17 +69,7 @@ static ink_status open_model(const ink_paint_arguments *a, ink_paint_recipe *r, 
   INK_TRY(status);
   INK_TRY(ink_stable_diffusion_sha256(ink_pipeline_about(*pipeline), INK_HASH_NOTED, found, error));
   INK_TRY(check_model(found, r->model_sha256, r->model, a->model != NULL, "--model", error));
-  for (size_t i = 0; i < r->n_loras; i++) {
-    ink_paint_recipe_lora *lora = &r->loras[i];
-    INK_TRY(ink_sha256_file(lora->path, found, error));
-    if (lora->sha256[0] && strcmp(found, lora->sha256) != 0) {
-      return ink_fail(error, INK_ERR_CONFLICT, "%s is not the plug-in that the picture used",
-                      lora->path);
-    }
-    memcpy(lora->sha256, found, sizeof found);
-    INK_TRY(ink_pipeline_merge_lora(*pipeline, lora->path, lora->weight, error));
-    INK_TRY(keep_name(&lora->path, error));
-  }
+  INK_TRY(ink_paint_open_plugins(a, r, *pipeline, error));
   return keep_name(&r->model, error);
 }
 

@@ -40,6 +40,7 @@ void ink_pipeline_free(ink_pipeline *pipeline) {
   if (!pipeline) return;
   ink_prepared_free(pipeline->prepared);
   ink_paint_free_controls(pipeline);
+  ink_paint_free_words(pipeline);
   while (pipeline->n_loras) ink_lora_remove(pipeline->loras[--pipeline->n_loras]);
   for (size_t i = 0; i < INK_SD_TEXTS; i++) ink_tokenizer_free(pipeline->tokenizers[i]);
   ink_stable_diffusion_free(pipeline->model);

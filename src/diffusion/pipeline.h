@@ -31,6 +31,15 @@ ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, dou
                                    ink_error *error);
 enum { INK_PIPELINE_MOST_LORAS = 16 };
 
+// Teach the text encoders a word by textual inversion, from a .safetensors or PyTorch file in the
+// layouts of diffusers and A1111 (XL: clip_l and clip_g). `word` is what stands for it in prompts,
+// whatever its case; NULL: the one that diffusers' layout names, else the file's name without
+// ending. CONFLICT: it was made for another model, or the word is taken.
+ink_status ink_pipeline_add_embedding(ink_pipeline *pipeline, const char *path, const char *word,
+                                      ink_error *error);
+const char *ink_pipeline_word_at(const ink_pipeline *pipeline, size_t i);
+enum { INK_PIPELINE_MOST_WORDS = 64 };
+
 // Open a ControlNet (models/controlnet.h) beside the model: a diffusers folder, a file of one
 // beside its config.json, or a file in the original's names. Requests name it by its number, from
 // 0. CONFLICT: it was made for another model.

@@ -16,6 +16,18 @@ typedef struct ink_pipeline_control {
   struct ink_weights *weights;
 } ink_pipeline_control;
 
+// A taught word: for each text encoder its rows among those of all words.
+typedef struct ink_pipeline_word {
+  char *word;
+  int32_t first[INK_SD_TEXTS], n[INK_SD_TEXTS];  // n 0: that encoder reads it as any other
+} ink_pipeline_word;
+
+// The rows (n, width) that an encoder was taught.
+typedef struct ink_pipeline_taught {
+  float *rows;
+  int64_t n;
+} ink_pipeline_taught;
+
 struct ink_pipeline {
   ink_stable_diffusion *model;
   ink_tokenizer *tokenizers[INK_SD_TEXTS];
@@ -25,6 +37,9 @@ struct ink_pipeline {
   size_t n_loras;
   ink_pipeline_control controls[INK_PIPELINE_MOST_CONTROLS];
   size_t n_controls;
+  ink_pipeline_word words[INK_PIPELINE_MOST_WORDS];
+  size_t n_words;
+  ink_pipeline_taught taught[INK_SD_TEXTS];
 };
 
 // One painting under way. Latents are (H, W, C).
@@ -90,6 +105,20 @@ ink_status ink_paint_fit(const ink_paint_run *run, const ink_picture *from, int3
 // Read init and mask of the request into run->init, mask_picture and mask, and the latent of init
 // into run->clean where it is needed.
 ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent);
+
+// Prompts with taught words. Their rows have ids from the vocabulary's size on; `context` is an
+// ink_paint_words.
+typedef struct ink_paint_words {
+  const ink_pipeline *pipeline;
+  size_t which;  // text encoder
+} ink_paint_words;
+ink_status ink_paint_encode_words(void *context, const char *text, size_t size, int32_t **ids,
+                                  size_t *n, ink_error *error);
+// What the encoder reads in place of its table; such ids become 0. NULL: no taught word is among
+// them, or a failure in the context.
+const ink_tensor *ink_paint_teach(ink_compute *c, const ink_pipeline *pipeline, size_t which,
+                                  ink_tensor *ids);
+void ink_paint_free_words(ink_pipeline *pipeline);
 
 // ControlNets: what the request asks of them; the pictures that they are shown; what they add to a
 // step's evaluation of the UNet, whose sample may be wider than the latent. False: nothing, or a

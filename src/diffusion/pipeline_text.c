@@ -4,16 +4,12 @@
 
 #include "diffusion/pipeline_parts.h"
 
-static ink_status encode_words(void *context, const char *text, size_t size, int32_t **ids,
-                               size_t *n, ink_error *error) {
-  return ink_tokenizer_encode(context, text, size, INK_ENCODE_PLAIN, ids, n, error);
-}
-
-static ink_prompt_vocabulary vocabulary_of(const ink_sd_text *text, ink_tokenizer *tokenizer) {
+static ink_prompt_vocabulary vocabulary_of(const ink_sd_text *text, ink_paint_words *words) {
+  const ink_tokenizer *tokenizer = words->pipeline->tokenizers[words->which];
   static const char comma[] = ",</w>";
   int32_t end = ink_tokenizer_eos(tokenizer), context = ink_clip_about(text->clip)->context;
-  return (ink_prompt_vocabulary){.encode = encode_words,
-                                 .context = tokenizer,
+  return (ink_prompt_vocabulary){.encode = ink_paint_encode_words,
+                                 .context = words,
                                  .begin = ink_tokenizer_bos(tokenizer),
                                  .end = end,
                                  .pad = text->pad < 0 ? end : text->pad,
@@ -27,12 +23,13 @@ typedef struct encoded {
 } encoded;
 
 // One prompt: its chunks side by side.
-static encoded encode_prompt(ink_paint_run *run, const ink_sd_text *text,
-                             const ink_prompt_chunks *chunks) {
+static encoded encode_prompt(ink_paint_run *run, size_t which, const ink_prompt_chunks *chunks) {
   ink_compute *c = &run->kept;
+  const ink_sd_text *text = &run->pipeline->model->texts[which];
   int64_t n = (int64_t)chunks->n, tokens = (int64_t)chunks->width;
   ink_tensor ids = ink_tensor_view(INK_I32, chunks->ids, 2, (int64_t[]){n, tokens});
   ink_clip_input input = {.ids = &ids,
+                          .embeddings = ink_paint_teach(c, run->pipeline, which, &ids),
                           .skip = text->skip + run->request->clip_skip,
                           .final_norm = text->final_norm,
                           .pooled = text->pooled};
@@ -60,7 +57,8 @@ static ink_status encode_side_by_side(ink_paint_run *run, size_t which, const ch
                                       int sides, encoded *out) {
   const ink_stable_diffusion *sd = run->pipeline->model;
   const ink_sd_text *text = &sd->texts[which];
-  ink_prompt_vocabulary vocabulary = vocabulary_of(text, run->pipeline->tokenizers[which]);
+  ink_paint_words words = {run->pipeline, which};
+  ink_prompt_vocabulary vocabulary = vocabulary_of(text, &words);
   ink_prompt_chunks chunks[2] = {{0}};
   ink_status status = INK_OK;
   size_t most = 1;
@@ -73,7 +71,7 @@ static ink_status encode_side_by_side(ink_paint_run *run, size_t which, const ch
   for (int i = 0; i < sides && status == INK_OK; i++) {
     status = ink_prompt_chunks_extend(&chunks[i], most, &vocabulary, run->error);
     if (status != INK_OK) break;
-    parts[i] = encode_prompt(run, text, &chunks[i]);
+    parts[i] = encode_prompt(run, which, &chunks[i]);
     // XL was trained with zeros, not with the encoding of nothing.
     if (xl && sides == 2 && i == 0 && prompts[0][0] == 0) {
       clear(parts[i].hidden);

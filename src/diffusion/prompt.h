@@ -24,6 +24,29 @@ enum {
 ink_status ink_prompt_at(const char *prompt, int32_t step, int32_t n_steps, ink_text *out,
                          ink_error *error);
 
+// ---- plug-ins -----------------------------------------------------------------------------------
+
+enum { INK_PROMPT_MOST_TAGS = 16 };
+
+// <lora:NAME:WEIGHT>; without a weight it is 1.
+typedef struct ink_prompt_tag {
+  char *name;
+  double weight;
+} ink_prompt_tag;
+
+typedef struct ink_prompt_tags {
+  ink_prompt_tag items[INK_PROMPT_MOST_TAGS];
+  size_t n;
+} ink_prompt_tags;
+
+// Take the tags out of a prompt; what remains is appended to `rest`. USAGE, with the tag: no name,
+// or a weight that is no number. Free with ink_prompt_tags_free, also after a failure.
+ink_status ink_prompt_take_tags(const char *prompt, ink_text *rest, ink_prompt_tags *tags,
+                                ink_error *error);
+void ink_prompt_tags_free(ink_prompt_tags *tags);
+
+// ---- weights ------------------------------------------------------------------------------------
+
 // Words that share a weight.
 typedef struct ink_prompt_piece {
   const char *text;  // within the owner's memory, NUL-terminated

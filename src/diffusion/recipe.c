@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "diffusion/prompt.h"
 
 enum { VERSION = 1 };
 
@@ -17,6 +18,10 @@ void ink_paint_recipe_free(ink_paint_recipe *recipe) {
   free(recipe->prompt);
   free(recipe->negative);
   for (size_t i = 0; i < recipe->n_loras; i++) free(recipe->loras[i].path);
+  for (size_t i = 0; i < recipe->n_words; i++) {
+    free(recipe->words[i].path);
+    free(recipe->words[i].word);
+  }
   for (size_t i = 0; i < recipe->n_controls; i++) {
     free(recipe->controls[i].kind);
     free(recipe->controls[i].model);
@@ -32,6 +37,26 @@ static ink_status set_string(char **to, const char *text, ink_error *error) {
   return INK_OK;
 }
 
+ink_status ink_paint_recipe_take_tags(ink_paint_recipe *r, ink_error *error) {
+  ink_prompt_tags tags;
+  ink_text rest = {0};
+  if (!r->prompt) return INK_OK;
+  ink_status status = ink_prompt_take_tags(r->prompt, &rest, &tags, error);
+  if (status == INK_OK) status = set_string(&r->prompt, ink_text_string(&rest), error);
+  for (size_t i = 0; i < tags.n && status == INK_OK; i++) {
+    if (r->n_loras == INK_PAINT_MOST_LORAS) {
+      status = ink_fail(error, INK_ERR_USAGE, "at most %d plug-ins", INK_PAINT_MOST_LORAS);
+      break;
+    }
+    r->loras[r->n_loras++] =
+        (ink_paint_recipe_lora){.path = tags.items[i].name, .weight = tags.items[i].weight};
+    tags.items[i].name = NULL;
+  }
+  ink_prompt_tags_free(&tags);
+  ink_text_free(&rest);
+  return status;
+}
+
 // ---- JSON ---------------------------------------------------------------------------------------
 
 static void put(json_t *json, const char *key, json_t *value) {
@@ -43,6 +68,16 @@ static json_t *loras_to_json(const ink_paint_recipe *r) {
   for (size_t i = 0; i < r->n_loras; i++) {
     json_array_append_new(list, json_pack("{s:s,s:s,s:f}", "path", r->loras[i].path, "sha256",
                                           r->loras[i].sha256, "weight", r->loras[i].weight));
+  }
+  return list;
+}
+
+static json_t *words_to_json(const ink_paint_recipe *r) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < r->n_words; i++) {
+    const ink_paint_recipe_word *w = &r->words[i];
+    json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "path", w->path, "sha256", w->sha256,
+                                          "word", w->word ? w->word : ""));
   }
   return list;
 }
@@ -79,6 +114,7 @@ json_t *ink_paint_recipe_to_json(const ink_paint_recipe *r) {
   }
   if (r->mask_sha256[0]) put(json, "mask_sha256", json_string(r->mask_sha256));
   if (r->n_loras) put(json, "loras", loras_to_json(r));
+  if (r->n_words) put(json, "embeddings", words_to_json(r));
   if (r->n_controls) put(json, "controls", controls_to_json(r));
   return json;
 }
@@ -138,6 +174,25 @@ static ink_status get_loras(const json_t *json, const char *name, ink_paint_reci
     INK_TRY(get_hash(item, "sha256", name, lora->sha256, error));
     lora->weight = 1;
     INK_TRY(ink_json_get_number(item, "weight", name, -100, 100, &lora->weight, error));
+  }
+  return INK_OK;
+}
+
+static ink_status get_words(const json_t *json, const char *name, ink_paint_recipe *r,
+                            ink_error *error) {
+  const json_t *list = json_object_get(json, "embeddings");
+  size_t n = json_array_size(list);
+  if ((list && !json_is_array(list)) || n > INK_PIPELINE_MOST_WORDS) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /embeddings is no list of up to %d", name,
+                    INK_PIPELINE_MOST_WORDS);
+  }
+  for (size_t i = 0; i < n; i++) {
+    const json_t *item = json_array_get(list, i);
+    ink_paint_recipe_word *word = &r->words[r->n_words++];
+    INK_TRY(set_string(&word->path, "", error));
+    INK_TRY(get_string(item, "path", name, &word->path, error));
+    INK_TRY(get_string(item, "word", name, &word->word, error));
+    INK_TRY(get_hash(item, "sha256", name, word->sha256, error));
   }
   return INK_OK;
 }
@@ -209,6 +264,7 @@ static ink_status from_json(const json_t *json, const char *name, ink_paint_reci
   INK_TRY(get_numbers(json, name, r, error));
   INK_TRY(get_names(json, name, r, error));
   INK_TRY(get_loras(json, name, r, error));
+  INK_TRY(get_words(json, name, r, error));
   return get_controls(json, name, r, error);
 }
 
@@ -263,11 +319,28 @@ static ink_status set_controls(ink_infotext *info, const ink_paint_recipe *r, in
   return INK_OK;
 }
 
+// The prompt, and the plug-ins as A1111's readers expect them in it.
+static ink_status set_prompt(ink_infotext *info, const ink_paint_recipe *r, ink_error *error) {
+  ink_text text = {0};
+  ink_text_add(&text, r->prompt ? r->prompt : "");
+  for (size_t i = 0; i < r->n_loras; i++) {
+    const char *name = strrchr(r->loras[i].path, '/');
+    name = name ? name + 1 : r->loras[i].path;
+    const char *dot = strrchr(name, '.');
+    int size = (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name));
+    ink_text_format(&text, " <lora:%.*s:%.10g>", size, name, r->loras[i].weight);
+  }
+  ink_status status = ink_text_status(&text, error);
+  if (status == INK_OK) status = set_string(&info->prompt, ink_text_string(&text), error);
+  ink_text_free(&text);
+  return status;
+}
+
 ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext *info,
                                         ink_error *error) {
   static const char *const generators[INK_NOISE_COUNT] = {"inkstone", "CPU", "NV"};
   *info = (ink_infotext){0};
-  INK_TRY(set_string(&info->prompt, r->prompt, error));
+  INK_TRY(set_prompt(info, r, error));
   INK_TRY(set_string(&info->negative, r->negative, error));
   INK_TRY(set_field(info, error, "Steps", "%d", (int)r->steps));
   INK_TRY(set_field(info, error, "Sampler", "%s", ink_sampler_about(r->sampler)->label));
@@ -382,6 +455,7 @@ ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_re
   r->strength = 0.75;
   r->eta = (double)NAN;
   INK_TRY(set_string(&r->prompt, info->prompt, error));
+  INK_TRY(ink_paint_recipe_take_tags(r, error));
   INK_TRY(set_string(&r->negative, info->negative, error));
   INK_TRY(number_of(info, "Steps", 1, INK_PAINT_MOST_STEPS, &steps, error));
   INK_TRY(number_of(info, "CFG scale", 0, 100, &r->guidance_scale, error));

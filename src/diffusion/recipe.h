@@ -17,6 +17,11 @@ typedef struct ink_paint_recipe_lora {
   double weight;
 } ink_paint_recipe_lora;
 
+typedef struct ink_paint_recipe_word {
+  char *path, *word;  // word NULL: the file's own
+  char sha256[INK_SHA256_HEX];
+} ink_paint_recipe_word;
+
 typedef struct ink_paint_recipe_control {
   char *kind;   // "canny" is computed from the picture; others tell what the picture is
   char *model;  // as a user names it
@@ -28,7 +33,7 @@ typedef struct ink_paint_recipe_control {
 typedef struct ink_paint_recipe {
   char *model;  // as a user names it
   char model_sha256[INK_SHA256_HEX];
-  char *prompt, *negative;
+  char *prompt, *negative;  // without tags of plug-ins
   int32_t width, height, steps, clip_skip;
   double guidance_scale, guidance_rescale, strength;
   double eta;  // NAN: the sampler's own
@@ -41,11 +46,17 @@ typedef struct ink_paint_recipe {
   char init_sha256[INK_SHA256_HEX], mask_sha256[INK_SHA256_HEX];  // of the files; "": none
   ink_paint_recipe_lora loras[INK_PAINT_MOST_LORAS];
   size_t n_loras;
+  ink_paint_recipe_word words[INK_PIPELINE_MOST_WORDS];
+  size_t n_words;
   ink_paint_recipe_control controls[INK_PAINT_MOST_CONTROLS];
   size_t n_controls;
 } ink_paint_recipe;
 
 void ink_paint_recipe_free(ink_paint_recipe *recipe);
+
+// Take tags of plug-ins (diffusion/prompt.h) out of the prompt and put them behind the recipe's
+// own. USAGE: a tag that does not parse, or too many.
+ink_status ink_paint_recipe_take_tags(ink_paint_recipe *recipe, ink_error *error);
 
 // As one JSON object, new; NULL without memory.
 json_t *ink_paint_recipe_to_json(const ink_paint_recipe *recipe);

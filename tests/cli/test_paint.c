@@ -341,6 +341,40 @@ static void a_picture_can_be_led_by_others(void **state) {
   drop_run(&run);
 }
 
+static void plug_ins_are_found_by_the_names_in_prompts(void **state) {
+  (void)state;
+  run_fine("mkdir -p plugs/deep words && cp \"$FIXTURES/embedding/style.safetensors\" plugs/deep/");
+  run_fine(PAINT "cat --seed 2 -o bare.png");
+  run_fine(PAINT "'cat <lora:style:0.5>' --lora-dir plugs --seed 2 -o tag.png");
+  run_fine(PAINT "cat --lora plugs/deep/style.safetensors:0.5 --seed 2 -o flag.png");
+  run_fine(AGAIN "--from tag.png --lora-dir plugs -o tag2.png");
+  assert_false(same_files("bare.png", "tag.png"));
+  assert_true(same_files("tag.png", "flag.png"));
+  assert_true(same_files("tag.png", "tag2.png"));
+  program_run run =
+      run_program("cd '%s' && " PAINT "'cat <lora:nobody:0.5>' --lora-dir plugs -o x.png", folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "nobody: no such file in plugs; there are style"));
+  drop_run(&run);
+  run = run_program("cd '%s' && " PAINT "'cat <lora:nobody:much>' -o x.png", folder);
+  assert_int_equal(run.exit_code, 2);
+  assert_non_null(strstr(run.err, "<lora:nobody:much>"));
+  drop_run(&run);
+  // Words by path, by name, and by another word.
+  run_fine("cp \"$FIXTURES\"/embedding/m*.* \"$FIXTURES\"/embedding/learned.safetensors words");
+  run_fine(PAINT "'moody cat' --seed 2 -o plain.png");
+  run_fine(PAINT "'moody cat' --embedding words/moody.pt --seed 2 -o moody.png");
+  run_fine(PAINT "'grim cat' --embedding moody:grim --embedding-dir words --seed 2 -o grim.png");
+  assert_false(same_files("plain.png", "moody.png"));
+  run_fine(AGAIN "--from grim.png --embedding-dir words -o grim2.png");
+  assert_true(same_files("grim.png", "grim2.png"));
+  run = run_program("cd '%s' && " PAINT "cat --embedding mood --embedding-dir words -o x.png",
+                    folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "there are learned, many, moody"));
+  drop_run(&run);
+}
+
 static void a_control_that_is_wrong_is_refused_by_name(void **state) {
   (void)state;
   static const char *const bad[][2] = {
@@ -438,6 +472,7 @@ int main(void) {
       cmocka_unit_test(every_picture_of_a_run_can_be_repeated),
       cmocka_unit_test(a_picture_from_a_picture_asks_for_it_again),
       cmocka_unit_test(a_picture_can_be_led_by_others),
+      cmocka_unit_test(plug_ins_are_found_by_the_names_in_prompts),
       cmocka_unit_test(a_control_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(a_named_model_needs_no_flag_to_repeat),
       cmocka_unit_test(what_cannot_be_painted_is_refused_with_a_word),

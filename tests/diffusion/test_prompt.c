@@ -48,6 +48,38 @@ static void schedules_switch_at_their_step(void **state) {
   assert_schedule("((a][:b:c [d:3]", "3:((a][:b:c ;10:((a][:b:c d;");
 }
 
+static void assert_tags(const char *prompt, const char *rest, const char *expected) {
+  ink_error error = {0};
+  ink_text left = {0}, names = {0};
+  ink_prompt_tags tags;
+  assert_ok(ink_prompt_take_tags(prompt, &left, &tags, &error));
+  for (size_t i = 0; i < tags.n; i++) {
+    ink_text_format(&names, "%s=%g;", tags.items[i].name, tags.items[i].weight);
+  }
+  assert_string_equal(ink_text_string(&left), rest);
+  assert_string_equal(ink_text_string(&names), expected);
+  ink_prompt_tags_free(&tags);
+  ink_text_free(&left);
+  ink_text_free(&names);
+}
+
+static void tags_of_plug_ins_are_taken_out(void **state) {
+  (void)state;
+  assert_tags("a cat <lora:style:0.8>", "a cat", "style=0.8;");
+  assert_tags("<lora:a b:-1><lyco:c> (x:1.2)<lora:a/b.c:2>", "(x:1.2)", "a b=-1;c=1;a/b.c=2;");
+  assert_tags(" a <cat-toy> <lora: x", " a <cat-toy> <lora: x", "");
+  static const char *const bad[] = {"<lora::1>",    "<lora:x:y>",   "<lora:x:1:1>",
+                                    "<lora:x:101>", "<lora:x:nan>", "<lora:>"};
+  for (size_t i = 0; i < 6; i++) {
+    ink_error error = {0};
+    ink_text left = {0};
+    ink_prompt_tags tags;
+    assert_int_equal(ink_prompt_take_tags(bad[i], &left, &tags, &error), INK_ERR_USAGE);
+    assert_non_null(strstr(error.text, bad[i]));
+    ink_text_free(&left);
+  }
+}
+
 static void alternations_take_turns(void **state) {
   (void)state;
   assert_schedule("[a|(b:1.1)]",
@@ -324,6 +356,7 @@ static void any_mixture_of_signs_is_survived(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(schedules_switch_at_their_step),
+      cmocka_unit_test(tags_of_plug_ins_are_taken_out),
       cmocka_unit_test(alternations_take_turns),
       cmocka_unit_test(what_is_no_schedule_stays),
       cmocka_unit_test(weights_are_read_as_a1111_reads_them),

@@ -1,0 +1,163 @@
+// Plug-ins and taught words of inkstone paint.
+#include "cli/paint_plugins.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+
+// ---- by name ------------------------------------------------------------------------------------
+
+enum { MOST_DEPTH = 8, MOST_LISTED = 12 };
+
+// A search below folders for a file of this name.
+typedef struct search {
+  const char *name;
+  char *found;
+  ink_text others;  // stems of what else is there
+  size_t n_others;
+} search;
+
+// The length of a weight file's name without its ending; 0 for other files.
+static size_t stem_size(const char *file) {
+  static const char *const endings[] = {".safetensors", ".pt", ".ckpt", ".bin", ".pth"};
+  size_t size = strlen(file);
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    size_t tail = strlen(endings[i]);
+    if (size > tail && strcasecmp(file + size - tail, endings[i]) == 0) return size - tail;
+  }
+  return 0;
+}
+
+static void consider(search *s, const char *folder, const char *file) {
+  size_t stem = stem_size(file), size = strlen(s->name);
+  if (stem == 0) return;
+  bool same = strcmp(file, s->name) == 0 || (size == stem && memcmp(file, s->name, stem) == 0);
+  if (same && !s->found) {
+    s->found = ink_path_join(folder, file);
+  } else if (!same && s->n_others++ < MOST_LISTED) {
+    ink_text_format(&s->others, "%s%.*s", s->n_others > 1 ? ", " : "", (int)stem, file);
+  }
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_shown(const struct dirent *entry) {
+  return entry->d_name[0] != '.';
+}
+
+static void look_below(search *s, const char *folder, int depth) {
+  struct dirent **entries = NULL;
+  int n = depth < MOST_DEPTH ? scandir(folder, &entries, is_shown, by_name) : -1;
+  for (int i = 0; i < n; i++) {
+    char *path = ink_path_join(folder, entries[i]->d_name);
+    if (path && ink_file_is_folder(path)) {
+      look_below(s, path, depth + 1);
+    } else if (path) {
+      consider(s, folder, entries[i]->d_name);
+    }
+    free(path);
+    free(entries[i]);
+  }
+  free(entries);
+}
+
+ink_status ink_paint_find_plugin(const char *name, const char *folder, const char *kind,
+                                 char **path, ink_error *error) {
+  *path = NULL;
+  if (ink_file_exists(name)) {
+    *path = strdup(name);
+    return *path ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for a recipe");
+  }
+  search s = {.name = name};
+  ink_text where = {0};
+  if (folder) {
+    ink_text_add(&where, folder);
+    look_below(&s, folder, 0);
+  } else {
+    char *folders[INK_SHIPPED_FOLDERS];
+    size_t n = ink_folder_shipped("models", folders);
+    for (size_t i = 0; i < n; i++) {
+      char *below = ink_path_join(folders[i], kind);
+      ink_text_format(&where, "%s%s", i ? ", " : "", below ? below : "");
+      if (below) look_below(&s, below, 0);
+      free(below);
+      free(folders[i]);
+    }
+  }
+  *path = s.found;
+  ink_status status = INK_OK;
+  if (!s.found && s.n_others) {
+    status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: no such file in %.400s; there are %s%s", name,
+                      ink_text_string(&where), ink_text_string(&s.others),
+                      s.n_others > MOST_LISTED ? ", …" : "");
+  } else if (!s.found) {
+    status = ink_fail(error, INK_ERR_NOT_FOUND,
+                      "%s: no such file; nothing is in %.400s (--lora-dir, --embedding-dir say "
+                      "where to look)",
+                      name, ink_text_string(&where));
+  }
+  ink_text_free(&where);
+  ink_text_free(&s.others);
+  return status;
+}
+
+// ---- opening ------------------------------------------------------------------------------------
+
+// The file's hash, which the recipe may know.
+static ink_status check_hash(const char *path, char sha256[INK_SHA256_HEX], ink_error *error) {
+  char found[INK_SHA256_HEX];
+  INK_TRY(ink_sha256_file(path, found, error));
+  if (sha256[0] && strcmp(found, sha256) != 0) {
+    return ink_fail(error, INK_ERR_CONFLICT, "%s is not the plug-in that the picture used", path);
+  }
+  memcpy(sha256, found, sizeof found);
+  return INK_OK;
+}
+
+// A picture tells a plug-in's name to the world, but not where it lies on this machine.
+static ink_status keep_file_name(char **to, const char *path, ink_error *error) {
+  char *name = strdup(ink_path_name(path));
+  if (!name) return ink_fail(error, INK_ERR_MEMORY, "no memory for a recipe");
+  free(*to);
+  *to = name;
+  return INK_OK;
+}
+
+static ink_status open_lora(const ink_paint_arguments *a, ink_paint_recipe_lora *lora,
+                            ink_pipeline *pipeline, ink_error *error) {
+  char *path;
+  INK_TRY(ink_paint_find_plugin(lora->path, a->lora_dir, "loras", &path, error));
+  ink_status status = check_hash(path, lora->sha256, error);
+  if (status == INK_OK) status = ink_pipeline_merge_lora(pipeline, path, lora->weight, error);
+  if (status == INK_OK) status = keep_file_name(&lora->path, path, error);
+  free(path);
+  return status;
+}
+
+static ink_status open_word(const ink_paint_arguments *a, ink_paint_recipe_word *word, size_t i,
+                            ink_pipeline *pipeline, ink_error *error) {
+  char *path;
+  INK_TRY(ink_paint_find_plugin(word->path, a->embedding_dir, "embeddings", &path, error));
+  ink_status status = check_hash(path, word->sha256, error);
+  if (status == INK_OK) status = ink_pipeline_add_embedding(pipeline, path, word->word, error);
+  if (status == INK_OK) status = keep_file_name(&word->path, path, error);
+  if (status == INK_OK && !word->word) {
+    status = keep_file_name(&word->word, ink_pipeline_word_at(pipeline, i), error);
+  }
+  free(path);
+  return status;
+}
+
+ink_status ink_paint_open_plugins(const ink_paint_arguments *a, ink_paint_recipe *r,
+                                  ink_pipeline *pipeline, ink_error *error) {
+  for (size_t i = 0; i < r->n_loras; i++) INK_TRY(open_lora(a, &r->loras[i], pipeline, error));
+  for (size_t i = 0; i < r->n_words; i++) INK_TRY(open_word(a, &r->words[i], i, pipeline, error));
+  return INK_OK;
+}
