@@ -19,6 +19,7 @@ typedef struct worker {
 
 struct ink_pool {
   int n_threads;
+  bool idle;
   worker *workers;  // n_threads - 1 of them; the caller is thread 0
   pthread_mutex_t mutex;
   pthread_cond_t wake;
@@ -108,13 +109,24 @@ ink_pool *ink_pool_new(int n_threads) {
   return pool;
 }
 
+ink_pool *ink_pool_new_idle(const ink_pool *like) {
+  ink_pool *pool = calloc(1, sizeof *pool);
+  if (!pool) return NULL;
+  pool->n_threads = ink_pool_threads(like);
+  pool->idle = true;
+  pthread_mutex_init(&pool->mutex, NULL);
+  pthread_cond_init(&pool->wake, NULL);
+  return pool;
+}
+
 void ink_pool_free(ink_pool *pool) {
   if (!pool) return;
   pthread_mutex_lock(&pool->mutex);
   atomic_store(&pool->quit, true);
   pthread_cond_broadcast(&pool->wake);
   pthread_mutex_unlock(&pool->mutex);
-  for (int i = 0; i + 1 < pool->n_threads; i++) pthread_join(pool->workers[i].thread, NULL);
+  for (int i = 0; !pool->idle && i + 1 < pool->n_threads; i++)
+    pthread_join(pool->workers[i].thread, NULL);
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->mutex);
   free(pool->workers);
@@ -126,6 +138,7 @@ int ink_pool_threads(const ink_pool *pool) {
 }
 
 void ink_pool_run(ink_pool *pool, size_t n_tasks, ink_task task, void *context) {
+  if (pool && pool->idle) return;
   if (!pool || pool->n_threads == 1 || n_tasks <= 1) {
     for (size_t i = 0; i < n_tasks; i++) task(context, i, 0);
     return;

@@ -13,6 +13,9 @@ typedef void (*ink_task)(void *context, size_t index, int thread);
 // A team of `n_threads`, the calling thread counted (0: one per available processor, as the
 // affinity mask and INKSTONE_THREADS say). NULL when threads or memory are refused.
 ink_pool *ink_pool_new(int n_threads);
+// A team as large as `like` (NULL: one) that runs no task: work on it takes the memory that it
+// would take, and leaves it untouched. To plan with. NULL without memory.
+ink_pool *ink_pool_new_idle(const ink_pool *like);
 void ink_pool_free(ink_pool *pool);
 
 int ink_pool_threads(const ink_pool *pool);

@@ -11,44 +11,12 @@
 #include "base/json.h"
 #include "models/config.h"
 #include "models/naming.h"
-#include "models/network.h"
+#include "models/vae_parts.h"
 #include "weights/weights.h"
-
-static const float norm_epsilon = 1e-6f;
-
-typedef struct vae_level {
-  ink_resnet *resnets;
-  int32_t n;
-  ink_convolution resample;  // to the next level; weight NULL at the last
-} vae_level;
-
-typedef struct vae_middle {
-  ink_resnet first, second;
-  ink_norm norm;
-  ink_projection q, k, v, out;  // weight NULL: no attention
-} vae_middle;
-
-typedef struct vae_half {
-  ink_convolution in, out;
-  vae_level *levels;  // in the order of the forward pass
-  vae_middle middle;
-  ink_norm out_norm;
-} vae_half;
-
-struct ink_vae {
-  ink_vae_config config;
-  ink_network network;
-  vae_half encoder, decoder;
-  ink_convolution quant, post_quant;  // weight NULL: none
-};
 
 // ---- the forward pass --------------------------------------------------------------------------
 
-static ink_groups groups_of(const ink_vae *vae) {
-  return (ink_groups){vae->config.n_group, norm_epsilon};
-}
-
-static ink_tensor *attention(ink_compute *c, const vae_middle *w, ink_groups groups,
+static ink_tensor *attention(ink_compute *c, const ink_vae_middle *w, ink_groups groups,
                              const ink_tensor *x) {
   if (!x) return NULL;
   ink_scope scope = ink_scope_like(c, x, x->shape[3]);
@@ -60,8 +28,8 @@ static ink_tensor *attention(ink_compute *c, const vae_middle *w, ink_groups gro
   return ink_scope_close(c, &scope, ink_add(c, x, y));
 }
 
-static ink_tensor *run_middle(ink_compute *c, const vae_middle *w, ink_groups groups,
-                              ink_tensor *x) {
+ink_tensor *ink_vae_run_middle(ink_compute *c, const ink_vae_middle *w, ink_groups groups,
+                               ink_tensor *x) {
   x = ink_run_resnet(c, &w->first, groups, x, NULL);
   if (w->q.weight) x = attention(c, w, groups, x);
   return ink_run_resnet(c, &w->second, groups, x, NULL);
@@ -80,34 +48,35 @@ static ink_tensor *enlarge(ink_compute *c, const ink_convolution *w, const ink_t
   return ink_scope_close(c, &scope, ink_run_convolution(c, ink_upsample_nearest(c, x, 2), w, 1));
 }
 
-static ink_tensor *run_out(ink_compute *c, const vae_half *w, ink_groups groups, ink_tensor *x) {
+static ink_tensor *run_out(ink_compute *c, const ink_vae_half *w, ink_groups groups,
+                           ink_tensor *x) {
   return ink_run_convolution(c, ink_activate_groups(c, x, &w->out_norm, groups), &w->out, 1);
 }
 
 static ink_tensor *run_encoder(ink_compute *c, const ink_vae *vae, const ink_tensor *picture) {
-  const vae_half *w = &vae->encoder;
-  ink_groups groups = groups_of(vae);
+  const ink_vae_half *w = &vae->encoder;
+  ink_groups groups = ink_vae_groups(vae);
   ink_tensor *x = ink_run_convolution(c, picture, &w->in, 1);
   for (int32_t i = 0; i < vae->config.n_level; i++) {
-    const vae_level *level = &w->levels[i];
+    const ink_vae_level *level = &w->levels[i];
     for (int32_t j = 0; j < level->n; j++) {
       x = ink_run_resnet(c, &level->resnets[j], groups, x, NULL);
     }
     if (level->resample.weight) x = halve(c, &level->resample, x);
   }
-  x = run_out(c, w, groups, run_middle(c, &w->middle, groups, x));
+  x = run_out(c, w, groups, ink_vae_run_middle(c, &w->middle, groups, x));
   return vae->quant.weight ? ink_run_convolution(c, x, &vae->quant, 1) : x;
 }
 
 static ink_tensor *run_decoder(ink_compute *c, const ink_vae *vae, const ink_tensor *latents) {
-  const vae_half *w = &vae->decoder;
-  ink_groups groups = groups_of(vae);
+  const ink_vae_half *w = &vae->decoder;
+  ink_groups groups = ink_vae_groups(vae);
   const ink_tensor *z = latents;
   if (vae->post_quant.weight) z = ink_run_convolution(c, z, &vae->post_quant, 1);
   ink_tensor *x = ink_run_convolution(c, z, &w->in, 1);
-  x = run_middle(c, &w->middle, groups, x);
+  x = ink_vae_run_middle(c, &w->middle, groups, x);
   for (int32_t i = 0; i < vae->config.n_level; i++) {
-    const vae_level *level = &w->levels[i];
+    const ink_vae_level *level = &w->levels[i];
     for (int32_t j = 0; j < level->n; j++) {
       x = ink_run_resnet(c, &level->resnets[j], groups, x, NULL);
     }
@@ -163,8 +132,11 @@ ink_vae_moments ink_vae_encode(ink_compute *c, const ink_vae *vae, const ink_ten
   ink_scope scope = ink_scope_open(c, activations, 4,
                                    (int64_t[]){picture->shape[0], picture->shape[1] / factor,
                                                picture->shape[2] / factor, 2 * (int64_t)z});
-  if (activations == INK_BF16) picture = ink_cast(c, picture, INK_BF16);
-  ink_tensor *both = ink_scope_close(c, &scope, run_encoder(c, vae, picture));
+  bool bands = ink_vae_in_bands(c, picture);
+  if (!bands && activations == INK_BF16) picture = ink_cast(c, picture, INK_BF16);
+  ink_tensor *both = ink_scope_close(
+      c, &scope,
+      bands ? ink_vae_encode_bands(c, vae, picture, activations) : run_encoder(c, vae, picture));
   moments.mean = dense_part(c, both, 0, z);
   moments.log_variance = dense_part(c, both, z, z);
   if (c->error.status != INK_OK) return (ink_vae_moments){0};
@@ -177,6 +149,7 @@ ink_tensor *ink_vae_decode(ink_compute *c, const ink_vae *vae, const ink_tensor 
   const ink_vae_config *g = &vae->config;
   int32_t factor = ink_vae_factor(vae);
   if (!check(c, "latents to decode", latents, g->latent_channels, 1, activations)) return NULL;
+  if (ink_vae_in_bands(c, latents)) return ink_vae_decode_bands(c, vae, latents, activations);
   ink_scope scope = ink_scope_open(c, INK_F32, 4,
                                    (int64_t[]){latents->shape[0], latents->shape[1] * factor,
                                                latents->shape[2] * factor, g->out_channels});
@@ -190,7 +163,7 @@ ink_tensor *ink_vae_decode(ink_compute *c, const ink_vae *vae, const ink_tensor 
 // ---- parameters --------------------------------------------------------------------------------
 
 static void bind_middle(ink_network_builder *b, const ink_vae_config *g, const char *half,
-                        vae_middle *w) {
+                        ink_vae_middle *w) {
   int64_t channels = g->channels[g->n_level - 1];
   ink_network_scope(b, "%s.mid_block.resnets.0.", half);
   ink_network_resnet(b, channels, channels, 0, &w->first);
@@ -207,9 +180,9 @@ static void bind_middle(ink_network_builder *b, const ink_vae_config *g, const c
 }
 
 // The levels of one half; each has a residual block more on the way up.
-static vae_level *bind_levels(ink_network_builder *b, const ink_vae_config *g, const char *half,
-                              const char *way, int64_t in, bool up) {
-  vae_level *levels = ink_network_take(b, (size_t)g->n_level, sizeof *levels);
+static ink_vae_level *bind_levels(ink_network_builder *b, const ink_vae_config *g, const char *half,
+                                  const char *way, int64_t in, bool up) {
+  ink_vae_level *levels = ink_network_take(b, (size_t)g->n_level, sizeof *levels);
   for (int32_t i = 0; levels && i < g->n_level; i++) {
     int64_t out = g->channels[up ? g->n_level - 1 - i : i];
     levels[i].n = g->n_layer + up;
@@ -226,7 +199,7 @@ static vae_level *bind_levels(ink_network_builder *b, const ink_vae_config *g, c
   return levels;
 }
 
-static void bind_encoder(ink_network_builder *b, const ink_vae_config *g, vae_half *w) {
+static void bind_encoder(ink_network_builder *b, const ink_vae_config *g, ink_vae_half *w) {
   ink_network_scope(b, "encoder.");
   w->in = ink_network_convolution(b, "conv_in", g->channels[0], g->in_channels, 3, true);
   w->levels = bind_levels(b, g, "encoder", "down", g->channels[0], false);
@@ -237,7 +210,7 @@ static void bind_encoder(ink_network_builder *b, const ink_vae_config *g, vae_ha
   w->out = ink_network_convolution(b, "conv_out", 2 * (int64_t)g->latent_channels, last, 3, true);
 }
 
-static void bind_decoder(ink_network_builder *b, const ink_vae_config *g, vae_half *w) {
+static void bind_decoder(ink_network_builder *b, const ink_vae_config *g, ink_vae_half *w) {
   int64_t last = g->channels[g->n_level - 1];
   ink_network_scope(b, "decoder.");
   w->in = ink_network_convolution(b, "conv_in", last, g->latent_channels, 3, true);

@@ -298,3 +298,104 @@ ink_tensor *ink_group_norm_silu(ink_compute *c, const ink_tensor *x, int64_t gro
                                 const ink_tensor *weight, const ink_tensor *bias, float epsilon) {
   return group_norm_with(c, "ink_group_norm_silu", x, groups, weight, bias, epsilon, true);
 }
+
+// ---- in two steps -------------------------------------------------------------------------------
+
+static bool refuse_tape(ink_compute *c, const char *name) {
+  if (c->error.status == INK_OK && c->tape) {
+    ink_compute_fail(c, INK_ERR_UNSUPPORTED, "%s: has no gradient", name);
+  }
+  return c->error.status != INK_OK;
+}
+
+ink_tensor *ink_group_statistics(ink_compute *c, const ink_tensor *x, int64_t groups,
+                                 const ink_tensor *weight, const ink_tensor *bias, float epsilon) {
+  const char *name = "ink_group_statistics";
+  if (refuse_tape(c, name) ||
+      !ink_op_begin(c, name, 3, (const ink_tensor *const[]){x, weight, bias}) ||
+      !ink_op_expect_float(c, name, "picture", x) ||
+      !ink_op_expect(c, name, "weight", weight, INK_F32) ||
+      !ink_op_expect(c, name, "bias", bias, INK_F32)) {
+    return NULL;
+  }
+  int64_t channels = ink_op_width(x);
+  if (x->rank < 2 || weight->rank != 1 || weight->shape[0] != channels) {
+    return ink_op_misfit(c, name, x, weight);
+  }
+  if (!ink_tensor_same_shape(weight, bias)) return ink_op_misfit(c, name, weight, bias);
+  if (groups < 1 || channels % groups != 0 || ink_tensor_elements(x) == 0) {
+    return ink_compute_fail(c, INK_ERR_USAGE, "%s: %lld channels in %lld groups", name,
+                            (long long)channels, (long long)groups);
+  }
+  int64_t batch = x->shape[0];
+  ink_tensor *y = ink_op_result(c, name, INK_F32, 3, (int64_t[]){batch, 2, channels});
+  group_norm j = {.kernels = ink_kernels_here(),
+                  .dtype = x->dtype,
+                  .batch = batch,
+                  .channels = channels,
+                  .groups = groups,
+                  .grain = ink_row_grain(channels),
+                  .pixels = ink_tensor_elements(x) / (batch * channels)};
+  j.chunks = (j.pixels + j.grain - 1) / j.grain;
+  size_t all = (size_t)(batch * channels), tasks = (size_t)(batch * j.chunks);
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  j.x = ink_op_dense(c, name, x);
+  j.weight = ink_op_dense(c, name, weight);
+  j.bias = ink_op_dense(c, name, bias);
+  j.epsilon = epsilon;
+  j.factor = ink_op_take(c, name, all, sizeof(float));
+  j.term = ink_op_take(c, name, all, sizeof(float));
+  j.mean = ink_op_take(c, name, (size_t)(batch * groups), sizeof(float));
+  j.inverse = ink_op_take(c, name, (size_t)(batch * groups), sizeof(float));
+  j.partial = ink_op_take(c, name, tasks * 2 * (size_t)channels, sizeof(float));
+  if (c->error.status != INK_OK) return NULL;
+  ink_pool_run(c->pool, tasks, sums_task, &j);
+  ink_pool_run(c->pool, (size_t)(batch * groups), join_task, &j);
+  size_t bytes = (size_t)channels * sizeof(float);
+  for (int64_t b = 0; b < batch; b++) {
+    float *to = (float *)y->data + b * 2 * channels;
+    memcpy(to, j.factor + b * channels, bytes);
+    memcpy(to + channels, j.term + b * channels, bytes);
+  }
+  ink_arena_release(c->arena, mark);
+  return y;
+}
+
+ink_tensor *ink_scale_channels(ink_compute *c, const ink_tensor *x, const ink_tensor *statistics,
+                               bool silu) {
+  const char *name = "ink_scale_channels";
+  if (refuse_tape(c, name) ||
+      !ink_op_begin(c, name, 2, (const ink_tensor *const[]){x, statistics}) ||
+      !ink_op_expect_float(c, name, "picture", x) ||
+      !ink_op_expect(c, name, "statistics", statistics, INK_F32)) {
+    return NULL;
+  }
+  int64_t channels = ink_op_width(x);
+  if (x->rank < 2 || statistics->rank != 3 || statistics->shape[0] != x->shape[0] ||
+      statistics->shape[1] != 2 || statistics->shape[2] != channels) {
+    return ink_op_misfit(c, name, x, statistics);
+  }
+  ink_tensor *y = ink_op_result_like(c, name, x);
+  group_norm j = {.kernels = ink_kernels_here(),
+                  .dtype = x->dtype,
+                  .batch = x->shape[0],
+                  .channels = channels,
+                  .grain = ink_row_grain(channels),
+                  .x = ink_op_dense(c, name, x),
+                  .silu = silu};
+  const float *values = ink_op_dense(c, name, statistics);
+  size_t all = (size_t)(j.batch * channels), bytes = (size_t)channels * sizeof(float);
+  j.factor = ink_op_take(c, name, all, sizeof(float));
+  j.term = ink_op_take(c, name, all, sizeof(float));
+  if (c->error.status != INK_OK) return NULL;
+  if (ink_tensor_elements(x) == 0) return y;
+  for (int64_t b = 0; b < j.batch; b++) {
+    memcpy(j.factor + b * channels, values + b * 2 * channels, bytes);
+    memcpy(j.term + b * channels, values + (b * 2 + 1) * channels, bytes);
+  }
+  j.pixels = ink_tensor_elements(x) / (j.batch * channels);
+  j.chunks = (j.pixels + j.grain - 1) / j.grain;
+  j.y = y->data;
+  ink_pool_run(c->pool, (size_t)(j.batch * j.chunks), apply_task, &j);
+  return y;
+}

@@ -133,6 +133,14 @@ ink_tensor *ink_group_norm(ink_compute *c, const ink_tensor *x, int64_t groups,
 // silu(group_norm(x)) in one pass.
 ink_tensor *ink_group_norm_silu(ink_compute *c, const ink_tensor *x, int64_t groups,
                                 const ink_tensor *weight, const ink_tensor *bias, float epsilon);
+// GroupNorm in two steps, for pictures that are normed a part at a time: what the whole picture's
+// statistics make of each channel, F32 (B, 2, C), factors and then terms; and x * factor + term,
+// with SiLU behind it where asked for. Together they give the bytes of the operations above. No
+// gradient: UNSUPPORTED while a tape is open.
+ink_tensor *ink_group_statistics(ink_compute *c, const ink_tensor *x, int64_t groups,
+                                 const ink_tensor *weight, const ink_tensor *bias, float epsilon);
+ink_tensor *ink_scale_channels(ink_compute *c, const ink_tensor *x, const ink_tensor *statistics,
+                               bool silu);
 // Every pixel becomes a square of factor x factor pixels.
 ink_tensor *ink_upsample_nearest(ink_compute *c, const ink_tensor *x, int64_t factor);
 // Every square of factor x factor pixels becomes its mean; height and width are multiples.

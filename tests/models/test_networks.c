@@ -429,8 +429,57 @@ static void embeddings_in_place_of_ids_take_their_effect(void **state) {
   close_network(&f);
 }
 
+// Twice the same picture at once goes through whole; one alone goes in bands of rows.
+static void an_autoencoder_in_bands_gives_the_bytes_of_the_whole(void **state) {
+  (void)state;
+  // Rows long enough for several bands; attention sees everything at once anyway.
+  enum { H = 150, W = 512 };
+  ink_compute compute = {.arena = ink_arena_new(0)}, *c = &compute;
+  ink_vae_config config = {.in_channels = 3,
+                           .out_channels = 3,
+                           .latent_channels = 4,
+                           .n_level = 2,
+                           .channels = {8, 16},
+                           .n_layer = 1,
+                           .n_group = 4,
+                           .quant = true,
+                           .post_quant = true,
+                           .scaling_factor = 1};
+  ink_vae *vae;
+  ink_error error = {0};
+  assert_ok(ink_vae_new(&config, &(ink_source){.seed = 3}, &vae, &error));
+  int64_t factor = ink_vae_factor(vae), z = config.latent_channels;
+  ink_tensor *two = ink_tensor_new(c->arena, INK_F32, 4, (int64_t[]){2, H, W, z});
+  ink_tensor *big = ink_tensor_new(c->arena, INK_F32, 4, (int64_t[]){2, H * factor, W * factor, 3});
+  ink_tensor *both[2] = {two, big};
+  for (int k = 0; k < 2; k++) {
+    int64_t n = ink_tensor_elements(both[k]) / 2;
+    float *values = both[k]->data;
+    for (int64_t i = 0; i < n; i++) values[i] = values[i + n] = (float)sin(0.7 * (double)i);
+  }
+  for (int dtype = 0; dtype < 2; dtype++) {
+    ink_dtype activations = dtype ? INK_BF16 : INK_F32;
+    ink_tensor *whole = ink_vae_decode(c, vae, two, activations);
+    size_t used = ink_arena_used(c->arena);
+    ink_tensor *bands = ink_vae_decode(c, vae, ink_slice(c, two, 0, 0, 1), activations);
+    assert_ok(ink_compute_status(c, &error));
+    assert_memory_equal(bands->data, whole->data, (size_t)ink_tensor_elements(bands) * 4);
+    // Nothing but the result stays.
+    assert_true(ink_arena_used(c->arena) < used + (size_t)ink_tensor_elements(bands) * 4 + 4096);
+    ink_vae_moments a = ink_vae_encode(c, vae, big, activations);
+    ink_vae_moments b = ink_vae_encode(c, vae, ink_slice(c, big, 0, 0, 1), activations);
+    assert_ok(ink_compute_status(c, &error));
+    assert_memory_equal(b.mean->data, a.mean->data, (size_t)ink_tensor_elements(b.mean) * 4);
+    assert_memory_equal(b.log_variance->data, a.log_variance->data,
+                        (size_t)ink_tensor_elements(b.mean) * 4);
+  }
+  ink_vae_free(vae);
+  ink_arena_free(c->arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_autoencoder_in_bands_gives_the_bytes_of_the_whole),
       cmocka_unit_test(every_step_down_and_the_middle_equal_diffusers),
       cmocka_unit_test(unet_of_stable_diffusion_1_equals_diffusers),
       cmocka_unit_test(unet_of_stable_diffusion_2_equals_diffusers),
