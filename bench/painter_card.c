@@ -281,7 +281,11 @@ static void hang_sheet(const stand *s, const char *path) {
     letter(&sheet, prompt, x, y + SIDE + 3, cell_x);
     ink_picture_free(&picture);
   }
-  need(ink_picture_save(&sheet, path, NULL, &error), &error);
+  ink_text file = {0};
+  need(ink_picture_encode(&sheet, INK_PICTURE_PNG, &(ink_picture_encoding){0}, &file, &error),
+       &error);
+  need(ink_file_save(path, file.bytes, file.size, &error), &error);
+  ink_text_free(&file);
   ink_picture_free(&sheet);
 }
 

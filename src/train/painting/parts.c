@@ -175,7 +175,11 @@ ink_status ink_sheet_save(const ink_picture *sheet, const char *folder, int64_t 
   snprintf(name, sizeof name, "sheet-%07lld.png", (long long)step);
   char *path = ink_path_join(folder, name);
   if (!path) return no_memory(folder, error);
-  ink_status status = ink_picture_save(sheet, path, &(ink_picture_encoding){0}, error);
+  ink_text file = {0};
+  ink_status status =
+      ink_picture_encode(sheet, INK_PICTURE_PNG, &(ink_picture_encoding){0}, &file, error);
+  if (status == INK_OK) status = ink_file_save(path, file.bytes, file.size, error);
+  ink_text_free(&file);
   free(path);
   return status;
 }
