@@ -110,31 +110,18 @@ static void apply_task(void *context, size_t index, int thread) {
 
 // ---- backward -----------------------------------------------------------------------------------
 
-// dy of the norm alone, where SiLU came behind it.
-static void silu_back_task(void *context, size_t index, int thread) {
-  (void)thread;
-  const group_norm *j = context;
-  int64_t b, begin, end;
-  chunk_of(j, index, &b, &begin, &end);
-  int64_t row = b * j->pixels + begin, n = (end - begin) * j->channels, at = row * j->channels;
-  float *to = (float *)j->y + at;
-  j->kernels->scale_channels(false, false, end - begin, j->channels, row_at(j, row),
-                             j->factor + b * j->channels, j->term + b * j->channels, to);
-  j->kernels->silu_back(to, j->dy + at, to, false, n);
-}
-
+// Sums of dy and of x dy over a chunk. Where SiLU came behind the norm, dy of the norm alone is
+// made and kept in y.
 static void products_task(void *context, size_t index, int thread) {
   (void)thread;
   const group_norm *j = context;
   int64_t b, begin, end;
   chunk_of(j, index, &b, &begin, &end);
-  float *sums = j->partial + (int64_t)index * 2 * j->channels, *products = sums + j->channels;
-  memset(sums, 0, (size_t)(2 * j->channels) * sizeof *sums);
-  for (int64_t pixel = b * j->pixels + begin; pixel < b * j->pixels + end; pixel++) {
-    const float *dy = j->dy + pixel * j->channels;
-    j->kernels->add_to(dy, sums, j->channels);
-    j->kernels->mul_to((const float *)row_at(j, pixel), dy, products, j->channels);
-  }
+  int64_t row = b * j->pixels + begin, at = row * j->channels;
+  float *sums = j->partial + (int64_t)index * 2 * j->channels;
+  j->kernels->channel_products(end - begin, j->channels, row_at(j, row), j->dy + at,
+                               j->factor + b * j->channels, j->term + b * j->channels,
+                               j->silu ? (float *)j->y + at : NULL, sums, sums + j->channels);
 }
 
 // With n = (x - mean) r and g = w dy: dx = r (g - mean(g) - n mean(g n)), means over the group.
@@ -174,18 +161,10 @@ static void dx_task(void *context, size_t index, int thread) {
   const group_norm *j = context;
   int64_t b, begin, end;
   chunk_of(j, index, &b, &begin, &end);
-  const float *from_dy = j->from_dy + b * j->channels, *from_x = j->from_x + b * j->channels;
-  const float *constant = j->constant + b * j->channels;
-  for (int64_t pixel = b * j->pixels + begin; pixel < b * j->pixels + end; pixel++) {
-    float *dx = j->dx + pixel * j->channels;
-    if (j->add) {
-      j->kernels->add_to(constant, dx, j->channels);
-    } else {
-      memcpy(dx, constant, (size_t)j->channels * sizeof *dx);
-    }
-    j->kernels->mul_to(j->dy + pixel * j->channels, from_dy, dx, j->channels);
-    j->kernels->mul_to((const float *)row_at(j, pixel), from_x, dx, j->channels);
-  }
+  int64_t row = b * j->pixels + begin, at = row * j->channels, first = b * j->channels;
+  j->kernels->blend_channels(end - begin, j->channels, j->dy + at, j->from_dy + first,
+                             row_at(j, row), j->from_x + first, j->constant + first, j->dx + at,
+                             j->add);
 }
 
 static void group_norm_back(ink_compute *c, ink_record *record) {
@@ -205,11 +184,8 @@ static void group_norm_back(ink_compute *c, ink_record *record) {
   j.add = dx.add;
   if (j.silu) j.y = ink_op_take(c, name, all * (size_t)j.pixels, sizeof(float));
   if (c->error.status == INK_OK) {
-    if (j.silu) {
-      ink_pool_run(c->pool, tasks, silu_back_task, &j);
-      j.dy = j.y;
-    }
     ink_pool_run(c->pool, tasks, products_task, &j);
+    if (j.silu) j.dy = j.y;
     ink_pool_run(c->pool, (size_t)(j.batch * j.groups), coefficients_task, &j);
     if (dx.data) ink_pool_run(c->pool, tasks, dx_task, &j);
     for (int64_t b = 0; b < j.batch; b++) {

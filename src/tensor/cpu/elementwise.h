@@ -54,6 +54,87 @@ static void silu_back(const float *x, const float *dy, float *dx, bool add_it, i
   }
 }
 
+// ---- channels of pictures, backward -------------------------------------------------------------
+
+// `n` channels from channel c on; `vectors` of them when it is more than one. vectors and silu_it
+// are constants where this is inlined.
+static inline __attribute__((always_inline)) void products_of(const int vectors, const bool silu_it,
+                                                              int64_t n, int64_t pixels,
+                                                              int64_t channels, const float *x,
+                                                              const float *dy, const float *factor,
+                                                              const float *term, float *to,
+                                                              float *sums, float *products) {
+  enum { SIDE = 4 };
+  vec s[SIDE] = {{0}}, p[SIDE] = {{0}}, f[SIDE], t[SIDE];
+  for (int j = 0; j < vectors && silu_it; j++) {
+    f[j] = get(factor + j * LANES, n - j * LANES);
+    t[j] = get(term + j * LANES, n - j * LANES);
+  }
+  for (int64_t i = 0; i < pixels; i++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; j++) {
+      int64_t at = i * channels + j * LANES, left = n - j * LANES;
+      vec v = get(x + at, left), d = get(dy + at, left);
+      if (silu_it) {
+        vec y = v * f[j] + t[j];
+        d = d * silu_slope(y, sigmoid_of(y));
+        if (left >= LANES) {
+          store(to + at, d);
+        } else {
+          put(to + at, left, d);
+        }
+      }
+      s[j] += d;
+      p[j] += v * d;
+    }
+  }
+  for (int j = 0; j < vectors; j++) {
+    put(sums + j * LANES, n - j * LANES, s[j]);
+    put(products + j * LANES, n - j * LANES, p[j]);
+  }
+}
+
+static void channel_products(int64_t pixels, int64_t channels, const float *x, const float *dy,
+                             const float *factor, const float *term, float *to, float *sums,
+                             float *products) {
+  for (int64_t c = 0; c < channels;) {
+    int64_t left = channels - c;
+    bool wide = left >= 4 * LANES;
+    if (to && wide) {
+      products_of(4, true, 4 * LANES, pixels, channels, x + c, dy + c, factor + c, term + c, to + c,
+                  sums + c, products + c);
+    } else if (to) {
+      products_of(1, true, left, pixels, channels, x + c, dy + c, factor + c, term + c, to + c,
+                  sums + c, products + c);
+    } else if (wide) {
+      products_of(4, false, 4 * LANES, pixels, channels, x + c, dy + c, NULL, NULL, NULL, sums + c,
+                  products + c);
+    } else {
+      products_of(1, false, left, pixels, channels, x + c, dy + c, NULL, NULL, NULL, sums + c,
+                  products + c);
+    }
+    c += wide ? 4 * LANES : LANES;
+  }
+}
+
+static void blend_channels(int64_t pixels, int64_t channels, const float *a, const float *a_factor,
+                           const float *b, const float *b_factor, const float *term, float *y,
+                           bool add_it) {
+  for (int64_t i = 0; i < pixels; i++) {
+    for (int64_t c = 0; c < channels; c += LANES) {
+      int64_t at = i * channels + c, left = channels - c;
+      vec v = get(term + c, left) + get(a + at, left) * get(a_factor + c, left) +
+              get(b + at, left) * get(b_factor + c, left);
+      if (add_it) v = get(y + at, left) + v;
+      if (left >= LANES) {
+        store(y + at, v);
+      } else {
+        put(y + at, left, v);
+      }
+    }
+  }
+}
+
 static void swiglu(const float *gate, const float *up, float *y, int64_t n) {
   for (int64_t i = 0; i < n; i += LANES) {
     vec g = get(gate + i, n - i);

@@ -95,6 +95,15 @@ typedef struct ink_kernels {
   // y = x * factor + term, channel by channel, with SiLU behind it when told.
   void (*scale_channels)(bool bf16, bool silu, int64_t pixels, int64_t channels, const void *x,
                          const float *factor, const float *term, void *y);
+  // Backward, F32: channel by channel the sums of g and of x * g, where g is dy or, with `to`, dy
+  // through the slope of SiLU at x * factor + term, which is kept there.
+  void (*channel_products)(int64_t pixels, int64_t channels, const float *x, const float *dy,
+                           const float *factor, const float *term, float *to, float *sums,
+                           float *products);
+  // y (+)= a * a_factor + b * b_factor + term, channel by channel.
+  void (*blend_channels)(int64_t pixels, int64_t channels, const float *a, const float *a_factor,
+                         const float *b, const float *b_factor, const float *term, float *y,
+                         bool add);
   void (*softmax)(int64_t rows, int64_t width, const float *x, float *y);
   void (*softmax_back)(int64_t rows, int64_t width, const float *y, const float *dy, float *dx,
                        bool add);
