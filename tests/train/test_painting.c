@@ -8,12 +8,14 @@
 #include "diffusion/pipeline.h"
 #include "discs.h"
 #include "scratch.h"
+#include "tensor/gemm.h"
 #include "testing.h"
 #include "train/checkpoint.h"
 #include "train/painting/autoencoder.h"
 #include "train/painting/painter.h"
 #include "train/painting/parts.h"
 #include "train/painting/studies.h"
+#include "weights/weights.h"
 
 static char *folder;  // scratch of this run: pictures, recipes, outputs
 
@@ -269,6 +271,37 @@ static void resumed_painter_ends_in_the_same_bytes(void **state) {
   assert_true(ink_file_exists(below("p-broken/sheet-0000006.png")));
 }
 
+// What is saved is the average of the weights, not the weights.
+static void exported_weights_are_the_averages(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_safetensors *checkpoint;
+  ink_weights *weights;
+  static const char name[] = "time_embedding.linear_1.weight";
+  assert_int_equal(train_painter("p-average", 2, 0), INK_OK);
+  assert_ok(ink_safetensors_open(below("p-average/" INK_CHECKPOINT_NAME), &checkpoint, &error));
+  assert_ok(ink_weights_open(below("p-average/tiny/unet"), &weights, &error));
+  const ink_safetensor *average =
+      ink_safetensors_find(checkpoint, "average.unet.time_embedding.linear_1.weight");
+  const ink_safetensor *value =
+      ink_safetensors_find(checkpoint, "value.unet.time_embedding.linear_1.weight");
+  const ink_tensor *saved = ink_weights_find(weights, name);
+  assert_true(average && value && saved && saved->dtype == INK_F16);
+  double off_average = 0, off_value = 0;
+  for (int64_t i = 0; i < ink_tensor_elements(saved); i++) {
+    float x;
+    ink_to_f32(INK_F16, (const uint16_t *)saved->data + i, &x, 1);
+    off_average = fmax(off_average,
+                       fabs((double)x - (double)((const float *)(const void *)average->data)[i]));
+    off_value =
+        fmax(off_value, fabs((double)x - (double)((const float *)(const void *)value->data)[i]));
+  }
+  assert_true(off_average < 5e-4);
+  assert_true(off_value > 4 * off_average);
+  ink_weights_close(weights);
+  ink_safetensors_close(checkpoint);
+}
+
 static void painter_is_equal_bytes_for_any_team(void **state) {
   (void)state;
   assert_int_equal(train_painter("p-one", 1, 0), INK_OK);
@@ -416,6 +449,7 @@ int main(void) {
       cmocka_unit_test(scaling_factor_brings_latents_to_unit_deviation),
       cmocka_unit_test(painter_learns),
       cmocka_unit_test(resumed_painter_ends_in_the_same_bytes),
+      cmocka_unit_test(exported_weights_are_the_averages),
       cmocka_unit_test(painter_is_equal_bytes_for_any_team),
       cmocka_unit_test(finished_painter_paints),
       cmocka_unit_test(painter_begins_from_a_finished_one),
