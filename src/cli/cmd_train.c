@@ -248,6 +248,7 @@ const ink_command ink_command_train = {
     .usage = "train RECIPE.yaml [--out DIR] | train data poetry|pictures --from DIR --out DIR",
     .examples =
         "inkstone train data poetry --from chinese-poetry --out poetry\n"
-        "inkstone train models/poet/recipe.yaml --out runs/poet\n",
+        "inkstone train models/poet/recipe.yaml --out runs/poet\n"
+        "inkstone train models/painter/recipe.yaml\n",
     .run = run,
 };
