@@ -4,10 +4,16 @@
 static void the_list_names_what_came_with_the_program(void **state) {
   (void)state;
   program_run run = run_program("$INK model list --json");
-  json_t *json = json_of(&run), *first = json_array_get(json_object_get(json, "models"), 0);
-  assert_string_equal(json_string_value(json_object_get(first, "name")), "poet");
-  assert_string_equal(json_string_value(json_object_get(first, "place")), "shipped");
-  assert_true(json_integer_value(json_object_get(first, "bytes")) > 1000000);
+  json_t *json = json_of(&run), *model;
+  static const char *const shipped[] = {"painter", "poet"};
+  size_t i;
+  json_array_foreach(json_object_get(json, "models"), i, model) {
+    assert_true(i < 2);
+    assert_string_equal(json_string_value(json_object_get(model, "name")), shipped[i]);
+    assert_string_equal(json_string_value(json_object_get(model, "place")), "shipped");
+    assert_true(json_integer_value(json_object_get(model, "bytes")) > 1000000);
+  }
+  assert_int_equal(i, 2);
   json_decref(json);
   drop_run(&run);
 }
