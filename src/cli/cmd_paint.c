@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/paint_grid.h"
 #include "cli/paint_options.h"
+#include "cli/paint_preview.h"
 #include "cli/paint_sources.h"
+#include "cli/paint_upscale.h"
 #include "cli/painted.h"
 #include "lang/catalogue.h"
 #include "picture/codec.h"
@@ -20,25 +23,43 @@ typedef struct job {
   ink_paint_output output;
   json_t *files, *seeds, *identities;
   ink_painting painting;  // the last one; its picture has gone into the file
+  int32_t width, height;  // of the last picture
+  ink_paint_grid grid;
 } job;
+
+static ink_status paint_picture(job *j, ink_error *error) {
+  const ink_paint_arguments *a = j->arguments;
+  const ink_paint_hires *hires = &j->sources.hires;
+  ink_cli_bar bar;
+  ink_paint_screen screen;
+  ink_paint_preview preview;
+  ink_progress progress = ink_cli_progress(&bar, "paint");
+  ink_paint_request q = ink_paint_recipe_request(j->recipe);
+  q.progress = &progress;
+  if (a->preview) q.preview = ink_paint_preview_open(&screen, &preview);
+  if (a->ram) INK_TRY(ink_paint_read_bytes(a->ram, &q.ram, error));
+  ink_paint_sources_use(&j->sources, &q);
+  ink_painting_free(&j->painting);
+  ink_pipeline *pipeline = j->sources.pipeline;
+  ink_status status = hires->scale > 0
+                          ? ink_pipeline_paint_hires(pipeline, &q, hires, &j->painting, error)
+                          : ink_pipeline_paint(pipeline, &q, &j->painting, error);
+  ink_cli_progress_end(&bar);
+  return status;
+}
 
 static ink_status paint_one(job *j, int64_t index, ink_error *error) {
   ink_paint_recipe *r = j->recipe;
-  ink_cli_bar bar;
-  ink_progress progress = ink_cli_progress(&bar, "paint");
-  ink_paint_request q = ink_paint_recipe_request(r);
-  q.progress = &progress;
-  ink_paint_sources_use(&j->sources, &q);
-  ink_painting_free(&j->painting);
-  ink_status status = ink_pipeline_paint(j->sources.pipeline, &q, &j->painting, error);
-  ink_cli_progress_end(&bar);
-  INK_TRY(status);
+  INK_TRY(paint_picture(j, error));
   // The recipe says what was done, not what was left open.
   r->width = j->painting.width;
   r->height = j->painting.height;
   r->sampler = j->painting.sampler;
   r->curve = j->painting.curve;
   r->has_sampler = r->has_curve = true;
+  j->width = j->painting.picture.width;
+  j->height = j->painting.picture.height;
+  if (j->arguments->grid) INK_TRY(ink_paint_grid_add(&j->grid, &j->painting.picture, error));
   INK_TRY(
       ink_paint_write(&j->output, r, index, &j->painting.picture, j->files, j->identities, error));
   json_array_append_new(j->seeds, json_integer((json_int_t)r->seed));
@@ -47,6 +68,7 @@ static ink_status paint_one(job *j, int64_t index, ink_error *error) {
 
 static ink_status paint_all(job *j, ink_error *error) {
   ink_paint_recipe *r = j->recipe;
+  uint64_t seed = r->seed, stream = r->stream;
   for (int64_t i = 0; i < j->arguments->count; i++) {
     INK_TRY(paint_one(j, i, error));
     // Other tools count seeds; our own generator counts pictures below one seed.
@@ -56,7 +78,12 @@ static ink_status paint_all(job *j, ink_error *error) {
       r->seed++;
     }
   }
-  return INK_OK;
+  if (!j->arguments->grid) return INK_OK;
+  // The sheet carries the recipe of its first picture, and how many follow.
+  r->seed = seed;
+  r->stream = stream;
+  r->grid = (int32_t)j->arguments->count;
+  return ink_paint_grid_write(&j->grid, &j->output, r, j->files, j->identities, error);
 }
 
 static ink_status print_result(const job *j, ink_error *error) {
@@ -68,7 +95,7 @@ static ink_status print_result(const job *j, ink_error *error) {
   json_t *json = json_pack(
       "{s:O,s:O,s:O,s:O,s:[i,i],s:{s:s,s:s},s:{s:f,s:o,s:f,s:I}}", "files", j->files, "seed",
       json_array_get(j->seeds, 0), "seeds", j->seeds, "identities", j->identities, "size",
-      (int)r->width, (int)r->height, "model", "name", r->model, "sha256", r->model_sha256, "timing",
+      (int)j->width, (int)j->height, "model", "name", r->model, "sha256", r->model_sha256, "timing",
       "encode_seconds", j->painting.encode_seconds, "step_seconds", steps, "decode_seconds",
       j->painting.decode_seconds, "peak_bytes", (json_int_t)j->painting.peak_bytes);
   return ink_cli_print_json(json, error);
@@ -100,6 +127,7 @@ static ink_status run_job(const ink_paint_arguments *a, ink_paint_recipe *recipe
   if (status == INK_OK) status = paint_all(&j, error);
   if (status == INK_OK && a->json) status = print_result(&j, error);
   ink_paint_output_close(&j.output);
+  ink_paint_grid_free(&j.grid);
   ink_painting_free(&j.painting);
   ink_paint_sources_free(&j.sources);
   ink_pool_free(pool);
@@ -125,7 +153,10 @@ static int run_paint(const ink_command *self, int argc, char **argv) {
   if (status == INK_OK && n > 1) {
     status = ink_fail(&error, INK_ERR_USAGE, "one prompt at a time; put it in quotes");
   }
-  if (status == INK_OK && n == 0 && !a.from) {
+  if (status == INK_OK && n == 0 && a.upscale) {
+    status = ink_fail(&error, INK_ERR_USAGE, "name the picture to enlarge");
+  }
+  if (status == INK_OK && n == 0 && !a.from && !a.upscale) {
     status = ink_fail(&error, INK_ERR_USAGE, "say what to paint, or --from which picture");
   }
   if (status == INK_OK && a.unmarked) {
@@ -136,9 +167,20 @@ static int run_paint(const ink_command *self, int argc, char **argv) {
   }
   // Before hours of painting: a name that cannot be written.
   if (status == INK_OK) status = ink_picture_format_of(a.output, &format, &error);
+  if (status == INK_OK && a.upscale) {
+    status = ink_paint_upscale(&a, argv[1], &error);
+    return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  }
   if (status == INK_OK && a.from) status = ink_paint_read_recipe(a.from, &recipe, &error);
-  if (status == INK_OK)
+  // A sheet is repeated as a sheet.
+  if (status == INK_OK && recipe.grid && a.count == 1) {
+    a.grid = true;
+    a.count = recipe.grid;
+  }
+  recipe.grid = 0;
+  if (status == INK_OK) {
     status = ink_paint_lay_over(&a, options, n ? argv[1] : NULL, &recipe, &error);
+  }
   if (status == INK_OK) status = run_job(&a, &recipe, &error);
   ink_paint_recipe_free(&recipe);
   return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
@@ -155,6 +197,9 @@ const ink_command ink_command_paint = {
         "inkstone paint \"in winter\" --init photo.jpg --strength 0.6\n"
         "inkstone paint \"a house\" --control canny:photo.jpg:0.8 --control-model "
         "lllyasviel/sd-controlnet-canny\n"
+        "inkstone paint \"a valley\" --hires 2 --variation 7:0.2 --count 4 --grid\n"
+        "inkstone paint \"more sky\" --init photo.jpg --extend 256,0,0,0\n"
+        "inkstone paint --upscale RealESRGAN_x4plus.pth photo.jpg -o large.png\n"
         "inkstone paint --from cat.png -o again.png\n",
     .run = run_paint,
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -26,11 +27,16 @@ enum {
   NEGATIVE,
   SEED,
   COUNT,
+  GRID,
+  VARIATION,
   NOISE,
   CLIP_SKIP,
   INIT,
   MASK,
   STRENGTH,
+  EXTEND,
+  HIRES,
+  UPSCALE,
   LORA,
   LORA_DIR,
   EMBEDDING,
@@ -41,7 +47,9 @@ enum {
   QUALITY,
   LOSSLESS,
   BF16,
+  RAM,
   SHOW,
+  PREVIEW,
   UNMARKED,
   PRODUCER,
   PASSPHRASE,
@@ -108,11 +116,20 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
       whole("seed", &a->seed, -1, 0x1p53, "seed of the draws (-1: a fresh one, which is printed)");
   o[SEED].letter = 's';
   o[COUNT] = whole("count", &a->count, 1, 1000, "so many pictures");
+  o[GRID] = flag("grid", &a->grid, "with --count: all of them side by side, too");
+  o[VARIATION] = text("variation", &a->variation, "SEED:X",
+                      "turn the noise towards that of another seed, by a share of 0 … 1");
   o[NOISE] = text("noise", &a->noise, "G", "own, cpu (as diffusers), cuda (as A1111)");
   o[CLIP_SKIP] = whole("clip-skip", &a->clip_skip, 0, 100, "leave out last layers of the text");
   o[INIT] = text("init", &a->init, "FILE", "begin from this picture");
   o[MASK] = text("mask", &a->mask, "FILE", "paint anew where this picture is white");
   o[STRENGTH] = number("strength", &a->strength, 0, 1, "how far to leave the picture (0.75)");
+  o[EXTEND] = text("extend", &a->extend, "T,R,B,L",
+                   "paint margins around --init: pixels at top, right, bottom, left");
+  o[HIRES] = text("hires", &a->hires, "X[:S[:U]]",
+                  "enlarge by X and paint over with strength S; upscaler U (Lanczos)");
+  o[UPSCALE] = text("upscale", &a->upscale, "MODEL",
+                    "only enlarge the picture that is named instead of a prompt, by ESRGAN");
   o[LORA] = list("lora", &a->loras, "F:W", "plug-in file and weight; may be repeated");
   o[LORA_DIR] = text("lora-dir", &a->lora_dir, "DIR",
                      "where <lora:NAME:WEIGHT> in a prompt finds NAME (models' folder loras)");
@@ -128,7 +145,9 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[QUALITY] = whole("quality", &a->quality, 1, 100, "quality of JPEG and WebP (default 92)");
   o[LOSSLESS] = flag("lossless", &a->lossless, "lossless WebP");
   o[BF16] = flag("bf16", &a->bf16, "compute in 16 bits: faster, slightly other pictures");
+  o[RAM] = text("ram", &a->ram, "SIZE", "memory to stay within beside the mapped model: 2G, 800M");
   o[SHOW] = flag("show", &a->show, "show the picture in the terminal");
+  o[PREVIEW] = flag("preview", &a->preview, "show the picture while it is painted");
   o[UNMARKED] =
       flag("unmarked", &a->unmarked, "leave out the labels that the law may ask for (EU, China)");
   o[PRODUCER] = text("producer", &a->producer, "NAME",
@@ -224,6 +243,84 @@ static ink_status lay_numbers(const ink_paint_arguments *a, const ink_option *o,
     r->stream = 0;
   }
   return INK_OK;
+}
+
+ink_status ink_paint_read_bytes(const char *text_, size_t *bytes, ink_error *error) {
+  static const struct {
+    const char *unit;
+    double factor;
+  } units[] = {{"", 1},         {"b", 1},       {"k", 0x1p10},  {"kb", 0x1p10},
+               {"kib", 0x1p10}, {"m", 0x1p20},  {"mb", 0x1p20}, {"mib", 0x1p20},
+               {"g", 0x1p30},   {"gb", 0x1p30}, {"gib", 0x1p30}};
+  char *rest;
+  double value = strtod(text_, &rest);
+  while (*rest == ' ') rest++;
+  for (size_t i = 0; rest != text_ && i < sizeof units / sizeof *units; i++) {
+    double all = value * units[i].factor;
+    if (strcasecmp(rest, units[i].unit) != 0 || !(all >= 1 && all < 0x1p60)) continue;
+    *bytes = (size_t)all;
+    return INK_OK;
+  }
+  return ink_fail(error, INK_ERR_USAGE, "\"%s\" is no amount of memory; write 2G or 800M", text_);
+}
+
+// "SEED:STRENGTH".
+static ink_status set_variation(const ink_paint_arguments *a, ink_paint_recipe *r,
+                                ink_error *error) {
+  if (!a->variation) return INK_OK;
+  unsigned long long seed;
+  int end = 0;
+  double share;
+  if (sscanf(a->variation, "%16llu:%lf%n", &seed, &share, &end) != 2 || a->variation[end] ||
+      !(share >= 0 && share <= 1) || seed > 1ULL << 53) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "--variation takes SEED:STRENGTH with a strength of 0 to 1, not \"%s\"",
+                    a->variation);
+  }
+  r->variation_seed = seed;
+  r->variation = share;
+  return INK_OK;
+}
+
+static ink_status set_extend(const ink_paint_arguments *a, const ink_option *o, ink_paint_recipe *r,
+                             ink_error *error) {
+  if (!a->extend) return INK_OK;
+  if (a->mask) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "--extend makes its own mask; paint the margins first, and then the part");
+  }
+  if (!a->init && !r->init_sha256[0]) {
+    return ink_fail(error, INK_ERR_USAGE, "--extend needs the picture to extend: --init FILE");
+  }
+  INK_TRY(ink_margins_parse(a->extend, &r->extend, error));
+  // New margins are painted whole, and the size is that of the canvas.
+  if (!o[STRENGTH].given) r->strength = 1;
+  if (!a->size) r->width = r->height = 0;
+  return INK_OK;
+}
+
+// "SCALE[:STRENGTH[:UPSCALER]]".
+static ink_status set_hires(const ink_paint_arguments *a, ink_paint_recipe *r, ink_error *error) {
+  if (!a->hires) return INK_OK;
+  double scale, strength = 0.5;
+  int end = 0, more = 0;
+  bool fine = sscanf(a->hires, "%lf%n", &scale, &end) == 1;
+  const char *rest = a->hires + end;
+  if (fine && *rest == ':' && sscanf(rest, ":%lf%n", &strength, &more) == 1) rest += more;
+  if (!fine || (*rest && (*rest != ':' || !rest[1])) || !(scale > 1 && scale <= 8) ||
+      !(strength > 0 && strength <= 1)) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "--hires takes SCALE[:STRENGTH[:UPSCALER]], a scale above 1 up to 8 and a "
+                    "strength up to 1, not \"%s\"",
+                    a->hires);
+  }
+  r->hires_scale = scale;
+  r->hires_strength = strength;
+  free(r->hires_upscaler);
+  r->hires_upscaler = NULL;
+  r->hires_sha256[0] = 0;
+  bool network = *rest && strcasecmp(rest + 1, "lanczos") != 0;
+  return network ? replace(&r->hires_upscaler, rest + 1, error) : INK_OK;
 }
 
 // "FILE:WEIGHT" or "FILE"; they stand in place of the recipe's.
@@ -378,7 +475,15 @@ static ink_status set_controls(const ink_paint_arguments *a, ink_paint_recipe *r
 
 ink_status ink_paint_lay_over(const ink_paint_arguments *arguments, const ink_option *options,
                               const char *prompt, ink_paint_recipe *recipe, ink_error *error) {
+  if (recipe->upscaled) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "the picture was only enlarged; enlarge it again with --upscale %s PICTURE",
+                    recipe->model ? recipe->model : "MODEL");
+  }
   INK_TRY(lay_numbers(arguments, options, prompt, recipe, error));
+  INK_TRY(set_variation(arguments, recipe, error));
+  INK_TRY(set_extend(arguments, options, recipe, error));
+  INK_TRY(set_hires(arguments, recipe, error));
   INK_TRY(set_loras(arguments, recipe, error));
   INK_TRY(ink_paint_recipe_take_tags(recipe, error));
   INK_TRY(set_words(arguments, recipe, error));

@@ -10,14 +10,15 @@
 typedef struct ink_paint_arguments {
   const char *model, *output, *size, *sampler, *schedule, *negative, *noise, *init, *mask, *from;
   const char *producer, *lora_dir, *embedding_dir;
+  const char *extend, *hires, *upscale, *variation, *ram;
   ink_signing_options signing;
   int64_t threads, steps, seed, count, clip_skip, quality;
   double cfg, cfg_rescale, eta, strength;
   ink_string_list loras, controls, control_models, embeddings;
-  bool bf16, lossless, json, show, unmarked;
+  bool bf16, lossless, json, show, unmarked, grid, preview;
 } ink_paint_arguments;
 
-enum { INK_PAINT_N_OPTIONS = 33 };
+enum { INK_PAINT_N_OPTIONS = 40 };
 void ink_paint_options(ink_paint_arguments *arguments, ink_option options[INK_PAINT_N_OPTIONS]);
 
 // The recipe within a picture: our own, or else A1111's parameters; what of these is not obeyed is
@@ -27,6 +28,9 @@ ink_status ink_paint_read_recipe(const char *path, ink_paint_recipe *recipe, ink
 // `prompt` may be NULL.
 ink_status ink_paint_lay_over(const ink_paint_arguments *arguments, const ink_option *options,
                               const char *prompt, ink_paint_recipe *recipe, ink_error *error);
+
+// "2G", "512M", "1.5 GiB" or bytes. USAGE: anything else.
+ink_status ink_paint_read_bytes(const char *text, size_t *bytes, ink_error *error);
 
 // A --control as it is written, KIND:FILE[:WEIGHT[:FROM-TO]]. The path is malloc'ed.
 typedef struct ink_paint_control_flag {

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "cli/paint_plugins.h"
+#include "cli/paint_upscale.h"
 #include "cli/painted.h"
 #include "lang/catalogue.h"
 #include "models/stable_diffusion.h"
@@ -134,6 +135,35 @@ static ink_status open_controls(const ink_paint_arguments *a, ink_paint_recipe *
   return INK_OK;
 }
 
+// ---- margins, and the second pass ---------------------------------------------------------------
+
+static ink_status extend(ink_paint_recipe *r, ink_paint_sources *s, ink_error *error) {
+  ink_margins m = r->extend;
+  if (!m.top && !m.right && !m.bottom && !m.left) return INK_OK;
+  static const uint8_t white[3] = {255, 255, 255};
+  ink_picture flat, canvas;
+  INK_TRY(ink_picture_flatten(&s->init, white, &flat, error));
+  ink_picture_free(&s->mask);
+  ink_status status =
+      ink_picture_extend(&flat, m, ink_pipeline_factor(s->pipeline), &canvas, &s->mask, error);
+  ink_picture_free(&flat);
+  INK_TRY(status);
+  ink_picture_free(&s->init);
+  s->init = canvas;
+  if (!r->width) r->width = canvas.width;
+  if (!r->height) r->height = canvas.height;
+  return INK_OK;
+}
+
+static ink_status open_hires(ink_paint_recipe *r, ink_pool *pool, ink_paint_sources *s,
+                             ink_error *error) {
+  s->hires = (ink_paint_hires){.scale = r->hires_scale, .strength = r->hires_strength};
+  if (r->hires_scale == 0 || !r->hires_upscaler) return INK_OK;
+  INK_TRY(
+      ink_paint_open_upscaler(r->hires_upscaler, pool, r->hires_sha256, &s->hires.upscaler, error));
+  return keep_name(&r->hires_upscaler, error);
+}
+
 // ---- all ----------------------------------------------------------------------------------------
 
 ink_status ink_paint_open_pictures(const ink_paint_arguments *a, ink_paint_recipe *recipe,
@@ -145,11 +175,14 @@ ink_status ink_paint_open_pictures(const ink_paint_arguments *a, ink_paint_recip
 ink_status ink_paint_open_models(const ink_paint_arguments *a, ink_paint_recipe *recipe,
                                  ink_pool *pool, ink_paint_sources *s, ink_error *error) {
   INK_TRY(open_model(a, recipe, pool, &s->pipeline, error));
+  INK_TRY(extend(recipe, s, error));
+  INK_TRY(open_hires(recipe, pool, s, error));
   return open_controls(a, recipe, s, error);
 }
 
 void ink_paint_sources_free(ink_paint_sources *s) {
   ink_pipeline_free(s->pipeline);
+  ink_upscaler_free(s->hires.upscaler);
   ink_picture_free(&s->init);
   ink_picture_free(&s->mask);
   for (size_t i = 0; i < INK_PAINT_MOST_CONTROLS; i++) ink_picture_free(&s->hints[i]);

@@ -3,6 +3,7 @@
 #define INK_CLI_PAINT_SOURCES_H
 
 #include "cli/paint_options.h"
+#include "diffusion/hires.h"
 
 // Zero-initialise it.
 typedef struct ink_paint_sources {
@@ -11,6 +12,7 @@ typedef struct ink_paint_sources {
   ink_picture hints[INK_PAINT_MOST_CONTROLS];
   ink_paint_control controls[INK_PAINT_MOST_CONTROLS];
   size_t n_controls;
+  ink_paint_hires hires;  // scale 0: one pass
 } ink_paint_sources;
 
 // Open what the recipe and the command line name: first what is painted from, then models and what

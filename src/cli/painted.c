@@ -4,13 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/paint_preview.h"
 #include "lang/catalogue.h"
-#include "picture/terminal.h"
 
 // ---- what they are painted from -----------------------------------------------------------------
 
@@ -107,23 +105,6 @@ static ink_status name_of(const char *output, int64_t index, int64_t count, ink_
   return ink_text_status(name, error);
 }
 
-static void show(const ink_picture *picture) {
-  struct winsize w = {0};
-  ioctl(STDERR_FILENO, TIOCGWINSZ, &w);
-  ink_terminal_size size = {.columns = w.ws_col ? w.ws_col : 80,
-                            .rows = w.ws_row ? w.ws_row - 1 : 24};
-  if (w.ws_xpixel && w.ws_ypixel && w.ws_col && w.ws_row) {
-    size.cell_width = w.ws_xpixel / w.ws_col;
-    size.cell_height = w.ws_ypixel / w.ws_row;
-  }
-  ink_text out = {0};
-  ink_error error = {0};
-  if (ink_picture_to_terminal(picture, INK_TERMINAL_AUTO, size, &out, NULL, &error) == INK_OK) {
-    fwrite(out.bytes, 1, out.size, stderr);
-  }
-  ink_text_free(&out);
-}
-
 // What was put in beside prompt and model, with its hash.
 static size_t list_inputs(const ink_paint_recipe *r, char (*instances)[8 + INK_SHA256_HEX],
                           ink_c2pa_ingredient *list) {
@@ -213,8 +194,12 @@ ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recip
     const char *identity = ink_marked_picture_identity(marked);
     json_array_append_new(files, json_string(ink_text_string(&name)));
     json_array_append_new(identities, identity ? json_string(identity) : json_null());
-    fprintf(stderr, "seed %llu  %s\n", (unsigned long long)recipe->seed, ink_text_string(&name));
-    if (output->show) show(ink_marked_picture_pixels(marked));
+    if (recipe->upscaled) {
+      fprintf(stderr, "%s\n", ink_text_string(&name));
+    } else {
+      fprintf(stderr, "seed %llu  %s\n", (unsigned long long)recipe->seed, ink_text_string(&name));
+    }
+    if (output->show) ink_paint_print_picture(ink_marked_picture_pixels(marked), 0);
   }
   ink_marked_picture_free(marked);
   ink_picture_extras_free(&extras);

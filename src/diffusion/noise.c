@@ -181,3 +181,42 @@ static ink_status draw(void *context, float *out, size_t n, ink_error *error) {
 ink_noise_source ink_noise_source_of(ink_noise *noise) {
   return (ink_noise_source){.draw = draw, .context = noise};
 }
+
+// ---- variations ---------------------------------------------------------------------------------
+
+// Angles between the columns of two noises: their sum of cosines over all of them tells whether
+// they are as good as parallel.
+static double cosine(const float *a, const float *b, int64_t height, int64_t width) {
+  double dot = 0, of_a = 0, of_b = 0;
+  for (int64_t y = 0; y < height; y++) {
+    double p = (double)a[y * width], q = (double)b[y * width];
+    dot += p * q;
+    of_a += p * p;
+    of_b += q * q;
+  }
+  return of_a > 0 && of_b > 0 ? dot / sqrt(of_a * of_b) : 1;
+}
+
+void ink_noise_turn(int64_t channels, int64_t height, int64_t width, double share,
+                    const float *towards, float *noise) {
+  double sum = 0;
+  int64_t columns = channels * width;
+  for (int64_t i = 0; i < columns; i++) {
+    int64_t at = i / width * height * width + i % width;
+    sum += cosine(noise + at, towards + at, height, width);
+  }
+  bool parallel = sum / (double)columns > 0.9995;
+  for (int64_t i = 0; i < columns; i++) {
+    int64_t at = i / width * height * width + i % width;
+    double angle = acos(fmin(fmax(cosine(noise + at, towards + at, height, width), -1), 1));
+    double from = 1 - share, to = share;
+    if (!parallel && sin(angle) > 0) {
+      from = sin((1 - share) * angle) / sin(angle);
+      to = sin(share * angle) / sin(angle);
+    }
+    for (int64_t y = 0; y < height; y++) {
+      float *value = &noise[at + y * width];
+      *value = (float)(from * (double)*value + to * (double)towards[at + y * width]);
+    }
+  }
+}

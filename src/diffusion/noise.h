@@ -79,4 +79,9 @@ void ink_noise_start(ink_noise *noise, ink_noise_kind kind, uint64_t seed, uint6
 // The interface of a noise, which must outlive it.
 ink_noise_source ink_noise_source_of(ink_noise *noise);
 
+// Turn noise (channels, height, width) by a share of the way towards another, on the sphere
+// (spherical interpolation), as A1111 does for variations: columns of pixels are its vectors.
+void ink_noise_turn(int64_t channels, int64_t height, int64_t width, double share,
+                    const float *towards, float *noise);
+
 #endif

@@ -92,6 +92,10 @@ int32_t ink_pipeline_side(const ink_pipeline *pipeline) {
   return ink_unet_about(pipeline->model->unet)->sample_size * ink_paint_factor(pipeline);
 }
 
+int32_t ink_pipeline_factor(const ink_pipeline *pipeline) {
+  return ink_paint_factor(pipeline);
+}
+
 // ---- the request --------------------------------------------------------------------------------
 
 ink_paint_request ink_paint_request_default(void) {
@@ -135,6 +139,7 @@ static ink_status check_request(const ink_paint_run *run) {
   if (!isnan(q->eta)) INK_TRY(check_number("eta", q->eta, 0, 1, error));
   int32_t layers = ink_clip_about(sd->texts[0].clip)->n_layer - sd->texts[0].skip - 1;
   INK_TRY(check_number("clip skip", q->clip_skip, 0, layers, error));
+  INK_TRY(check_number("variation", q->variation, 0, 1, error));
   if (q->init) INK_TRY(check_number("strength", q->strength, 0, 1, error));
   if (q->mask && !q->init) {
     return ink_fail(error, INK_ERR_USAGE, "a mask needs a picture to begin from");
@@ -202,9 +207,26 @@ static ink_status draw_turned(void *context, float *noise, size_t n, ink_error *
   return INK_OK;
 }
 
+// The first noise turned towards that of the variation's seed.
+static ink_status vary(ink_paint_run *run, float *noise) {
+  const ink_paint_request *q = run->request;
+  ink_noise other;
+  ink_noise_start(&other, q->noise, q->variation_seed, q->stream);
+  ink_noise_source source = ink_noise_source_of(&other);
+  float *towards = run->drawn;
+  INK_TRY(source.draw(source.context, towards, run->n, run->error));
+  // run->turned still holds the noise as it was drawn, (C, H, W).
+  ink_noise_turn(run->channels, run->h, run->w, q->variation, towards, run->turned);
+  turn(run, run->turned, noise);
+  return INK_OK;
+}
+
 static ink_status draw_first(ink_paint_run *run, float *noise) {
   const ink_noise_source *first = run->request->first_noise;
-  if (!first) return run->noise.draw(run->noise.context, noise, run->n, run->error);
+  if (!first) {
+    INK_TRY(run->noise.draw(run->noise.context, noise, run->n, run->error));
+    return run->request->variation > 0 ? vary(run, noise) : INK_OK;
+  }
   INK_TRY(first->draw(first->context, run->turned, run->n, run->error));
   turn(run, run->turned, noise);
   return INK_OK;
@@ -292,6 +314,7 @@ static ink_status take_steps(ink_paint_run *run, int32_t first, ink_painting *pa
     INK_TRY(ink_sampler_step(run->sampler, run->latent, &denoiser, &run->noise, run->error));
     if (blend) keep_outside(run);
     INK_TRY(check_finite(run, i));
+    ink_paint_show(run, i + 1, n);
     painting->step_seconds[i] = ink_clock_seconds() - start;
     painting->n_steps = i + 1;
   }
@@ -313,6 +336,7 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   INK_TRY(lay_out(run, painting));
   double start = ink_clock_seconds();
   int32_t first;
+  INK_TRY(ink_paint_plan(run));
   INK_TRY(ink_paint_see_controls(run));
   INK_TRY(begin(run, &first));
   if (run->request->mask) INK_TRY(encode_masked(run));
@@ -323,8 +347,10 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   INK_TRY(ink_paint_decode(run, run->latent, painting));
   if (run->request->mask) keep_pixels(run, &painting->picture);
   painting->decode_seconds = ink_clock_seconds() - start;
-  painting->peak_bytes = ink_arena_peak(run->compute.arena) + ink_arena_peak(run->kept.arena) +
-                         ink_prepared_bytes(run->pipeline->prepared);
+  size_t prepared = ink_prepared_bytes(run->pipeline->prepared);
+  if (prepared < run->most_prepared) prepared = run->most_prepared;
+  painting->peak_bytes =
+      ink_arena_peak(run->compute.arena) + ink_arena_peak(run->kept.arena) + prepared;
   return INK_OK;
 }
 

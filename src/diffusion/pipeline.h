@@ -24,6 +24,8 @@ void ink_pipeline_free(ink_pipeline *pipeline);
 const struct ink_stable_diffusion *ink_pipeline_about(const ink_pipeline *pipeline);
 // The sides of a picture as the model was trained for it.
 int32_t ink_pipeline_side(const ink_pipeline *pipeline);
+// The number that sides are multiples of: 8.
+int32_t ink_pipeline_factor(const ink_pipeline *pipeline);
 
 // Merge a plug-in (models/lora.h) into the model, for all pictures from now on. CONFLICT: it
 // belongs to another model, or tensors of it fit nothing.
@@ -59,6 +61,13 @@ typedef struct ink_paint_control {
 
 enum { INK_PAINT_MOST_SIDE = 4096, INK_PAINT_MOST_STEPS = 1000 };
 
+// Is shown the picture as each step makes it out: small, one pixel for each of the latent's, or
+// decoded where the model has a tiny autoencoder.
+typedef struct ink_paint_preview {
+  void (*show)(void *context, int32_t step, int32_t n_steps, const ink_picture *picture);
+  void *context;
+} ink_paint_preview;
+
 // What to paint. Start from ink_paint_request_default.
 typedef struct ink_paint_request {
   const char *prompt, *negative;  // in the syntax of diffusion/prompt.h
@@ -82,9 +91,16 @@ typedef struct ink_paint_request {
   const ink_picture *mask;
   const ink_paint_control *controls;  // n_controls of them; their effects add up
   size_t n_controls;
-  ink_precision precision;       // of products, and with BF16 of what lies between
-  bool keep_values;              // give the picture before it is rounded, too
-  const ink_progress *progress;  // may be NULL; between steps it can stop the work
+  ink_precision precision;  // of products, and with BF16 of what lies between
+  // Most bytes of results and prepared weights, 0: any. Where they do not all fit at once, the
+  // weights of text encoders, UNet and autoencoder are prepared in turn and let go again.
+  size_t ram;
+  // Variations: the first noise turned towards that of another seed, by a share of 0 to 1.
+  uint64_t variation_seed;
+  double variation;
+  const ink_paint_preview *preview;  // may be NULL
+  bool keep_values;                  // give the picture before it is rounded, too
+  const ink_progress *progress;      // may be NULL; between steps it can stop the work
 } ink_paint_request;
 
 // 20 steps, guidance 7.5, strength 0.75, own noise, F32.

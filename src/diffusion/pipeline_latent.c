@@ -51,6 +51,7 @@ ink_status ink_paint_encode(ink_paint_run *run, const ink_picture *picture, cons
                             float *latent) {
   const ink_stable_diffusion *sd = run->pipeline->model;
   ink_compute *c = &run->compute;
+  INK_TRY(ink_paint_enter(run, INK_PAINT_PICTURES));
   ink_arena_mark mark = ink_arena_save(c->arena);
   double scale, shift;
   scales_of(sd, &scale, &shift);
@@ -84,6 +85,7 @@ static uint8_t to_byte(float value) {
 ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_painting *painting) {
   const ink_stable_diffusion *sd = run->pipeline->model;
   ink_compute *c = &run->compute;
+  INK_TRY(ink_paint_enter(run, INK_PAINT_PICTURES));
   ink_arena_mark mark = ink_arena_save(c->arena);
   double scale, shift;
   scales_of(sd, &scale, &shift);
@@ -222,6 +224,7 @@ ink_status ink_paint_predict(void *context, const float *input, double timestep,
   ink_compute *c = &run->compute;
   const ink_unet *unet = run->pipeline->model->unet;
   const ink_unet_config *config = ink_unet_about(unet);
+  INK_TRY(ink_paint_enter(run, INK_PAINT_STEPS));
   ink_arena_mark mark = ink_arena_save(c->arena);
   int64_t batch = run->guided ? 2 : 1;
   ink_unet_input in = {.sample = sample_tensor(run, input, batch, config->in_channels),

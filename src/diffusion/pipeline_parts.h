@@ -42,6 +42,14 @@ struct ink_pipeline {
   ink_pipeline_taught taught[INK_SD_TEXTS];
 };
 
+// Which weights are prepared, where not all are at once.
+typedef enum ink_paint_part {
+  INK_PAINT_TEXTS,
+  INK_PAINT_STEPS,
+  INK_PAINT_PICTURES,
+  INK_PAINT_NO_PART
+} ink_paint_part;
+
 // One painting under way. Latents are (H, W, C).
 typedef struct ink_paint_run {
   ink_pipeline *pipeline;
@@ -67,6 +75,10 @@ typedef struct ink_paint_run {
   // ControlNets:
   const ink_tensor *hints[INK_PAINT_MOST_CONTROLS];  // what each is shown
   double step_begins, step_ends;                     // the step under way, as shares of the run
+  // Memory: one part's weights at a time, and the most that were prepared at once before.
+  bool one_part;
+  ink_paint_part part;
+  size_t most_prepared;
   // The texts as they read now:
   ink_text prompt, negative;
   const ink_tensor *context, *pooled;
@@ -85,6 +97,15 @@ ink_status ink_paint_open_tokenizer(const ink_stable_diffusion *sd, size_t which
                                     ink_tokenizer **tokenizer, ink_error *error);
 // Find out what the UNet of a single file predicts, where it does not say.
 ink_status ink_paint_probe(ink_stable_diffusion *sd, ink_pool *pool, ink_error *error);
+
+// See whether the painting fits into what the request allows, and how. MEMORY: it does not, with
+// what it would take.
+ink_status ink_paint_plan(ink_paint_run *run);
+// Called before a part of the model is used.
+ink_status ink_paint_enter(ink_paint_run *run, ink_paint_part part);
+
+// Show the picture as it is after a step, where the request asks for it.
+void ink_paint_show(ink_paint_run *run, int32_t step, int32_t n_steps);
 
 // Encode the prompts as they read at a step, unless they read so already.
 ink_status ink_paint_texts(ink_paint_run *run, int32_t step);

@@ -98,6 +98,7 @@ static ink_status encode_texts(ink_paint_run *run) {
   ink_compute *c = &run->kept;
   const char *both[2] = {ink_text_string(&run->negative), ink_text_string(&run->prompt)};
   int sides = run->guided ? 2 : 1;
+  INK_TRY(ink_paint_enter(run, INK_PAINT_TEXTS));
   ink_arena_release(c->arena, (ink_arena_mark){0});
   const ink_tensor *hidden[INK_SD_TEXTS] = {0};
   run->pooled = NULL;

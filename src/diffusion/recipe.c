@@ -17,6 +17,7 @@ void ink_paint_recipe_free(ink_paint_recipe *recipe) {
   free(recipe->model);
   free(recipe->prompt);
   free(recipe->negative);
+  free(recipe->hires_upscaler);
   for (size_t i = 0; i < recipe->n_loras; i++) free(recipe->loras[i].path);
   for (size_t i = 0; i < recipe->n_words; i++) {
     free(recipe->words[i].path);
@@ -61,6 +62,35 @@ ink_status ink_paint_recipe_take_tags(ink_paint_recipe *r, ink_error *error) {
 
 static void put(json_t *json, const char *key, json_t *value) {
   json_object_set_new(json, key, value);
+}
+
+static json_t *hires_to_json(const ink_paint_recipe *r) {
+  json_t *json = json_pack("{s:f,s:f}", "scale", r->hires_scale, "strength", r->hires_strength);
+  if (r->hires_upscaler) {
+    put(json, "upscaler", json_string(r->hires_upscaler));
+    put(json, "sha256", json_string(r->hires_sha256));
+  }
+  return json;
+}
+
+static bool has_margins(ink_margins m) {
+  return m.top || m.right || m.bottom || m.left;
+}
+
+// What is done besides painting one picture once.
+static void put_more(json_t *json, const ink_paint_recipe *r) {
+  if (r->variation > 0) {
+    put(json, "variation",
+        json_pack("{s:I,s:f}", "seed", (json_int_t)r->variation_seed, "strength", r->variation));
+  }
+  if (has_margins(r->extend)) {
+    put(json, "extend",
+        json_pack("[i,i,i,i]", (int)r->extend.top, (int)r->extend.right, (int)r->extend.bottom,
+                  (int)r->extend.left));
+  }
+  if (r->hires_scale > 0) put(json, "hires", hires_to_json(r));
+  if (r->grid) put(json, "grid", json_integer(r->grid));
+  if (r->upscaled) put(json, "upscaled", json_true());
 }
 
 static json_t *loras_to_json(const ink_paint_recipe *r) {
@@ -113,6 +143,7 @@ json_t *ink_paint_recipe_to_json(const ink_paint_recipe *r) {
     put(json, "strength", json_real(r->strength));
   }
   if (r->mask_sha256[0]) put(json, "mask_sha256", json_string(r->mask_sha256));
+  put_more(json, r);
   if (r->n_loras) put(json, "loras", loras_to_json(r));
   if (r->n_words) put(json, "embeddings", words_to_json(r));
   if (r->n_controls) put(json, "controls", controls_to_json(r));
@@ -246,6 +277,39 @@ static ink_status get_numbers(const json_t *json, const char *name, ink_paint_re
   return ink_json_get_bool(json, "bf16", name, &r->bf16, error);
 }
 
+static ink_status get_margins(const json_t *json, const char *name, ink_paint_recipe *r,
+                              ink_error *error) {
+  const json_t *list = json_object_get(json, "extend");
+  int32_t *to[4] = {&r->extend.top, &r->extend.right, &r->extend.bottom, &r->extend.left};
+  for (size_t i = 0; list && i < 4; i++) {
+    const json_t *item = json_array_get(list, i);
+    json_int_t value = json_is_integer(item) ? json_integer_value(item) : -1;
+    if (json_array_size(list) != 4 || value < 0 || value > INK_PAINT_MOST_SIDE) {
+      return ink_fail(error, INK_ERR_FORMAT, "%s: /extend must be four numbers from 0 to %d", name,
+                      INK_PAINT_MOST_SIDE);
+    }
+    *to[i] = (int32_t)value;
+  }
+  return INK_OK;
+}
+
+static ink_status get_more(const json_t *json, const char *name, ink_paint_recipe *r,
+                           ink_error *error) {
+  int64_t seed = 0, grid = 0;
+  const json_t *variation = json_object_get(json, "variation"),
+               *hires = json_object_get(json, "hires");
+  INK_TRY(ink_json_get_int(variation, "seed", name, 0, INT64_C(1) << 53, &seed, error));
+  INK_TRY(ink_json_get_number(variation, "strength", name, 0, 1, &r->variation, error));
+  INK_TRY(ink_json_get_number(hires, "scale", name, 1, 8, &r->hires_scale, error));
+  INK_TRY(ink_json_get_number(hires, "strength", name, 0, 1, &r->hires_strength, error));
+  INK_TRY(get_string(hires, "upscaler", name, &r->hires_upscaler, error));
+  INK_TRY(get_hash(hires, "sha256", name, r->hires_sha256, error));
+  INK_TRY(ink_json_get_int(json, "grid", name, 0, 1000, &grid, error));
+  r->variation_seed = (uint64_t)seed;
+  r->grid = (int32_t)grid;
+  return get_margins(json, name, r, error);
+}
+
 static ink_status from_json(const json_t *json, const char *name, ink_paint_recipe *r,
                             ink_error *error) {
   int64_t version = 0;
@@ -261,8 +325,11 @@ static ink_status from_json(const json_t *json, const char *name, ink_paint_reci
   INK_TRY(get_string(json, "negative", name, &r->negative, error));
   INK_TRY(get_hash(json, "init_sha256", name, r->init_sha256, error));
   INK_TRY(get_hash(json, "mask_sha256", name, r->mask_sha256, error));
+  INK_TRY(ink_json_get_bool(json, "upscaled", name, &r->upscaled, error));
+  if (r->upscaled) return INK_OK;
   INK_TRY(get_numbers(json, name, r, error));
   INK_TRY(get_names(json, name, r, error));
+  INK_TRY(get_more(json, name, r, error));
   INK_TRY(get_loras(json, name, r, error));
   INK_TRY(get_words(json, name, r, error));
   return get_controls(json, name, r, error);
@@ -336,10 +403,35 @@ static ink_status set_prompt(ink_infotext *info, const ink_paint_recipe *r, ink_
   return status;
 }
 
+// Variations and the second pass, by A1111's names for them.
+static ink_status set_more(ink_infotext *info, const ink_paint_recipe *r, ink_error *error) {
+  if (r->variation > 0) {
+    INK_TRY(
+        set_field(info, error, "Variation seed", "%llu", (unsigned long long)r->variation_seed));
+    INK_TRY(set_field(info, error, "Variation seed strength", "%.10g", r->variation));
+  }
+  if (r->hires_scale == 0) return INK_OK;
+  INK_TRY(set_field(info, error, "Denoising strength", "%.10g", r->hires_strength));
+  INK_TRY(set_field(info, error, "Hires upscale", "%.10g", r->hires_scale));
+  return ink_infotext_set(info, "Hires upscaler", r->hires_upscaler ? r->hires_upscaler : "Lanczos",
+                          error);
+}
+
+// A picture that was only enlarged has no sampler and no seed.
+static ink_status upscaled_to_infotext(const ink_paint_recipe *r, ink_infotext *info,
+                                       ink_error *error) {
+  INK_TRY(set_string(&info->prompt, "", error));
+  INK_TRY(set_string(&info->negative, "", error));
+  INK_TRY(ink_infotext_set(info, "Postprocess upscaler", r->model ? r->model : "", error));
+  INK_TRY(set_field(info, error, "Size", "%dx%d", (int)r->width, (int)r->height));
+  return set_field(info, error, "Version", "inkstone %s", INKSTONE_VERSION);
+}
+
 ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext *info,
                                         ink_error *error) {
   static const char *const generators[INK_NOISE_COUNT] = {"inkstone", "CPU", "NV"};
   *info = (ink_infotext){0};
+  if (r->upscaled) return upscaled_to_infotext(r, info, error);
   INK_TRY(set_prompt(info, r, error));
   INK_TRY(set_string(&info->negative, r->negative, error));
   INK_TRY(set_field(info, error, "Steps", "%d", (int)r->steps));
@@ -355,6 +447,7 @@ ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext 
   if (r->init_sha256[0]) {
     INK_TRY(set_field(info, error, "Denoising strength", "%.10g", r->strength));
   }
+  INK_TRY(set_more(info, r, error));
   INK_TRY(set_controls(info, r, error));
   if (r->clip_skip) INK_TRY(set_field(info, error, "Clip skip", "%d", (int)r->clip_skip + 1));
   INK_TRY(set_field(info, error, "RNG", "%s", generators[r->noise]));
@@ -377,7 +470,7 @@ json_t *ink_paint_recipe_to_comfyui(const ink_paint_recipe *r) {
                                                           NULL};
   static const char *const curves[INK_CURVE_COUNT] = {
       "normal", "karras", "exponential", "beta", "sgm_uniform", "simple", NULL, NULL};
-  if (!samplers[r->sampler] || !curves[r->curve]) return NULL;
+  if (r->upscaled || !samplers[r->sampler] || !curves[r->curve]) return NULL;
   return json_pack(
       "{s:{s:s,s:{s:s}},s:{s:s,s:{s:s,s:[s,i]}},s:{s:s,s:{s:s,s:[s,i]}},s:{s:s,s:{s:i,s:i,s:i}},"
       "s:{s:s,s:{s:I,s:i,s:f,s:s,s:s,s:f,s:[s,i],s:[s,i],s:[s,i],s:[s,i]}},"
@@ -436,9 +529,20 @@ static ink_status sampler_of(const ink_infotext *info, ink_paint_recipe *r, ink_
 }
 
 static void list_left(const ink_infotext *info, ink_text *left) {
-  static const char *const obeyed[] = {
-      "Steps",      "Sampler", "Schedule type",      "CFG scale", "Seed", "Size",
-      "Model hash", "Model",   "Denoising strength", "Clip skip", "RNG",  "Version"};
+  static const char *const obeyed[] = {"Steps",
+                                       "Sampler",
+                                       "Schedule type",
+                                       "CFG scale",
+                                       "Seed",
+                                       "Size",
+                                       "Model hash",
+                                       "Model",
+                                       "Denoising strength",
+                                       "Clip skip",
+                                       "RNG",
+                                       "Version",
+                                       "Variation seed",
+                                       "Variation seed strength"};
   for (size_t i = 0; i < info->n; i++) {
     bool known = false;
     for (size_t k = 0; k < sizeof obeyed / sizeof *obeyed; k++) {
@@ -450,7 +554,7 @@ static void list_left(const ink_infotext *info, ink_text *left) {
 
 ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_recipe *r,
                                           ink_text *left, ink_error *error) {
-  double steps = 20, seed = 0, skip = 1;
+  double steps = 20, seed = 0, skip = 1, variation_seed = 0;
   r->guidance_scale = 7;
   r->strength = 0.75;
   r->eta = (double)NAN;
@@ -460,6 +564,9 @@ ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_re
   INK_TRY(number_of(info, "Steps", 1, INK_PAINT_MOST_STEPS, &steps, error));
   INK_TRY(number_of(info, "CFG scale", 0, 100, &r->guidance_scale, error));
   INK_TRY(number_of(info, "Seed", 0, 0x1p53, &seed, error));
+  INK_TRY(number_of(info, "Variation seed", 0, 0x1p53, &variation_seed, error));
+  INK_TRY(number_of(info, "Variation seed strength", 0, 1, &r->variation, error));
+  r->variation_seed = (uint64_t)variation_seed;
   INK_TRY(number_of(info, "Clip skip", 1, 100, &skip, error));
   INK_TRY(number_of(info, "Denoising strength", 0, 1, &r->strength, error));
   r->steps = (int32_t)steps;
@@ -498,6 +605,8 @@ ink_paint_request ink_paint_recipe_request(const ink_paint_recipe *r) {
   q.seed = r->seed;
   q.stream = r->stream;
   q.noise = r->noise;
+  q.variation_seed = r->variation_seed;
+  q.variation = r->variation;
   q.strength = r->strength;
   q.precision = r->bf16 ? INK_PRECISION_BF16 : INK_PRECISION_F32;
   return q;

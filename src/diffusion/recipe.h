@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/hash.h"
+#include "diffusion/extend.h"
 #include "diffusion/infotext.h"
 #include "diffusion/pipeline.h"
 
@@ -42,6 +43,15 @@ typedef struct ink_paint_recipe {
   ink_curve curve;
   uint64_t seed, stream;
   ink_noise_kind noise;
+  uint64_t variation_seed;
+  double variation;    // share of the way to that seed's noise
+  ink_margins extend;  // all 0: none
+  double hires_scale;  // of the second pass; 0: none
+  double hires_strength;
+  char *hires_upscaler;  // NULL: Lanczos
+  char hires_sha256[INK_SHA256_HEX];
+  int32_t grid;   // how many pictures are side by side; 0: one picture
+  bool upscaled;  // by `model`, and nothing else
   bool bf16;
   char init_sha256[INK_SHA256_HEX], mask_sha256[INK_SHA256_HEX];  // of the files; "": none
   ink_paint_recipe_lora loras[INK_PAINT_MOST_LORAS];

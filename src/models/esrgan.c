@@ -83,14 +83,66 @@ static ink_tensor *enlarge(ink_compute *c, const ink_convolution *w, const ink_t
   return ink_scope_close(c, &scope, leaky(c, y));
 }
 
-static ink_tensor *run(ink_compute *c, const ink_esrgan *w, const ink_tensor *picture) {
+static ink_tensor *run_trunk(ink_compute *c, const ink_esrgan *w, const ink_tensor *picture) {
   const ink_esrgan_config *g = &w->config;
   ink_tensor *first = ink_run_convolution(c, picture, &w->first, 1), *x = first;
   for (int32_t i = 0; i < g->n_block; i++) x = run_block(c, &w->blocks[i * IN_BLOCK], x);
-  x = ink_add(c, first, ink_run_convolution(c, x, &w->body, 1));
+  return ink_add(c, first, ink_run_convolution(c, x, &w->body, 1));
+}
+
+static ink_tensor *run_tail(ink_compute *c, const ink_esrgan *w, ink_tensor *x) {
+  const ink_esrgan_config *g = &w->config;
   for (int32_t i = 0; i < g->n_up; i++) x = enlarge(c, &w->up[i], x);
   x = leaky(c, ink_run_convolution(c, x, &w->hr, 1));
   return ink_run_convolution(c, x, &w->last, 1);
+}
+
+// ---- the tail in bands --------------------------------------------------------------------------
+
+// Behind the trunk the picture is large and each of its pixels sees few others: rows of it are made
+// from the rows around them, which gives the bytes of the whole.
+
+enum { BAND_BYTES = 16 << 20, FEWEST_ROWS = 16 };
+
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+// Rows [begin, end) of what stage `stage` gives: 0 the trunk, 1 … n_up enlarged, then hr, then
+// last.
+static ink_tensor *stage_rows(ink_compute *c, const ink_esrgan *w, int32_t stage,
+                              const ink_tensor *trunk, int64_t begin, int64_t end) {
+  int32_t n_up = w->config.n_up;
+  if (stage == 0) return ink_slice(c, trunk, 1, begin, end - begin);
+  bool larger = stage <= n_up;
+  int64_t height = trunk->shape[1] << least(stage, n_up);
+  int64_t first = begin > 0 ? begin - 1 : 0, last = least(end + 1, height);
+  int64_t from = larger ? first / 2 : first, to = larger ? (last + 1) / 2 : last;
+  ink_tensor *x = stage_rows(c, w, stage - 1, trunk, from, to);
+  if (larger) {
+    x = ink_slice(c, ink_upsample_nearest(c, x, 2), 1, first - 2 * from, last - first);
+  }
+  const ink_convolution *conv = larger ? &w->up[stage - 1] : stage == n_up + 1 ? &w->hr : &w->last;
+  ink_padding padding = {begin == 0, 1, end == height, 1};
+  ink_tensor *y = ink_conv2d(c, x, conv->weight, conv->bias, 1, padding);
+  return stage == n_up + 2 ? y : leaky(c, y);
+}
+
+// Into `result`, F32.
+static void run_tail_in_bands(ink_compute *c, const ink_esrgan *w, const ink_tensor *trunk,
+                              const ink_tensor *result) {
+  if (!trunk) return;
+  int64_t height = result->shape[1];
+  int64_t row = result->shape[2] * w->config.features * (int64_t)sizeof(float);
+  int64_t step = BAND_BYTES / row < FEWEST_ROWS ? FEWEST_ROWS : BAND_BYTES / row;
+  for (int64_t at = 0; at < height && c->error.status == INK_OK; at += step) {
+    int64_t end = least(at + step, height);
+    ink_arena_mark mark = ink_arena_save(c->arena);
+    ink_tensor *y = stage_rows(c, w, w->config.n_up + 2, trunk, at, end);
+    if (y && y->dtype != INK_F32) y = ink_cast(c, y, INK_F32);
+    ink_store(c, y, ink_slice(c, result, 1, at, end - at));
+    ink_arena_release(c->arena, mark);
+  }
 }
 
 ink_tensor *ink_esrgan_forward(ink_compute *c, const ink_esrgan *esrgan, const ink_tensor *picture,
@@ -113,7 +165,13 @@ ink_tensor *ink_esrgan_forward(ink_compute *c, const ink_esrgan *esrgan, const i
                                                picture->shape[2] * g->scale, g->out_channels});
   const ink_tensor *x = g->unshuffle > 1 ? unshuffle(c, picture, g->unshuffle) : picture;
   bool bf16 = activations == INK_BF16;
-  ink_tensor *y = run(c, esrgan, bf16 ? ink_cast(c, x, INK_BF16) : x);
+  ink_tensor *trunk = run_trunk(c, esrgan, bf16 ? ink_cast(c, x, INK_BF16) : x);
+  if (scope.result && picture->shape[0] == 1) {
+    run_tail_in_bands(c, esrgan, trunk, scope.result);
+    ink_arena_release(c->arena, scope.mark);
+    return c->error.status == INK_OK ? scope.result : NULL;
+  }
+  ink_tensor *y = run_tail(c, esrgan, trunk);
   return ink_scope_close(c, &scope, bf16 ? ink_cast(c, y, INK_F32) : y);
 }
 

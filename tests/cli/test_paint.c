@@ -375,6 +375,95 @@ static void plug_ins_are_found_by_the_names_in_prompts(void **state) {
   drop_run(&run);
 }
 
+static ink_picture picture_of(const char *name) {
+  ink_error error = {0};
+  ink_picture picture;
+  char path[4200];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_ok(ink_picture_load(path, NULL, &picture, NULL, &error));
+  return picture;
+}
+
+static void assert_size(const char *name, int32_t width, int32_t height) {
+  ink_picture picture = picture_of(name);
+  assert_int_equal(picture.width, width);
+  assert_int_equal(picture.height, height);
+  ink_picture_free(&picture);
+}
+
+static void large_pictures_and_sheets_are_repeated(void **state) {
+  (void)state;
+  run_fine(PAINT "cat --seed 3 --hires 1.5:0.6 --variation 8:0.3 -o hires.png");
+  assert_size("hires.png", 96, 96);
+  run_fine(AGAIN "--from hires.png -o hires2.png");
+  assert_true(same_files("hires.png", "hires2.png"));
+  run_fine(PAINT "cat --seed 3 --count 3 --grid -o sheet.png");
+  assert_size("sheet-grid.png", 128, 128);
+  run_fine(AGAIN "--from sheet-grid.png -o sheet2.png");
+  assert_true(same_files("sheet-grid.png", "sheet2-grid.png"));
+  assert_true(same_files("sheet-2.png", "sheet2-2.png"));
+}
+
+static void margins_are_painted_around_a_picture(void **state) {
+  (void)state;
+  run_fine(PAINT "cat --seed 3 --unmarked -o core.png");
+  run_fine(
+      "$INK paint sky --model \"$FIXTURES/pipelines/sd1\" --steps 3 --seed 4 --unmarked "
+      "--init core.png --extend 8,0,0,16 -o wide.png");
+  ink_picture core = picture_of("core.png"), wide = picture_of("wide.png");
+  assert_int_equal(wide.width, 80);
+  assert_int_equal(wide.height, 72);
+  for (int32_t y = 2; y < 64; y++) {
+    assert_memory_equal(ink_picture_at(&wide, 18, 8 + y), ink_picture_at(&core, 2, y), 62 * 3);
+  }
+  ink_picture_free(&core);
+  ink_picture_free(&wide);
+  run_fine(AGAIN "--from wide.png --init core.png -o wide2.png");
+  run_fine(AGAIN "--from wide2.png --init core.png -o wide3.png");
+  assert_true(same_files("wide2.png", "wide3.png"));
+}
+
+static void a_picture_can_be_enlarged_alone(void **state) {
+  (void)state;
+  run_fine("cp \"$FIXTURES/pipelines/init.png\" .");
+  program_run run = run_program(
+      "cd '%s' && $INK paint --upscale \"$FIXTURES/networks/esrgan/model-x4.pth\" init.png "
+      "-o large.png --json",
+      folder);
+  json_t *json = json_of(&run);
+  assert_int_equal(json_integer_value(json_array_get(json_object_get(json, "size"), 0)), 64);
+  json_decref(json);
+  drop_run(&run);
+  assert_size("large.png", 64, 64);
+  run = run_program("cd '%s' && " AGAIN "--from large.png -o x.png", folder);
+  assert_int_equal(run.exit_code, 2);
+  assert_non_null(strstr(run.err, "--upscale model-x4.pth"));
+  drop_run(&run);
+}
+
+static void what_is_no_size_or_margin_is_refused(void **state) {
+  (void)state;
+  static const char *const bad[][2] = {
+      {"--ram lots", "no amount of memory"},
+      {"--ram 1k", "takes at least"},
+      {"--variation 3", "SEED:STRENGTH"},
+      {"--variation 3:2", "SEED:STRENGTH"},
+      {"--hires 9", "SCALE[:STRENGTH"},
+      {"--hires 2:0", "SCALE[:STRENGTH"},
+      {"--hires 2:0.5:nobody", "nobody: no such"},
+      {"--extend 8", "--init"},
+      {"--init init.png --extend 1,2", "TOP,RIGHT,BOTTOM,LEFT"},
+      {"--init init.png --hires 2", "enlarge it first"},
+  };
+  run_fine("cp \"$FIXTURES/pipelines/init.png\" .");
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    program_run run = run_program("cd '%s' && " PAINT "cat %s -o x.png", folder, bad[i][0]);
+    assert_true(run.exit_code == 1 || run.exit_code == 2);
+    if (!strstr(run.err, bad[i][1])) fail_msg("%s: %s", bad[i][0], run.err);
+    drop_run(&run);
+  }
+}
+
 static void a_control_that_is_wrong_is_refused_by_name(void **state) {
   (void)state;
   static const char *const bad[][2] = {
@@ -473,6 +562,10 @@ int main(void) {
       cmocka_unit_test(a_picture_from_a_picture_asks_for_it_again),
       cmocka_unit_test(a_picture_can_be_led_by_others),
       cmocka_unit_test(plug_ins_are_found_by_the_names_in_prompts),
+      cmocka_unit_test(large_pictures_and_sheets_are_repeated),
+      cmocka_unit_test(margins_are_painted_around_a_picture),
+      cmocka_unit_test(a_picture_can_be_enlarged_alone),
+      cmocka_unit_test(what_is_no_size_or_margin_is_refused),
       cmocka_unit_test(a_control_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(a_named_model_needs_no_flag_to_repeat),
       cmocka_unit_test(what_cannot_be_painted_is_refused_with_a_word),

@@ -132,8 +132,30 @@ static void names_find_their_generator(void **state) {
   assert_false(ink_noise_parse("gpu2", &kind));
 }
 
+static void noise_between_two_seeds_equals_a1111s(void **state) {
+  (void)state;
+  static const char *const shares[] = {"0.0", "0.25", "0.8", "1.0", "near"};
+  ink_error error = {0};
+  ink_safetensors *file;
+  assert_ok(ink_safetensors_open(fixture_path("diffusion/variation.safetensors"), &file, &error));
+  const float *low = (const void *)ink_safetensors_find(file, "low")->data;
+  for (int i = 0; i < 5; i++) {
+    float noise[120], towards[120];
+    const float *expected = (const void *)ink_safetensors_find(file, shares[i])->data;
+    const float *high = (const void *)ink_safetensors_find(file, "high")->data;
+    memcpy(noise, low, sizeof noise);
+    for (int k = 0; k < 120; k++) towards[k] = i == 4 ? low[k] * 1.001F : high[k];
+    ink_noise_turn(4, 6, 5, i == 4 ? 0.3 : atof(shares[i]), towards, noise);
+    for (int k = 0; k < 120; k++) {
+      assert_true(fabs((double)noise[k] - (double)expected[k]) < 1e-5);
+    }
+  }
+  ink_safetensors_close(file);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(noise_between_two_seeds_equals_a1111s),
       cmocka_unit_test(mt19937_equals_its_published_vector),
       cmocka_unit_test(cpu_normals_equal_torch),
       cmocka_unit_test(cpu_normals_in_double_equal_torch),

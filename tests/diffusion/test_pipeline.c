@@ -1,4 +1,6 @@
 // Whole pictures against diffusers' pipelines, and how a painting behaves.
+#include "diffusion/extend.h"
+#include "diffusion/hires.h"
 #include "painting_testing.h"
 
 // ---- parity -------------------------------------------------------------------------------------
@@ -233,6 +235,131 @@ static void requests_out_of_range_are_refused(void **state) {
   ink_pipeline_free(inpaint);
 }
 
+static void a_picture_within_little_memory_is_the_same(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  ink_paint_request request = small_request();
+  request.width = request.height = 64;
+  ink_painting free_of = {0}, tight = {0};
+  assert_ok(ink_pipeline_paint(p, &request, &free_of, &error));
+  // Too little is refused with what it takes; that much is enough, and kept to.
+  request.ram = 1000;
+  assert_int_equal(ink_pipeline_paint(p, &request, &tight, &error), INK_ERR_MEMORY);
+  const char *number = strstr(error.text, "at least ");
+  assert_non_null(number);
+  size_t mib = strtoull(number + 9, NULL, 10);
+  assert_true(mib > 0 && mib < 64);
+  request.ram = mib << 20;
+  error = (ink_error){0};
+  assert_ok(ink_pipeline_paint(p, &request, &tight, &error));
+  assert_true(tight.peak_bytes <= request.ram);
+  assert_memory_equal(tight.picture.pixels, free_of.picture.pixels,
+                      ink_picture_bytes(&free_of.picture));
+  ink_painting_free(&tight);
+  // With room for all of it nothing is prepared twice.
+  request.ram = (size_t)1 << 40;
+  assert_ok(ink_pipeline_paint(p, &request, &tight, &error));
+  assert_memory_equal(tight.picture.pixels, free_of.picture.pixels,
+                      ink_picture_bytes(&free_of.picture));
+  ink_painting_free(&tight);
+  ink_painting_free(&free_of);
+  ink_pipeline_free(p);
+}
+
+static void a_variation_lies_between_two_seeds(void **state) {
+  (void)state;
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  ink_paint_request one = small_request(), other = one, between = one;
+  ink_sampler_kind ddim = INK_SAMPLER_DDIM;
+  one.sampler = other.sampler = between.sampler = &ddim;
+  other.seed = between.variation_seed = 77;
+  assert_same_picture(p, &one, p, &between, true);
+  between.variation = 0.4;
+  assert_same_picture(p, &one, p, &between, false);
+  assert_same_picture(p, &other, p, &between, false);
+  between.variation = 1;
+  assert_same_picture(p, &other, p, &between, true);
+  ink_pipeline_free(p);
+}
+
+static void a_second_pass_paints_over_the_enlarged_first(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  ink_paint_request request = small_request(), by_hand = request;
+  ink_paint_hires hires = {.scale = 1.6, .strength = 0.5};
+  ink_painting large, small, again;
+  assert_ok(ink_pipeline_paint_hires(p, &request, &hires, &large, &error));
+  assert_int_equal(large.width, 16);
+  assert_int_equal(large.picture.width, 26);
+  assert_int_equal(large.n_steps, 5 + 3);  // PNDM, which takes one more
+  ink_picture init;
+  assert_ok(ink_pipeline_paint(p, &request, &small, &error));
+  assert_ok(ink_picture_resize(&small.picture, 26, 26, INK_RESIZE_LANCZOS, &init, &error));
+  by_hand.init = &init;
+  by_hand.strength = 0.5;
+  by_hand.width = by_hand.height = 26;
+  assert_ok(ink_pipeline_paint(p, &by_hand, &again, &error));
+  assert_memory_equal(again.picture.pixels, large.picture.pixels, ink_picture_bytes(&init));
+  ink_painting_free(&large);
+  assert_int_equal(ink_pipeline_paint_hires(p, &by_hand, &hires, &large, &error), INK_ERR_USAGE);
+  hires.scale = 1;
+  assert_int_equal(ink_pipeline_paint_hires(p, &request, &hires, &large, &error), INK_ERR_USAGE);
+  ink_painting_free(&small);
+  ink_painting_free(&again);
+  ink_picture_free(&init);
+  ink_pipeline_free(p);
+}
+
+static void count_steps(void *context, int32_t step, int32_t n_steps, const ink_picture *picture) {
+  int *seen = context;
+  assert_int_equal(step, ++*seen);
+  assert_true(step <= n_steps && picture->width == 8 && picture->channels == 3);
+}
+
+static void each_step_can_be_watched(void **state) {
+  (void)state;
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  ink_paint_request plain = small_request(), watched = plain;
+  int seen = 0;
+  ink_paint_preview preview = {count_steps, &seen};
+  watched.preview = &preview;
+  assert_same_picture(p, &plain, p, &watched, true);
+  assert_int_equal(seen, 5);
+  ink_pipeline_free(p);
+}
+
+static void margins_are_painted_and_the_picture_stays(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_margins m;
+  assert_ok(ink_margins_parse("3,0,2,8", &m, &error));
+  ink_picture init = load_picture("pipelines/init.png"), canvas, mask;
+  assert_ok(ink_picture_extend(&init, m, 4, &canvas, &mask, &error));
+  assert_int_equal(canvas.width, 24);
+  assert_int_equal(canvas.height, 24);  // 21, and up to a multiple
+  for (int32_t y = 0; y < 24; y++) {
+    for (int32_t x = 0; x < 24; x++) {
+      bool inside = x >= 8 && y >= 3 && y < 19, deep = x >= 12 && y >= 7 && y < 15;
+      uint8_t value = *ink_picture_at(&mask, x, y);
+      if (!inside) assert_int_equal(value, 255);
+      if (deep) assert_int_equal(value, 0);
+      if (inside) {
+        assert_true(value < 255);
+        assert_memory_equal(ink_picture_at(&canvas, x, y), ink_picture_at(&init, x - 8, y - 3), 3);
+      }
+    }
+  }
+  static const char *const bad[] = {"", "1,2", "-1", "0", "1,2,3,4,5", "1,2,3,x", "99999999"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    assert_int_equal(ink_margins_parse(bad[i], &m, &error), INK_ERR_USAGE);
+  }
+  ink_picture_free(&init);
+  ink_picture_free(&canvas);
+  ink_picture_free(&mask);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pictures_equal_those_of_diffusers),
@@ -243,6 +370,11 @@ int main(void) {
       cmocka_unit_test(the_first_noise_can_be_given),
       cmocka_unit_test(a_painting_stops_between_steps),
       cmocka_unit_test(requests_out_of_range_are_refused),
+      cmocka_unit_test(a_picture_within_little_memory_is_the_same),
+      cmocka_unit_test(a_variation_lies_between_two_seeds),
+      cmocka_unit_test(a_second_pass_paints_over_the_enlarged_first),
+      cmocka_unit_test(each_step_can_be_watched),
+      cmocka_unit_test(margins_are_painted_and_the_picture_stays),
   };
   return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
 }

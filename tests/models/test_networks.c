@@ -429,6 +429,37 @@ static void embeddings_in_place_of_ids_take_their_effect(void **state) {
   close_network(&f);
 }
 
+// The same of the upscaler's tail.
+static void an_upscaler_in_bands_gives_the_bytes_of_the_whole(void **state) {
+  (void)state;
+  enum { H = 40, W = 420 };
+  ink_compute compute = {.arena = ink_arena_new(0)}, *c = &compute;
+  ink_esrgan_config config = {.in_channels = 3,
+                              .out_channels = 3,
+                              .scale = 4,
+                              .unshuffle = 1,
+                              .features = 32,
+                              .growth = 8,
+                              .n_block = 1,
+                              .n_up = 2};
+  ink_esrgan *esrgan;
+  ink_error error = {0};
+  assert_ok(ink_esrgan_new(&config, &(ink_source){.seed = 3}, &esrgan, &error));
+  ink_tensor *two = ink_tensor_new(c->arena, INK_F32, 4, (int64_t[]){2, H, W, 3});
+  int64_t n = ink_tensor_elements(two) / 2;
+  float *values = two->data;
+  for (int64_t i = 0; i < n; i++) values[i] = values[i + n] = (float)sin(0.7 * (double)i);
+  for (int dtype = 0; dtype < 2; dtype++) {
+    ink_dtype activations = dtype ? INK_BF16 : INK_F32;
+    ink_tensor *whole = ink_esrgan_forward(c, esrgan, two, activations);
+    ink_tensor *bands = ink_esrgan_forward(c, esrgan, ink_slice(c, two, 0, 0, 1), activations);
+    assert_ok(ink_compute_status(c, &error));
+    assert_memory_equal(bands->data, whole->data, (size_t)ink_tensor_elements(bands) * 4);
+  }
+  ink_esrgan_free(esrgan);
+  ink_arena_free(c->arena);
+}
+
 // Twice the same picture at once goes through whole; one alone goes in bands of rows.
 static void an_autoencoder_in_bands_gives_the_bytes_of_the_whole(void **state) {
   (void)state;
@@ -479,6 +510,7 @@ static void an_autoencoder_in_bands_gives_the_bytes_of_the_whole(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_upscaler_in_bands_gives_the_bytes_of_the_whole),
       cmocka_unit_test(an_autoencoder_in_bands_gives_the_bytes_of_the_whole),
       cmocka_unit_test(every_step_down_and_the_middle_equal_diffusers),
       cmocka_unit_test(unet_of_stable_diffusion_1_equals_diffusers),
