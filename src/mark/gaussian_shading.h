@@ -3,20 +3,26 @@
 // that noise with the mark is as normal as noise without. Who has the key inverts the diffusion and
 // reads the signs.
 //
-// 256 bits are laid out as 4 x 8 x 8 over the latent and repeated; every copy is enciphered
-// differently (ChaCha20, RFC 8439). Half of the bits are the piece's identity, the other half are
-// zero and tell whether there is a mark at all. Each picture has a nonce of 16 bits, so that the
-// noise of two pictures shares nothing; a detector tries all of them, which its p-value accounts
-// for.
+// A tile of 4 x 8 x 8 signs holds 256 bits and is repeated over the latent, as often as it fits,
+// cut off where it does not; every copy is enciphered differently (ChaCha20, RFC 8439). 64 copies
+// lie in the latent of Stable Diffusion (4 x 64 x 64), 8 in one of 8 x 16 x 16. Every other bit of
+// a tile is zero and tells whether there is a mark at all. The others carry the piece's identity of
+// 128 bits in a convolutional code of rate 1/2: one half of the code word in every other tile, the
+// other half between, so that a lone tile is enough where nothing is damaged.
+//
+// Each picture has a nonce of 16 bits, made of its identity, so that the noise of two pictures
+// shares nothing. A detector tries all of them, which its p-value accounts for; and a nonce that
+// does not belong to the identity that was read tells that it was misread.
 #ifndef INK_MARK_GAUSSIAN_SHADING_H
 #define INK_MARK_GAUSSIAN_SHADING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
 
-enum { INK_SHADING_KEY = 32, INK_SHADING_IDENTITY = 16 };
+enum { INK_SHADING_KEY = 32, INK_SHADING_IDENTITY = 16, INK_SHADING_KEY_ID = 17 };
 
 typedef struct ink_shading_key {
   uint8_t bytes[INK_SHADING_KEY];
@@ -25,30 +31,44 @@ typedef struct ink_shading_key {
 // A key from a secret; secret NULL: the one that every inkstone has.
 ink_status ink_shading_key_of(const void *secret, size_t size, ink_shading_key *key,
                               ink_error *error);
+// The key of an installation, kept beside its signing key in a file that only its owner reads
+// (`watermark.key`: 64 hexadecimal digits). With `make` a folder that holds a signing key gets one;
+// else NOT_FOUND.
+ink_status ink_shading_key_open(const char *folder, bool make, ink_shading_key *key,
+                                ink_error *error);
+// Names a key without telling it: 16 hexadecimal digits.
+ink_status ink_shading_key_id(const ink_shading_key *key, char id[INK_SHADING_KEY_ID],
+                              ink_error *error);
 
 // The shape of a latent: channels, rows, columns, in this order in memory.
 typedef struct ink_latent_shape {
   int32_t channels, height, width;
 } ink_latent_shape;
 
-// Give normal noise the signs that carry `identity`: noise[i] keeps its size. `nonce` is best made
-// of the picture's seed. USAGE: a shape that has no elements.
-ink_status ink_shading_apply(const ink_shading_key *key, uint16_t nonce,
+// Give normal noise the signs that carry `identity`: noise[i] keeps its size. USAGE: a shape that
+// has no elements.
+ink_status ink_shading_apply(const ink_shading_key *key,
                              const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
                              float *noise, ink_error *error);
 
 typedef struct ink_shading_reading {
   // The chance that noise without this key's mark agrees as well, under the best of all nonces.
   double p_value;
-  double agreement;  // of the signs whose bits are known; one half without a mark
+  size_t hits, n;  // of n signs whose bits are known so many agree; half of them without a mark
   uint16_t nonce;
-  uint8_t identity[INK_SHADING_IDENTITY];  // by majority of the copies
-  double certainty;  // the least share of its copies that voted for a bit of the identity
+  uint8_t identity[INK_SHADING_IDENTITY];
+  bool sure;  // the nonce belongs to the identity: of misread ones one in 65,536 does
 } ink_shading_reading;
 
 // Read the mark of noise that was found by inversion.
 ink_status ink_shading_read(const ink_shading_key *key, ink_latent_shape shape, const float *noise,
                             ink_shading_reading *reading, ink_error *error);
+
+// The chance that noise that does not carry this very identity agrees as well with it. All signs
+// count, so that a known identity is recognised where none could be read.
+ink_status ink_shading_match(const ink_shading_key *key,
+                             const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
+                             const float *noise, double *p_value, ink_error *error);
 
 // The chance of at least `hits` of n fair coins.
 double ink_fair_coins(size_t n, size_t hits);
