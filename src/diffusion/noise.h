@@ -18,6 +18,14 @@ typedef struct ink_noise_source {
   void *context;
 } ink_noise_source;
 
+// Changes the first noise of a picture after it was drawn: a watermark.
+typedef struct ink_noise_shaper {
+  // `noise` is (channels, height, width), standard normal, and must stay so.
+  ink_status (*shape)(void *context, int32_t channels, int32_t height, int32_t width, float *noise,
+                      ink_error *error);
+  void *context;
+} ink_noise_shaper;
+
 typedef enum ink_noise_kind {
   INK_NOISE_OWN,   // Philox at (seed, stream, position)
   INK_NOISE_CPU,   // torch.randn on the CPU: diffusers, ComfyUI

@@ -159,7 +159,7 @@ static ink_status check_request(const ink_paint_run *run) {
 
 // ---- schedule and sampler -----------------------------------------------------------------------
 
-static ink_status scheduler_of(const ink_paint_run *run, ink_scheduler_config *config) {
+ink_status ink_paint_scheduler(const ink_paint_run *run, ink_scheduler_config *config) {
   const ink_stable_diffusion *sd = run->pipeline->model;
   const ink_paint_request *q = run->request;
   if (sd->scheduler) {
@@ -177,9 +177,22 @@ static ink_status scheduler_of(const ink_paint_run *run, ink_scheduler_config *c
   return INK_OK;
 }
 
+ink_status ink_pipeline_plan(ink_pipeline *pipeline, const ink_paint_request *request,
+                             ink_paint_plan *plan, ink_error *error) {
+  ink_scheduler_config config;
+  ink_paint_run run = {.pipeline = pipeline, .request = request, .error = error};
+  INK_TRY(ink_paint_scheduler(&run, &config));
+  int32_t side = ink_pipeline_side(pipeline);
+  *plan = (ink_paint_plan){.width = request->width ? request->width : side,
+                           .height = request->height ? request->height : side,
+                           .sampler = config.sampler,
+                           .curve = config.curve};
+  return INK_OK;
+}
+
 static ink_status lay_out(ink_paint_run *run, ink_painting *painting) {
   ink_scheduler_config config;
-  INK_TRY(scheduler_of(run, &config));
+  INK_TRY(ink_paint_scheduler(run, &config));
   painting->sampler = config.sampler;
   painting->curve = config.curve;
   ink_grid grid = ink_sampler_about(config.sampler)->grid;
@@ -221,13 +234,14 @@ static ink_status vary(ink_paint_run *run, float *noise) {
   return INK_OK;
 }
 
+// Drawn in any case, so that what a stochastic sampler draws later is independent of it.
 static ink_status draw_first(ink_paint_run *run, float *noise) {
-  const ink_noise_source *first = run->request->first_noise;
-  if (!first) {
-    INK_TRY(run->noise.draw(run->noise.context, noise, run->n, run->error));
-    return run->request->variation > 0 ? vary(run, noise) : INK_OK;
-  }
-  INK_TRY(first->draw(first->context, run->turned, run->n, run->error));
+  const ink_noise_shaper *first = run->request->first_noise;
+  INK_TRY(run->noise.draw(run->noise.context, noise, run->n, run->error));
+  if (run->request->variation > 0) INK_TRY(vary(run, noise));
+  if (!first) return INK_OK;
+  INK_TRY(first->shape(first->context, (int32_t)run->channels, (int32_t)run->h, (int32_t)run->w,
+                       run->turned, run->error));
   turn(run, run->turned, noise);
   return INK_OK;
 }
@@ -332,6 +346,9 @@ static void keep_pixels(const ink_paint_run *run, ink_picture *picture) {
 }
 
 static ink_status paint(ink_paint_run *run, ink_painting *painting) {
+  painting->width = run->width;
+  painting->height = run->height;
+  painting->steps = run->request->steps;
   INK_TRY(check_request(run));
   INK_TRY(lay_out(run, painting));
   double start = ink_clock_seconds();
@@ -354,13 +371,12 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   return INK_OK;
 }
 
-static ink_status prepare(ink_paint_run *run, ink_painting *painting) {
+ink_status ink_paint_prepare(ink_paint_run *run) {
   ink_pipeline *p = run->pipeline;
   const ink_paint_request *q = run->request;
   int32_t factor = ink_paint_factor(p), side = ink_pipeline_side(p);
-  run->width = painting->width = q->width ? q->width : side;
-  run->height = painting->height = q->height ? q->height : side;
-  painting->steps = q->steps;
+  run->width = q->width ? q->width : side;
+  run->height = q->height ? q->height : side;
   INK_TRY(check_side("width", run->width, factor, run->error));
   INK_TRY(check_side("height", run->height, factor, run->error));
   run->h = run->height / factor;
@@ -387,22 +403,26 @@ static ink_status prepare(ink_paint_run *run, ink_painting *painting) {
   return INK_OK;
 }
 
+void ink_paint_release(ink_paint_run *run) {
+  ink_sampler_free(run->sampler);
+  ink_schedule_free(run->schedule);
+  ink_text_free(&run->prompt);
+  ink_text_free(&run->negative);
+  ink_picture_free(&run->init);
+  ink_picture_free(&run->mask_picture);
+  ink_arena_free(run->kept.arena);
+  ink_arena_free(run->compute.arena);
+  free(run->memory);
+}
+
 ink_status ink_pipeline_paint(ink_pipeline *pipeline, const ink_paint_request *request,
                               ink_painting *painting, ink_error *error) {
   *painting = (ink_painting){0};
   ink_error own = {0};
   ink_paint_run run = {.pipeline = pipeline, .request = request, .error = error ? error : &own};
-  ink_status status = prepare(&run, painting);
+  ink_status status = ink_paint_prepare(&run);
   if (status == INK_OK) status = paint(&run, painting);
-  ink_sampler_free(run.sampler);
-  ink_schedule_free(run.schedule);
-  ink_text_free(&run.prompt);
-  ink_text_free(&run.negative);
-  ink_picture_free(&run.init);
-  ink_picture_free(&run.mask_picture);
-  ink_arena_free(run.kept.arena);
-  ink_arena_free(run.compute.arena);
-  free(run.memory);
+  ink_paint_release(&run);
   if (status != INK_OK) ink_painting_free(painting);
   return status;
 }

@@ -82,8 +82,8 @@ typedef struct ink_paint_request {
   uint64_t seed;
   uint64_t stream;  // which picture of a run, for the own generator
   ink_noise_kind noise;
-  // Draws the first noise instead of the generator, as (C, H, W): a watermark. NULL: the generator.
-  const ink_noise_source *first_noise;
+  // Gets the first noise as it was drawn. NULL: it stays so.
+  const ink_noise_shaper *first_noise;
   const ink_picture *init;  // picture to begin from; brought to the size asked for
   double strength;          // share of the steps that it is painted over with, above 0, up to 1
   // What is painted anew: white all, black nothing, grey in part. Needs `init`, whose pixels stay
@@ -105,6 +105,16 @@ typedef struct ink_paint_request {
 
 // 20 steps, guidance 7.5, strength 0.75, own noise, F32.
 ink_paint_request ink_paint_request_default(void);
+
+// What a request leaves to the model, decided.
+typedef struct ink_paint_plan {
+  int32_t width, height;
+  ink_sampler_kind sampler;
+  ink_curve curve;
+} ink_paint_plan;
+// Decide it as ink_pipeline_paint will. Errors of the model's own configuration.
+ink_status ink_pipeline_plan(ink_pipeline *pipeline, const ink_paint_request *request,
+                             ink_paint_plan *plan, ink_error *error);
 
 // What came of it. The picture is the caller's (ink_painting_free).
 typedef struct ink_painting {

@@ -97,6 +97,12 @@ ink_status ink_paint_open_tokenizer(const ink_stable_diffusion *sd, size_t which
                                     ink_tokenizer **tokenizer, ink_error *error);
 // Find out what the UNet of a single file predicts, where it does not say.
 ink_status ink_paint_probe(ink_stable_diffusion *sd, ink_pool *pool, ink_error *error);
+// Take the memory of a run whose pipeline, request and error are set; release it, in any case, with
+// ink_paint_release. USAGE: sides that the model does not take.
+ink_status ink_paint_prepare(ink_paint_run *run);
+void ink_paint_release(ink_paint_run *run);
+// The model's noise, sampler and curve, as the request asks for them.
+ink_status ink_paint_scheduler(const ink_paint_run *run, ink_scheduler_config *config);
 
 // See whether the painting fits into what the request allows, and how. MEMORY: it does not, with
 // what it would take.
@@ -113,6 +119,9 @@ ink_status ink_paint_texts(ink_paint_run *run, int32_t step);
 // Factor between latent and picture; channels of the latent.
 int32_t ink_paint_factor(const ink_pipeline *pipeline);
 int64_t ink_paint_channels(const ink_pipeline *pipeline);
+// A picture of so many channels, transparency over white, at the run's size.
+ink_status ink_paint_fit(const ink_paint_run *run, const ink_picture *from, int32_t channels,
+                         ink_picture *out);
 // A latent out of a picture at the run's size, scaled as the UNet knows it; the autoencoder's
 // distribution is drawn from the generator. Where a mask (or NULL) is white the picture counts as
 // grey.

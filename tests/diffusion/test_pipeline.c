@@ -156,28 +156,59 @@ static void pixels_outside_the_mask_stay(void **state) {
   ink_pipeline_free(p);
 }
 
-static ink_status constant(void *context, float *noise, size_t n, ink_error *error) {
+// Takes the signs of a sine and keeps the sizes.
+static ink_status shape(void *context, int32_t channels, int32_t height, int32_t width,
+                        float *noise, ink_error *error) {
   (void)error;
-  ++*(int *)context;
-  for (size_t i = 0; i < n; i++) noise[i] = (float)sin((double)i);
+  int32_t *seen = context;
+  seen[0]++;
+  seen[1] = channels * 10000 + height * 100 + width;
+  for (int i = 0; i < channels * height * width; i++) {
+    noise[i] = copysignf(noise[i], (float)sin((double)i));
+  }
   return INK_OK;
 }
 
-static void the_first_noise_can_be_given(void **state) {
+static void the_first_noise_can_be_shaped(void **state) {
+  (void)state;
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  ink_paint_request one = small_request(), two = one, other = one, plain = one;
+  int32_t seen[2] = {0};
+  ink_noise_shaper shaper = {shape, seen};
+  one.first_noise = two.first_noise = other.first_noise = &shaper;
+  other.seed = 99;
+  // Draws noise in every step: it is the same as without a shaper.
+  ink_sampler_kind ancestral = INK_SAMPLER_EULER_ANCESTRAL;
+  one.sampler = two.sampler = other.sampler = plain.sampler = &ancestral;
+  one.width = two.width = other.width = plain.width = 24;
+  assert_same_picture(p, &one, p, &two, true);
+  assert_int_equal(seen[0], 2);
+  assert_int_equal(seen[1], 40000 + 800 + 12);
+  assert_same_picture(p, &one, p, &other, false);
+  assert_same_picture(p, &one, p, &plain, false);
+  ink_pipeline_free(p);
+}
+
+// What is decided before is what happens.
+static void plans_are_kept(void **state) {
   (void)state;
   ink_error error = {0};
-  ink_pipeline *p = open_pipeline("sd1", NULL);
-  ink_paint_request one = small_request(), two = one;
-  int calls = 0;
-  ink_noise_source source = {constant, &calls};
-  one.first_noise = two.first_noise = &source;
-  two.seed = 99;
-  ink_sampler_kind euler = INK_SAMPLER_EULER;
-  one.sampler = two.sampler = &euler;
-  assert_same_picture(p, &one, p, &two, true);
-  assert_int_equal(calls, 2);
-  (void)error;
-  ink_pipeline_free(p);
+  const char *const names[] = {"sd1", "xl"};
+  for (int i = 0; i < 2; i++) {
+    ink_pipeline *p = open_pipeline(names[i], NULL);
+    ink_paint_request request = small_request();
+    request.height = i ? 24 : 0;
+    ink_paint_plan plan;
+    ink_painting painting;
+    assert_ok(ink_pipeline_plan(p, &request, &plan, &error));
+    assert_ok(ink_pipeline_paint(p, &request, &painting, &error));
+    assert_int_equal(plan.width, painting.width);
+    assert_int_equal(plan.height, painting.height);
+    assert_int_equal(plan.sampler, painting.sampler);
+    assert_int_equal(plan.curve, painting.curve);
+    ink_painting_free(&painting);
+    ink_pipeline_free(p);
+  }
 }
 
 static bool stop_at(void *context, int64_t done, int64_t total, const char *state) {
@@ -367,7 +398,8 @@ int main(void) {
       cmocka_unit_test(sixteen_bits_paint_nearly_the_same_picture),
       cmocka_unit_test(what_is_asked_for_shows),
       cmocka_unit_test(pixels_outside_the_mask_stay),
-      cmocka_unit_test(the_first_noise_can_be_given),
+      cmocka_unit_test(the_first_noise_can_be_shaped),
+      cmocka_unit_test(plans_are_kept),
       cmocka_unit_test(a_painting_stops_between_steps),
       cmocka_unit_test(requests_out_of_range_are_refused),
       cmocka_unit_test(a_picture_within_little_memory_is_the_same),
