@@ -353,7 +353,7 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   INK_TRY(lay_out(run, painting));
   double start = ink_clock_seconds();
   int32_t first;
-  INK_TRY(ink_paint_plan(run));
+  INK_TRY(ink_paint_budget(run));
   INK_TRY(ink_paint_see_controls(run));
   INK_TRY(begin(run, &first));
   if (run->request->mask) INK_TRY(encode_masked(run));

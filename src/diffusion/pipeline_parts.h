@@ -106,7 +106,7 @@ ink_status ink_paint_scheduler(const ink_paint_run *run, ink_scheduler_config *c
 
 // See whether the painting fits into what the request allows, and how. MEMORY: it does not, with
 // what it would take.
-ink_status ink_paint_plan(ink_paint_run *run);
+ink_status ink_paint_budget(ink_paint_run *run);
 // Called before a part of the model is used.
 ink_status ink_paint_enter(ink_paint_run *run, ink_paint_part part);
 

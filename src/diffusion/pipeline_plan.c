@@ -107,7 +107,7 @@ static ink_status rehearse(const ink_paint_run *run, ink_pool *pool, rehearsal p
   return status;
 }
 
-ink_status ink_paint_plan(ink_paint_run *run) {
+ink_status ink_paint_budget(ink_paint_run *run) {
   size_t ram = run->request->ram;
   if (ram == 0) return INK_OK;
   rehearsal parts[3] = {{0}};
