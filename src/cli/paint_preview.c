@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "lang/catalogue.h"
+#include "mark/wording.h"
 #include "picture/terminal.h"
 
 enum { PREVIEW_ROWS = 16 };
@@ -43,5 +45,10 @@ const ink_paint_preview *ink_paint_preview_open(ink_paint_screen *screen,
                                                 ink_paint_preview *preview) {
   *screen = (ink_paint_screen){0};
   *preview = (ink_paint_preview){draw, screen};
-  return isatty(STDERR_FILENO) ? preview : NULL;
+  if (!isatty(STDERR_FILENO)) return NULL;
+  // An interface shows the label beside what it shows (GB 45438-2025, 5.6).
+  bool zh = ink_language_current() == INK_LANGUAGE_ZH;
+  fprintf(stderr, "%s\n",
+          ink_label_wordings(INK_LABEL_OWN, INK_LABEL_PICTURE, zh ? "zh" : "en")[0]);
+  return preview;
 }
