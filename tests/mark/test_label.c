@@ -165,6 +165,35 @@ static void foreign_metadata_of_a_picture_stay(void **state) {
   }
 }
 
+// Exif that turns the picture is obeyed while the label is put on, and then says that it is
+// upright: turned twice, the picture would be wide again.
+static void a_turned_picture_is_labelled_upright(void **state) {
+  (void)state;
+  static const char *const names[] = {"turned.png", "turned.jpg", "turned.webp"};
+  if (!has_font()) skip();
+  for (int i = 0; i < 3; i++) {
+    for (int visible = 0; visible < 2; visible++) {
+      ink_error error = {0};
+      blob b = load(names[i]);
+      ink_label_request r = request_for(INK_LAW_EU);
+      r.visible = visible;
+      ink_text out = label_blob(names[i], &b, &r, NULL);
+      ink_picture before, after;
+      assert_ok(ink_picture_decode(b.bytes, b.size, names[i], NULL, &before, NULL, &error));
+      assert_ok(ink_picture_decode(out.bytes, out.size, names[i], NULL, &after, NULL, &error));
+      assert_int_equal(before.width, 64);
+      assert_int_equal(before.height, 96);
+      assert_int_equal(after.width, 64);
+      assert_int_equal(after.height, 96);
+      assert_non_null(memmem(out.bytes, out.size, "MM\0*", 4));  // the Exif block is kept
+      ink_picture_free(&before);
+      ink_picture_free(&after);
+      ink_text_free(&out);
+      free(b.bytes);
+    }
+  }
+}
+
 // Without a visible label a picture's data are not touched: not one byte of them changes.
 static void metadata_alone_leave_the_pixels_data_as_they_are(void **state) {
   (void)state;
@@ -643,6 +672,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(letters_of_a_labelled_file_are_a_twentieth_of_its_side),
       cmocka_unit_test(foreign_metadata_of_a_picture_stay),
+      cmocka_unit_test(a_turned_picture_is_labelled_upright),
       cmocka_unit_test(metadata_alone_leave_the_pixels_data_as_they_are),
       cmocka_unit_test(another_s_label_is_not_replaced),
       cmocka_unit_test(a_file_that_was_signed_is_the_parent),
