@@ -257,25 +257,27 @@ static void labelled_free(ink_labelled *l) {
 }
 
 static ink_status label(const ink_labeller *labeller, const ink_carrier *carrier,
-                        const ink_c2pa_parent *parent, ink_label_work *w, const ink_signer *signer,
-                        bool signs, ink_text *out, ink_label_result *result, ink_error *error) {
+                        const ink_c2pa_parent *parent, const ink_label_work *given,
+                        const ink_signer *signer, bool signs, ink_text *out,
+                        ink_label_result *result, ink_error *error) {
   ink_labelled labelled = {0};
-  ink_label_request request = *w->request;
+  ink_label_request request = *given->request;
+  ink_label_work work = *given;
   json_t *there = NULL, *aigc = NULL;
-  ink_status status = check_there(labeller, w, &there, error);
+  ink_status status = check_there(labeller, given, &there, error);
   // Who labelled it before gave it a visible label too.
   if (there) request.visible = false;
-  w->request = &request;
+  work.request = &request;
   if (status == INK_OK && !there) {
     status = ink_aigc_new(request.kind, request.producer, request.identity, &aigc, error);
-    w->aigc = aigc;
+    work.aigc = aigc;
   }
-  if (status == INK_OK) status = labeller->label(w, &labelled, error);
+  if (status == INK_OK) status = labeller->label(&work, &labelled, error);
   if (status == INK_OK && there) {
     labelled.no_visible = "it was labelled before, which stays as it is";
   }
   if (status == INK_OK && signs) {
-    status = sign(w, carrier, parent, &labelled, signer, out, error);
+    status = sign(&work, carrier, parent, &labelled, signer, out, error);
     result->is_signed = status == INK_OK;
     snprintf(result->manifest, sizeof result->manifest, "urn:c2pa:%s", request.identity);
   } else if (status == INK_OK) {
