@@ -444,7 +444,7 @@ ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext 
     INK_TRY(set_field(info, error, "Model hash", "%.10s", r->model_sha256));
   }
   if (r->model) INK_TRY(ink_infotext_set(info, "Model", r->model, error));
-  if (r->init_sha256[0]) {
+  if (r->init_sha256[0] && r->hires_scale == 0) {
     INK_TRY(set_field(info, error, "Denoising strength", "%.10g", r->strength));
   }
   INK_TRY(set_more(info, r, error));
@@ -528,6 +528,26 @@ static ink_status sampler_of(const ink_infotext *info, ink_paint_recipe *r, ink_
   return INK_OK;
 }
 
+// Upscalers that are there: Lanczos, and networks by their file.
+static bool is_upscaler(const char *name) {
+  size_t size = strlen(name);
+  bool file = (size > 4 && strcmp(name + size - 4, ".pth") == 0) ||
+              (size > 12 && strcmp(name + size - 12, ".safetensors") == 0);
+  return file || strcmp(name, "Lanczos") == 0;
+}
+
+// A1111's second pass; its strength is the denoising strength then.
+static ink_status hires_of(const ink_infotext *info, ink_paint_recipe *r, ink_error *error) {
+  const char *upscaler = ink_infotext_get(info, "Hires upscaler");
+  double scale = 1;
+  INK_TRY(number_of(info, "Hires upscale", 1, 8, &scale, error));
+  if (scale <= 1) return INK_OK;
+  r->hires_scale = scale;
+  r->hires_strength = r->strength;
+  bool network = upscaler && is_upscaler(upscaler) && strcmp(upscaler, "Lanczos") != 0;
+  return network ? set_string(&r->hires_upscaler, upscaler, error) : INK_OK;
+}
+
 static void list_left(const ink_infotext *info, ink_text *left) {
   static const char *const obeyed[] = {"Steps",
                                        "Sampler",
@@ -542,11 +562,15 @@ static void list_left(const ink_infotext *info, ink_text *left) {
                                        "RNG",
                                        "Version",
                                        "Variation seed",
-                                       "Variation seed strength"};
+                                       "Variation seed strength",
+                                       "Hires upscale"};
   for (size_t i = 0; i < info->n; i++) {
     bool known = false;
     for (size_t k = 0; k < sizeof obeyed / sizeof *obeyed; k++) {
       known = known || strcmp(info->fields[i].key, obeyed[k]) == 0;
+    }
+    if (strcmp(info->fields[i].key, "Hires upscaler") == 0) {
+      known = is_upscaler(info->fields[i].value);
     }
     if (!known) ink_text_format(left, "%s%s", left->size ? ", " : "", info->fields[i].key);
   }
@@ -569,6 +593,7 @@ ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_re
   r->variation_seed = (uint64_t)variation_seed;
   INK_TRY(number_of(info, "Clip skip", 1, 100, &skip, error));
   INK_TRY(number_of(info, "Denoising strength", 0, 1, &r->strength, error));
+  INK_TRY(hires_of(info, r, error));
   r->steps = (int32_t)steps;
   r->seed = (uint64_t)seed;
   r->clip_skip = (int32_t)skip - 1;

@@ -24,11 +24,24 @@ static ink_paint_recipe full_recipe(void) {
                         .stream = 3,
                         .noise = INK_NOISE_CUDA,
                         .bf16 = true,
-                        .n_loras = 1};
+                        .variation_seed = 9,
+                        .variation = 0.25,
+                        .extend = {8, 0, 16, 24},
+                        .hires_scale = 1.5,
+                        .hires_strength = 0.375,
+                        .hires_upscaler = strdup("u.pth"),
+                        .grid = 4,
+                        .n_loras = 1,
+                        .n_words = 1,
+                        .n_controls = 1};
   memset(r.model_sha256, 'a', 64);
   memset(r.init_sha256, 'b', 64);
   memset(r.mask_sha256, 'c', 64);
   r.loras[0] = (ink_paint_recipe_lora){.path = strdup("x.safetensors"), .weight = -0.5};
+  r.words[0] = (ink_paint_recipe_word){.path = strdup("w.pt"), .word = strdup("w")};
+  r.controls[0] = (ink_paint_recipe_control){
+      .kind = strdup("canny"), .model = strdup("c/d"), .weight = 0.5, .start = 0.125, .end = 0.75};
+  memset(r.hires_sha256, 'd', 64);
   return r;
 }
 
@@ -44,6 +57,12 @@ static void json_gives_the_recipe_back(void **state) {
   assert_true(back.seed == r.seed && back.stream == 3 && back.bf16);
   assert_int_equal(back.noise, INK_NOISE_CUDA);
   assert_string_equal(back.loras[0].path, "x.safetensors");
+  assert_true(back.variation_seed == 9 && back.variation == 0.25 && back.grid == 4);
+  assert_true(back.extend.bottom == 16 && back.extend.left == 24);
+  assert_true(back.hires_scale == 1.5 && back.hires_strength == 0.375);
+  assert_string_equal(back.hires_upscaler, "u.pth");
+  assert_string_equal(back.words[0].word, "w");
+  assert_true(back.controls[0].weight == 0.5 && back.controls[0].start == 0.125);
   json_decref(json);
   json_decref(again);
   ink_paint_recipe_free(&r);
@@ -69,6 +88,12 @@ static void recipes_that_lie_are_refused(void **state) {
       {"{\"version\": 1, \"loras\": {}}", "loras"},
       {"{\"version\": 1, \"loras\": [{\"weight\": 1e9}]}", "weight"},
       {"{\"version\": 1, \"guidance_scale\": 1e9}", "guidance"},
+      {"{\"version\": 1, \"extend\": [1, 2, 3]}", "extend"},
+      {"{\"version\": 1, \"extend\": [1, 2, 3, -1]}", "extend"},
+      {"{\"version\": 1, \"hires\": {\"scale\": 100}}", "scale"},
+      {"{\"version\": 1, \"variation\": {\"strength\": 2}}", "strength"},
+      {"{\"version\": 1, \"controls\": [{\"weight\": -1}]}", "weight"},
+      {"{\"version\": 1, \"embeddings\": 1}", "embeddings"},
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     ink_error error = {0};
@@ -105,7 +130,8 @@ static void parameters_of_a1111_are_understood(void **state) {
   assert_int_equal(r.steps, 30);
   assert_int_equal(r.height, 768);
   assert_true(r.seed == 77 && r.guidance_scale == 5.5);
-  assert_string_equal(ink_text_string(&left), "Hires upscale, ENSD");
+  assert_string_equal(ink_text_string(&left), "ENSD");
+  assert_true(r.hires_scale == 2 && r.hires_strength == r.strength);
   ink_paint_recipe_free(&r);
   ink_text_free(&left);
   r = from_text("x\nSteps: 4, Sampler: Euler a, Schedule type: SGM Uniform, Seed: 1, RNG: CPU",
@@ -149,12 +175,14 @@ static void what_we_write_as_parameters_reads_the_same(void **state) {
   assert_ok(ink_infotext_format(&info, &text, &error));
   assert_ok(ink_infotext_parse(text.bytes, &again, &error));
   assert_ok(ink_paint_recipe_from_infotext(&again, &back, &left, &error));
-  assert_int_equal(left.size, 0);
+  assert_string_equal(ink_text_string(&left), "ControlNet 0");
   assert_int_equal(back.sampler, r.sampler);
   assert_int_equal(back.curve, r.curve);
   assert_int_equal(back.noise, r.noise);
   assert_int_equal(back.clip_skip, r.clip_skip);
-  assert_true(back.seed == r.seed && back.strength == r.strength);
+  assert_true(back.seed == r.seed && back.variation_seed == 9 && back.variation == 0.25);
+  assert_true(back.hires_scale == 1.5 && back.hires_strength == 0.375);
+  assert_string_equal(back.hires_upscaler, "u.pth");
   assert_string_equal(back.prompt, r.prompt);
   ink_text_free(&text);
   ink_text_free(&left);
