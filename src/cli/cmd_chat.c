@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/generation.h"
+#include "cli/noting.h"
 #include "lang/catalogue.h"
 #include "llm/chat.h"
 #include "mark/mark.h"
@@ -18,6 +19,8 @@ enum { MOST_HISTORY = 1000 };
 
 typedef struct chat {
   const ink_cli_model *m;
+  const ink_cli_sampling *sampling;
+  ink_cli_mark mark;
   ink_chat_layout layout;
   ink_session_options options;
   ink_session *session;
@@ -67,6 +70,10 @@ static ink_status answer(chat *c, ink_error *error) {
   if (step.finish == INK_FINISH_LENGTH) {
     fprintf(stderr, "(%s)\n", ink_tr("cut at the limit of tokens"));
   }
+  size_t n_token;
+  ink_session_tokens(c->session, &n_token);
+  INK_TRY(ink_cli_note_text(c->m, c->sampling, &c->mark, "chat", ink_session_text(c->session),
+                            n_token, error));
   return add_message(c, "assistant", ink_session_text(c->session), error);
 }
 
@@ -252,7 +259,7 @@ static void talk(chat *c, const ink_command *self) {
 
 static ink_status converse(const ink_cli_model *m, ink_cli_sampling *sampling, const char *layout,
                            const char *system, const ink_command *self, ink_error *error) {
-  chat c = {.m = m, .terminal = isatty(STDIN_FILENO) == 1};
+  chat c = {.m = m, .sampling = sampling, .terminal = isatty(STDIN_FILENO) == 1};
   INK_TRY(layout ? ink_chat_layout_parse(layout, &c.layout, error)
                  : ink_chat_detect(m->model, &c.layout, error));
   c.options = ink_cli_session_options(sampling);
@@ -263,8 +270,7 @@ static ink_status converse(const ink_cli_model *m, ink_cli_sampling *sampling, c
   }
   c.options.on_text = ink_cli_print;
   c.options.context_of_text = &c.stream;
-  ink_cli_mark mark;
-  ink_status status = ink_cli_mark_session(sampling, m->model, &mark, &c.options, error);
+  ink_status status = ink_cli_mark_session(sampling, m->model, &c.mark, &c.options, error);
   ink_cli_announce(sampling->seed);
   if (c.terminal) {
     fprintf(stderr, "%s, %s. %s\n", ink_weights_name(m->model->weights),
@@ -286,7 +292,7 @@ static ink_status converse(const ink_cli_model *m, ink_cli_sampling *sampling, c
   drop_messages(&c, 0);
   free(c.messages);
   ink_session_free(c.session);
-  ink_watermark_free(mark.watermark);
+  ink_watermark_free(c.mark.watermark);
   return status;
 }
 

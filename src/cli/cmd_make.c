@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "cli/cli.h"
+#include "cli/noting.h"
 #include "cli/signing.h"
 #include "desk/piece.h"
 #include "desk/playbook.h"
@@ -104,6 +105,39 @@ static ink_status print_piece(const request *r, const ink_piece *piece, const ch
   return INK_OK;
 }
 
+static ink_status note(const ink_piece *piece, const char *folder, ink_error *error) {
+  static const char *const labels[] = {"visible", "AIGC", "C2PA"};
+  const json_t *recipe = json_object_get(piece->record, "recipe");
+  ink_ledger_file *files = calloc(piece->n_file + 1, sizeof *files);
+  ink_status status = files ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for the ledger");
+  size_t n = 0;
+  for (; status == INK_OK && n < piece->n_file; n++) {
+    char *path = ink_path_join(folder, piece->files[n].name);
+    if (!path) {
+      status = ink_fail(error, INK_ERR_MEMORY, "no memory for the ledger");
+      break;
+    }
+    files[n] = (ink_ledger_file){
+        .path = path, .bytes = piece->files[n].bytes, .size = piece->files[n].size};
+  }
+  ink_ledger_entry entry = {
+      .identity = json_string_value(json_object_get(piece->record, "identity")),
+      .kind = "piece",
+      .command = "make",
+      .model_sha256 =
+          json_string_value(json_object_get(json_object_get(recipe, "model"), "sha256")),
+      .recipe = recipe,
+      .files = files,
+      .n_file = n,
+      .labels = labels,
+      .n_label = sizeof labels / sizeof *labels,
+      .text = piece->text};
+  if (status == INK_OK) status = ink_cli_note(&entry, error);
+  while (n) free((char *)(uintptr_t)files[--n].path);
+  free(files);
+  return status;
+}
+
 static ink_status make(const request *r, const char *out, const ink_order *order,
                        const ink_progress *progress, ink_error *error) {
   ink_piece piece = {0};
@@ -112,6 +146,7 @@ static ink_status make(const request *r, const char *out, const ink_order *order
   ink_status status = ink_piece_make(order, pool, progress, &piece, error);
   ink_pool_free(pool);
   if (status == INK_OK) status = ink_piece_save(&piece, out, r->replace, error);
+  if (status == INK_OK) status = note(&piece, out, error);
   // Whoever waits for a piece that was blocked wants to see it, and why.
   if (status == INK_OK) {
     status = print_piece(r, &piece, out, error);

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/noting.h"
 #include "desk/piece.h"
 #include "lang/catalogue.h"
 
@@ -30,6 +31,26 @@ static ink_status print_replay(const ink_replay *replay, bool json, ink_error *e
   if (same) return INK_OK;
   return ink_fail(error, INK_ERR_CONFLICT,
                   "the piece is not what its record says; differences: %zu", replay->n_difference);
+}
+
+// A check leaves no piece; what it found is worth a row of its own.
+static ink_status note(const ink_replay *replay, ink_error *error) {
+  const json_t *recipe = json_object_get(replay->record, "recipe");
+  const char *identity = json_string_value(json_object_get(replay->record, "identity"));
+  json_t *details = json_pack("{s:b, s:I}", "same", (int)(replay->n_difference == 0), "differences",
+                              (json_int_t)replay->n_difference);
+  if (!details) return ink_fail(error, INK_ERR_MEMORY, "no memory for a row of the ledger");
+  ink_ledger_entry entry = {
+      .identity = identity && ink_mark_is_identity(identity) ? identity : NULL,
+      .kind = "check",
+      .command = "replay",
+      .model_sha256 =
+          json_string_value(json_object_get(json_object_get(recipe, "model"), "sha256")),
+      .recipe = recipe,
+      .details = details};
+  ink_status status = ink_cli_note(&entry, error);
+  json_decref(details);
+  return status;
 }
 
 static int run_replay(const ink_command *self, int argc, char **argv) {
@@ -64,7 +85,8 @@ static int run_replay(const ink_command *self, int argc, char **argv) {
     ink_pool_free(pool);
     ink_cli_progress_end(&bar);
     if (status == INK_OK) {
-      status = print_replay(&replay, json, &error);
+      status = note(&replay, &error);
+      if (status == INK_OK) status = print_replay(&replay, json, &error);
       ink_replay_free(&replay);
     }
   }

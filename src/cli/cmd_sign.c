@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "cli/cli.h"
+#include "cli/noting.h"
 #include "cli/signing.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/parent.h"
@@ -82,6 +83,28 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
   return status;
 }
 
+// What was signed; with a sidecar the file itself stays as it was.
+static ink_status note(const request *r, const char *path, const char *out, const ink_map *map,
+                       const ink_text *made, const char *identity, ink_error *error) {
+  static const char *const labels[] = {"C2PA"};
+  ink_ledger_file file = {.path = out, .bytes = made->bytes, .size = made->size};
+  if (r->sidecar) {
+    file = (ink_ledger_file){.path = path,
+                             .bytes = map->data,
+                             .size = map->size,
+                             .sidecar = made->bytes,
+                             .sidecar_size = made->size};
+  }
+  ink_ledger_entry entry = {.identity = identity,
+                            .kind = "file",
+                            .command = "sign",
+                            .files = &file,
+                            .n_file = 1,
+                            .labels = labels,
+                            .n_label = 1};
+  return ink_cli_note(&entry, error);
+}
+
 static ink_status sign(const request *r, const char *path, ink_error *error) {
   ink_map map;
   ink_text signed_file = {0};
@@ -108,6 +131,7 @@ static ink_status sign(const request *r, const char *path, ink_error *error) {
     ink_context(error, status, "%s", path);
   } else {
     status = ink_file_save(out, signed_file.bytes, signed_file.size, error);
+    if (status == INK_OK) status = note(r, path, out, &map, &signed_file, identity, error);
   }
   ink_map_close(&map);
   ink_text_free(&signed_file);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "cli/generation.h"
+#include "cli/noting.h"
 #include "cli/verse_options.h"
 
 typedef struct request {
@@ -105,6 +106,12 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
                         logprobs, top, error);
   } else if (status == INK_OK) {
     ink_cli_print_end(&stream);
+  }
+  if (status == INK_OK) {
+    size_t n_token;
+    ink_session_tokens(session, &n_token);
+    status =
+        ink_cli_note_text(m, sampling, &mark, "write", ink_session_text(session), n_token, error);
   }
   if (status == INK_OK && ink_session_finished(session) == INK_FINISH_CANCELLED) {
     status = ink_fail(error, INK_ERR_CANCELLED, "stopped before the end");

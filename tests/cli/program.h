@@ -30,7 +30,8 @@ static inline program_run run_program(const char *format, ...) {
   snprintf(
       line, sizeof line,
       "export HOME='%s' INK='%s' FIXTURES='%s'; unset XDG_STATE_HOME XDG_CACHE_HOME XDG_DATA_HOME "
-      "HF_HOME HF_HUB_CACHE LANG LC_ALL LC_MESSAGES INKSTONE_LANG; (%s) >'%s/out' 2>'%s/err'",
+      "INKSTONE_LEDGER HF_HOME HF_HUB_CACHE LANG LC_ALL LC_MESSAGES INKSTONE_LANG; (%s) >'%s/out' "
+      "2>'%s/err'",
       folder, getenv("INKSTONE_PROGRAM"), getenv("INKSTONE_FIXTURES"), command, folder, folder);
   int status = system(line);
   assert_true(status != -1 && WIFEXITED(status));
