@@ -7,9 +7,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/generation.h"
+#include "cli/noting.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/carrier.h"
 #include "mark/detect.h"
+#include "mark/recover.h"
 
 // Look for every scheme under the keys that every copy has and, where given, under the user's.
 static ink_status look(const ink_model *model, const char *keys, const int32_t *ids, size_t n,
@@ -67,6 +69,24 @@ static bool is_document(const char *name, const char *bytes, size_t size) {
   return false;
 }
 
+// What this installation made it knows, even where nothing in the file tells. A ledger that cannot
+// be read is no reason to say nothing.
+static ink_status look_it_up(const char *name, const char *bytes, size_t size,
+                             ink_detection *detection, ink_error *error) {
+  ink_ledger *ledger = NULL;
+  ink_recovery recovery = {0};
+  ink_error unread = {.translate = error->translate};
+  ink_status status = ink_cli_ledger(&ledger, &unread);
+  if (status == INK_OK && ledger) {
+    status = ink_recover(ledger, name, bytes, size, NULL, &recovery, &unread);
+    if (status == INK_OK) ink_detect_record(&recovery, detection);
+  }
+  if (status != INK_OK) fprintf(stderr, ink_tr("warning: %s\n"), unread.text);
+  ink_recovery_free(&recovery);
+  ink_ledger_close(ledger);
+  return INK_OK;
+}
+
 static ink_status detect(ink_cli_model *m, const char *keys, const char *name, const char *bytes,
                          size_t size, ink_detection *detection, ink_error *error) {
   INK_TRY(ink_detect_manifest(name, bytes, size, detection, error));
@@ -77,6 +97,7 @@ static ink_status detect(ink_cli_model *m, const char *keys, const char *name, c
   } else {
     INK_TRY(detect_text(m, keys, name, bytes, size, detection, error));
   }
+  INK_TRY(look_it_up(name, bytes, size, detection, error));
   ink_detect_conclude(detection);
   return INK_OK;
 }
@@ -84,7 +105,7 @@ static ink_status detect(ink_cli_model *m, const char *keys, const char *name, c
 // ---- what is said ------------------------------------------------------------------------------
 
 static const char *kind_name(ink_evidence_kind kind) {
-  static const char *const names[] = {"manifest", "metadata", "label", "watermark"};
+  static const char *const names[] = {"manifest", "metadata", "label", "watermark", "record"};
   return names[kind];
 }
 
@@ -116,8 +137,9 @@ static void print_verdict(const ink_detection *d) {
     const ink_evidence *e = &d->evidence[i];
     printf("  %s %-26s ", e->found ? "+" : "-", e->name);
     if (e->kind == INK_EVIDENCE_WATERMARK) {
-      printf("p = %.2g, %zu %s\n", e->p_value, e->used,
-             ink_tr(strncmp(e->name, "dwtDct", 6) == 0 ? "blocks" : "tokens"));
+      printf("p = %.2g, %zu %s%s%s\n", e->p_value, e->used,
+             ink_tr(strncmp(e->name, "dwtDct", 6) == 0 ? "blocks" : "tokens"),
+             e->detail[0] ? ", " : "", e->detail);
     } else {
       printf("%s\n", e->detail[0] ? e->detail : ink_tr("none"));
     }

@@ -5,11 +5,12 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "cli/cli.h"
+#include "cli/noting.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/validate.h"
 #include "mark/detect.h"
 #include "mark/keys.h"
+#include "mark/recover.h"
 
 enum { MOST_FILE = 1 << 30 };
 
@@ -17,12 +18,13 @@ enum { MOST_FILE = 1 << 30 };
 typedef struct findings {
   ink_c2pa_report report;
   json_t *aigc;  // its metadata label, or NULL
+  ink_recovery recovery;
 } findings;
 
 typedef struct request {
   ink_string_list trust, stamp_trust;
-  const char *sidecar, *carrier;
-  bool json;
+  const char *sidecar, *carrier, *identity;
+  bool recover, json;
 } request;
 
 // FILE.c2pa, or FILE with its ending replaced.
@@ -40,6 +42,28 @@ static ink_status open_anchors(const ink_string_list *paths, ink_anchors **ancho
                                ink_error *error) {
   for (size_t i = 0; i < paths->n; i++) INK_TRY(ink_anchors_open(paths->items[i], anchors, error));
   return INK_OK;
+}
+
+// The manifest of a file that has none any more, from the ledger.
+static ink_status recover(const request *r, const char *path, const ink_map *map,
+                          const ink_c2pa_options *options, findings *found, ink_error *error) {
+  ink_ledger *ledger;
+  static const unsigned char empty[1];
+  const unsigned char *bytes = map->data ? map->data : empty;
+  if (r->identity && !ink_mark_is_identity(r->identity)) {
+    return ink_fail(error, INK_ERR_USAGE, "the identity must be a UUID in lower case");
+  }
+  INK_TRY(ink_cli_ledger(&ledger, error));
+  if (!ledger) return INK_OK;
+  ink_status status =
+      ink_recover(ledger, path, bytes, map->size, r->identity, &found->recovery, error);
+  if (status == INK_OK && found->recovery.by) {
+    ink_c2pa_report_free(&found->report);
+    status = ink_recovery_validate(&found->recovery, path, bytes, map->size, options,
+                                   &found->report, error);
+  }
+  ink_ledger_close(ledger);
+  return status;
 }
 
 static ink_status validate(const request *r, const char *path, const ink_c2pa_options *options,
@@ -63,6 +87,9 @@ static ink_status validate(const request *r, const char *path, const ink_c2pa_op
     status = ink_c2pa_validate(map.data, map.size, carrier, side.data, side.size, options,
                                &found->report, error);
     if (status != INK_OK) ink_context(error, status, "%s", path);
+  }
+  if (status == INK_OK && r->recover && found->report.state == INK_C2PA_NONE) {
+    status = recover(r, path, &map, options, found, error);
   }
   if (status == INK_OK) {
     status = ink_detect_aigc(path, (const char *)map.data, map.size, &found->aigc, error);
@@ -107,6 +134,15 @@ static bool by_this_installation(const ink_c2pa_report *report) {
   return known;
 }
 
+// "match", "mismatch", or null where there is no soft binding to compare.
+static json_t *recovery_json(const findings *found) {
+  static const char *const soft[] = {NULL, "match", "mismatch"};
+  const ink_recovery *r = &found->recovery;
+  return json_pack("{s:s, s:s, s:I, s:f, s:s?, s:b}", "by", ink_recovered_name(r->by), "identity",
+                   r->identity, "row", (json_int_t)r->n, "p_value", r->p_value, "softBinding",
+                   soft[found->report.soft], "content", (int)(r->by == INK_RECOVERED_CONTENT));
+}
+
 // crJSON, with the members that say it in short before it.
 static void print_json(const char *path, const findings *found) {
   const ink_c2pa_report *report = &found->report;
@@ -120,6 +156,7 @@ static void print_json(const char *path, const findings *found) {
                 "https://c2pa.org/crjson/", "extras", "https://c2pa.org/crjson/extras/",
                 "manifests", report->manifests, "ingredientDeltas", report->deltas, "jsonGenerator",
                 "name", "inkstone", "version", INKSTONE_VERSION);
+  if (json && found->recovery.by) json_object_set_new(json, "recovered", recovery_json(found));
   char *text = ink_json_text(json);
   puts(text ? text : "");
   free(text);
@@ -131,6 +168,23 @@ static void print_findings(const char *sign, const json_t *list) {
   json_t *finding;
   json_array_foreach((json_t *)list, i, finding) {
     printf("  %s %s: %s\n", sign, text_at(finding, "code"), text_at(finding, "explanation"));
+  }
+}
+
+static void print_recovery(const findings *found) {
+  static const char *const ways[] = {"",
+                                     "by its content, which is whole",
+                                     "by the watermark in its pixels",
+                                     "by its label, which anybody can write",
+                                     "by its words",
+                                     "by the identity that was given"};
+  const ink_recovery *r = &found->recovery;
+  printf(ink_tr("  stripped; the ledger holds its manifest (row %lld), found %s\n"),
+         (long long)r->n, ink_tr(ways[r->by]));
+  if (found->report.soft == INK_C2PA_SOFT_MATCH) {
+    printf("  %s\n", ink_tr("the watermark is the one that the manifest speaks of"));
+  } else if (found->report.soft == INK_C2PA_SOFT_MISMATCH) {
+    printf("  %s\n", ink_tr("the watermark is not the one that the manifest speaks of"));
   }
 }
 
@@ -146,6 +200,7 @@ static void print_text(const char *path, const findings *found) {
       json_object_get(json_object_get(manifest, "signature"), "certificateInfo");
   const json_t *subject = json_object_get(certificate, "subject");
   const char *signer = text_at(subject, "CN");
+  if (found->recovery.by) print_recovery(found);
   if (signer) {
     printf("  %s %s%s\n", ink_tr("signed by"), signer,
            by_this_installation(report) ? ink_tr(" (this installation)") : "");
@@ -195,12 +250,18 @@ static ink_status verify(const request *r, const char *path, ink_error *error) {
       print_text(path, &found);
     }
     if (found.report.state == INK_C2PA_NONE) {
-      status = ink_fail(error, INK_ERR_NOT_FOUND, "%s has no manifest", path);
+      status = r->recover ? ink_fail(error, INK_ERR_NOT_FOUND,
+                                     "%s has no manifest, and the ledger does not know it", path)
+                          : ink_fail(error, INK_ERR_NOT_FOUND, "%s has no manifest", path);
     } else if (found.report.state == INK_C2PA_INVALID) {
-      status = ink_fail(error, INK_ERR_CONFLICT, "%s: its manifest does not hold", path);
+      status = found.recovery.by
+                   ? ink_fail(error, INK_ERR_CONFLICT,
+                              "%s: its manifest was found, but its content was changed", path)
+                   : ink_fail(error, INK_ERR_CONFLICT, "%s: its manifest does not hold", path);
     }
   }
   ink_c2pa_report_free(&found.report);
+  ink_recovery_free(&found.recovery);
   json_decref(found.aigc);
   ink_anchors_free(trust);
   ink_anchors_free(stamp_trust);
@@ -225,6 +286,15 @@ static int run(const ink_command *self, int argc, char **argv) {
        .value = &r.sidecar,
        .argument = "FILE",
        .help = "manifest beside the file (default: FILE.c2pa where it is)"},
+      {.name = "recover",
+       .kind = INK_OPTION_FLAG,
+       .value = &r.recover,
+       .help = "look for the manifest of a stripped file in the ledger"},
+      {.name = "identity",
+       .kind = INK_OPTION_STRING,
+       .value = &r.identity,
+       .argument = "UUID",
+       .help = "with --recover: the piece that the file is said to be"},
       {.name = "carrier",
        .kind = INK_OPTION_STRING,
        .value = &r.carrier,

@@ -2,8 +2,10 @@
 #include "cli/noting.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "lang/catalogue.h"
 
 ink_status ink_cli_note(const ink_ledger_entry *entry, ink_error *error) {
@@ -15,6 +17,15 @@ ink_status ink_cli_note(const ink_ledger_entry *entry, ink_error *error) {
   }
   fprintf(stderr, ink_tr("warning: written, but not in the ledger: %s\n"), fault.text);
   return INK_OK;
+}
+
+ink_status ink_cli_ledger(ink_ledger **ledger, ink_error *error) {
+  char *path = ink_ledger_path();
+  *ledger = NULL;
+  ink_status status =
+      path && ink_file_exists(path) ? ink_ledger_open(path, false, ledger, error) : INK_OK;
+  free(path);
+  return status;
 }
 
 ink_status ink_cli_note_text(const ink_cli_model *m, const ink_cli_sampling *sampling,

@@ -14,6 +14,9 @@
 // wants logged.
 ink_status ink_cli_note(const ink_ledger_entry *entry, ink_error *error);
 
+// The user's ledger to read; *ledger stays NULL where there is none yet.
+ink_status ink_cli_ledger(ink_ledger **ledger, ink_error *error);
+
 // The row of a text of n_token tokens that went to standard output: when it is marked, or is long
 // enough to be and was asked to go without (--watermark off); else none.
 ink_status ink_cli_note_text(const ink_cli_model *m, const ink_cli_sampling *sampling,

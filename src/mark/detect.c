@@ -15,6 +15,8 @@
 #include "mark/dwt_dct.h"
 #include "mark/front_matter.h"
 #include "mark/label_parts.h"
+#include "mark/picture_identity.h"
+#include "mark/recover.h"
 #include "mark/xmp.h"
 #include "picture/codec.h"
 
@@ -318,6 +320,26 @@ ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,
   return INK_OK;
 }
 
+// ---- the record --------------------------------------------------------------------------------
+
+void ink_detect_record(const ink_recovery *recovery, ink_detection *d) {
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_RECORD, "ledger");
+  if (!e || !recovery->by) return;
+  bool stripped = true;
+  for (size_t i = 0; i < d->n_evidence; i++) {
+    stripped = stripped && !(d->evidence[i].kind == INK_EVIDENCE_MANIFEST && d->evidence[i].found);
+  }
+  // A label proves nothing by itself: anybody can write it; nor does a file that was only signed
+  // here say how it was made.
+  bool signed_here =
+      strcmp(json_string_value(json_object_get(recovery->row, "command")), "sign") == 0;
+  e->found =
+      recovery->by != INK_RECOVERED_LABEL && recovery->by != INK_RECOVERED_GIVEN && !signed_here;
+  snprintf(e->detail, sizeof e->detail, "%s%s, by its %s, row %lld",
+           stripped && recovery->store ? "stripped; the ledger holds its manifest urn:c2pa:" : "",
+           recovery->identity, ink_recovered_name(recovery->by), (long long)recovery->n);
+}
+
 // ---- pictures ----------------------------------------------------------------------------------
 
 bool ink_detect_is_picture(const char *bytes, size_t size) {
@@ -337,6 +359,19 @@ static ink_status judge_xmp(const char *xmp, ink_detection *d) {
   const char *hit = strstr(xmp, "rainedAlgorithmicMedia");
   e->found = hit != NULL;
   if (hit) snprintf(e->detail, sizeof e->detail, "trained algorithmic media (IPTC)");
+  return INK_OK;
+}
+
+// A piece's own identity; a picture that is too small has no place for one.
+static ink_status judge_identity(const ink_picture *picture, ink_detection *d, ink_error *error) {
+  ink_identity_reading reading;
+  INK_TRY(ink_picture_identity_read(picture, &reading, error));
+  ink_evidence *e = reading.looked ? add_evidence(d, INK_EVIDENCE_WATERMARK, "identity") : NULL;
+  if (!e) return INK_OK;
+  e->p_value = reading.p_value;
+  e->p_limit = INK_DETECT_PICTURE_P_VALUE;
+  e->used = (size_t)(picture->width / 8) * (size_t)(picture->height / 8);
+  if (reading.whole) copy_text(e->detail, sizeof e->detail, reading.identity, 36);
   return INK_OK;
 }
 
@@ -361,6 +396,7 @@ ink_status ink_detect_picture(const char *name, const char *bytes, size_t size, 
   INK_TRY(ink_picture_decode(bytes, size, name ? name : "picture", NULL, &picture, &extras, error));
   ink_status status = extras.xmp ? judge_xmp(extras.xmp, d) : INK_OK;
   if (status == INK_OK) status = judge_pixels(&picture, d, error);
+  if (status == INK_OK) status = judge_identity(&picture, d, error);
   ink_picture_extras_free(&extras);
   ink_picture_free(&picture);
   return status;

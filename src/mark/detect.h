@@ -14,10 +14,11 @@
 #include "mark/watermark.h"
 
 typedef enum ink_evidence_kind {
-  INK_EVIDENCE_MANIFEST,  // C2PA, whole and signed, that names a generator as the source
-  INK_EVIDENCE_METADATA,  // the AIGC label of GB 45438-2025
-  INK_EVIDENCE_LABEL,     // a label for readers
-  INK_EVIDENCE_WATERMARK  // in the choice of words
+  INK_EVIDENCE_MANIFEST,   // C2PA, whole and signed, that names a generator as the source
+  INK_EVIDENCE_METADATA,   // the AIGC label of GB 45438-2025
+  INK_EVIDENCE_LABEL,      // a label for readers
+  INK_EVIDENCE_WATERMARK,  // in the choice of words, in the pixels
+  INK_EVIDENCE_RECORD      // a row of this installation's ledger
 } ink_evidence_kind;
 
 typedef struct ink_evidence {
@@ -84,6 +85,9 @@ ink_status ink_detect_metadata(const char *name, const char *bytes, size_t size,
 // and proves nothing.
 ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,
                                ink_detection *detection, ink_error *error);
+// What this installation's ledger knows of the file (mark/recover.h); after the manifest.
+struct ink_recovery;
+void ink_detect_record(const struct ink_recovery *recovery, ink_detection *detection);
 // The verdict on the evidence so far.
 void ink_detect_conclude(ink_detection *detection);
 

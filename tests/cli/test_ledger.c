@@ -144,6 +144,43 @@ static void rows_are_shown_exported_and_pruned(void **state) {
   drop_run(&run);
 }
 
+#define STRIPPED                                                                                 \
+  "cd $HOME && $INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p >out 2>err " \
+  "&& sed '$d' p/poem.md >x.md && head -n 4 out >x.txt && "
+
+static void a_stripped_piece_is_recovered_and_known(void **state) {
+  (void)state;
+  program_run run = run_program(STRIPPED "$INK verify x.md --recover --json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Valid");
+  const json_t *recovered = json_object_get(json, "recovered");
+  assert_string_equal(text_at(recovered, "by"), "content");
+  json_decref(json);
+  drop_run(&run);
+  run = run_program(STRIPPED "$INK detect x.md; $INK verify x.md --recover && $INK verify x.md");
+  assert_int_equal(run.exit_code, 1);  // without being asked it does not look
+  assert_non_null(strstr(run.out, "stripped; the ledger holds its manifest urn:c2pa:"));
+  assert_non_null(strstr(run.out, "found by its content, which is whole"));
+  assert_non_null(strstr(run.err, "has no manifest"));
+  drop_run(&run);
+  // Nothing but the words is left; then other words.
+  run = run_program(STRIPPED "cat x.txt >&2; $INK detect x.txt --json");
+  json = json_of(&run);
+  assert_string_equal(text_at(json, "verdict"), "generated");
+  assert_non_null(strstr(run.out, "by its words"));
+  json_decref(json);
+  drop_run(&run);
+  run = run_program(STRIPPED
+                    "sed s/，/山，/ x.md >y.md; $INK verify y.md --recover; echo $?; echo "
+                    "'Nobody made this here, or says so.' >z.txt; $INK verify z.txt --recover");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.out, "by its label, which anybody can write"));
+  assert_non_null(strstr(run.out, "\n1\n"));
+  assert_non_null(strstr(run.err, "but its content was changed"));
+  assert_non_null(strstr(run.err, "the ledger does not know it"));
+  drop_run(&run);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_exit_leaves_a_row),
@@ -151,6 +188,7 @@ int main(void) {
       cmocka_unit_test(a_ledger_that_cannot_be_written_costs_no_piece),
       cmocka_unit_test(a_changed_row_is_named_and_ends_with_1),
       cmocka_unit_test(rows_are_shown_exported_and_pruned),
+      cmocka_unit_test(a_stripped_piece_is_recovered_and_known),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,7 +145,7 @@ static void every_mark_of_a_signed_piece_is_detected(void **state) {
     if (strcmp(text_at(one, "kind"), "watermark") == 0) continue;
     n_found += json_is_true(json_object_get(one, "found"));
   }
-  assert_int_equal(n_found, 3);  // the manifest, the metadata label and the visible one
+  assert_int_equal(n_found, 4);  // manifest, metadata label, visible label, and the ledger knows it
   json_decref(json);
   drop_run(&run);
 }

@@ -281,12 +281,33 @@ static ink_status add_actions(writer *w) {
   for (size_t i = 0; i < m->n_action; i++) {
     ink_cbor_add(b, list, action_map(w, &m->actions[i], places));
   }
+  if (m->soft) {
+    ink_cbor *marked = ink_cbor_new_map(b);
+    ink_cbor_put_text(b, marked, "action", "c2pa.watermarked.bound");
+    ink_cbor_put(b, marked, "when", ink_cbor_new_tag(b, 0, ink_cbor_new_text(b, m->created)));
+    ink_cbor_add(b, list, marked);
+  }
   ink_cbor_put(b, actions, "actions", list);
   ink_cbor_put(b, actions, "allActionsIncluded", ink_cbor_new_bool(b, true));
   return cbor_assertion(w, "c2pa.actions.v2", actions);
 }
 
 // ---- the other assertions
+
+// Over all of the content: its scope names no part.
+static ink_status add_soft_binding(writer *w) {
+  const ink_c2pa_soft_binding *soft = w->manifest->soft;
+  ink_cbor_builder *b = &w->cbor;
+  ink_cbor *map = ink_cbor_new_map(b), *blocks = ink_cbor_new_array(b);
+  ink_cbor *block = ink_cbor_new_map(b);
+  ink_cbor_put(b, block, "scope", ink_cbor_new_map(b));
+  ink_cbor_put(b, block, "value", ink_cbor_new_bytes(b, soft->value, soft->size));
+  ink_cbor_add(b, blocks, block);
+  ink_cbor_put_text(b, map, "alg", soft->algorithm);
+  ink_cbor_put(b, map, "blocks", blocks);
+  ink_cbor_put(b, map, "pad", ink_cbor_new_bytes(b, "", 0));
+  return cbor_assertion(w, "c2pa.soft-binding", map);
+}
 
 static ink_status add_metadata(writer *w) {
   const ink_c2pa_manifest *m = w->manifest;
@@ -417,6 +438,7 @@ static ink_status add_assertions(writer *w, const binding *bound) {
   if (m->thumbnail) {
     INK_TRY(embedded(w, "c2pa.thumbnail.claim", "image/jpeg", m->thumbnail, m->thumbnail_size));
   }
+  if (m->soft) INK_TRY(add_soft_binding(w));
   if (m->model) INK_TRY(add_disclosure(w));
   if (m->training) INK_TRY(add_training(w));
   INK_TRY(add_metadata(w));

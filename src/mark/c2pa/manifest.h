@@ -47,6 +47,14 @@ typedef struct ink_c2pa_assertion {
   const json_t *json;
 } ink_c2pa_assertion;
 
+// A watermark in the content that names the piece: c2pa.soft-binding, and the action
+// c2pa.watermarked.bound (sections 18.10 and 18.14.5).
+typedef struct ink_c2pa_soft_binding {
+  const char *algorithm;
+  const void *value;
+  size_t size;
+} ink_c2pa_soft_binding;
+
 // All that a manifest says. Everything is borrowed; the same description, file and Ed25519 key give
 // the same bytes.
 typedef struct ink_c2pa_manifest {
@@ -61,7 +69,8 @@ typedef struct ink_c2pa_manifest {
   size_t n_ingredient;
   const ink_c2pa_assertion *assertions;
   size_t n_assertion;
-  const void *thumbnail;  // of the piece, a small JPEG; NULL for none
+  const ink_c2pa_soft_binding *soft;  // NULL: none
+  const void *thumbnail;              // of the piece, a small JPEG; NULL for none
   size_t thumbnail_size;
   const char *model;      // for c2pa.ai-disclosure; NULL: no such assertion
   const char *oversight;  // its humanOversightLevel; NULL: none said

@@ -377,6 +377,47 @@ static void check_assertions(ink_validator *v, ink_manifest_view *m) {
   }
 }
 
+// ---- soft bindings (section 18.10)
+
+// Algorithm and blocks of an assertion; NULL where it is not whole.
+static const ink_cbor *soft_blocks(ink_validator *v, const ink_manifest_view *m,
+                                   const ink_jumbf *assertion, const char **algorithm) {
+  const ink_cbor *map = read_content(v, assertion);
+  const ink_cbor *blocks = ink_cbor_member(map, "blocks", INK_CBOR_ARRAY);
+  *algorithm = ink_cbor_string(v->arena, ink_cbor_get(map, "alg"));
+  if (!*algorithm) *algorithm = ink_cbor_string(v->arena, ink_cbor_get(m->claim, "alg_soft"));
+  if (!*algorithm || !blocks || !blocks->n) return NULL;
+  for (const ink_cbor *at = blocks->first; at; at = at->next) {
+    if (!ink_cbor_member(at, "scope", INK_CBOR_MAP) ||
+        !ink_cbor_member(at, "value", INK_CBOR_BYTES)) {
+      return NULL;
+    }
+  }
+  return blocks;
+}
+
+// True when the manifest has one that is whole. Of the active manifest each must be the content's
+// (section 18.10.5.1).
+static bool check_soft_bindings(ink_validator *v, ink_manifest_view *m, bool compare) {
+  const ink_jumbf *store = ink_jumbf_child(m->box, "c2pa.assertions");
+  bool has = false, match = true;
+  for (const ink_jumbf *at = store ? store->first : NULL; at; at = at->next) {
+    const char *algorithm;
+    if (!at->label || !is_label(at->label, "c2pa.soft-binding")) continue;
+    const ink_cbor *blocks = soft_blocks(v, m, at, &algorithm);
+    has = has || blocks;
+    match = match && blocks;
+    for (const ink_cbor *block = blocks ? blocks->first : NULL; compare && block;
+         block = block->next) {
+      const ink_cbor *value = ink_cbor_member(block, "value", INK_CBOR_BYTES);
+      match = match && v->options->soft_matches(v->options->soft_context, algorithm, value->bytes,
+                                                value->size);
+    }
+  }
+  if (compare && has) v->report->soft = match ? INK_C2PA_SOFT_MATCH : INK_C2PA_SOFT_MISMATCH;
+  return has;
+}
+
 // ---- actions
 
 static const ink_cbor *first_ingredient(const ink_cbor *action) {
@@ -399,6 +440,10 @@ static void check_action(ink_validator *v, ink_manifest_view *m, const ink_jumbf
   if (!first && (opened || created)) {
     ink_find(v, m->results, INK_FAILURE, "assertion.action.malformed", box,
              "an action that only comes first comes later");
+  }
+  if (ink_cbor_is(name, "c2pa.watermarked.bound") && !m->soft) {
+    ink_find(v, m->results, INK_FAILURE, "assertion.action.softBindingMissing", box,
+             "an action speaks of a watermark that no soft binding describes");
   }
   if (!opened && !ink_cbor_is(name, "c2pa.placed") && !ink_cbor_is(name, "c2pa.removed")) return;
   const ink_cbor *ingredient = first_ingredient(action);
@@ -633,6 +678,7 @@ static ink_status check_manifest(ink_validator *v, const ink_jumbf *box, bool ac
   if (claimed) {
     check_signature(v, m);
     check_assertions(v, m);
+    m->soft = check_soft_bindings(v, m, active && v->options->soft_matches);
     check_actions(v, m);
     status = check_bindings(v, m, active);
     // Ingredients come behind what they went into.

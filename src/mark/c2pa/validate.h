@@ -25,7 +25,19 @@ typedef struct ink_c2pa_options {
   const ink_anchors *anchors;        // whose signatures are trusted; NULL: nobody's
   const ink_anchors *stamp_anchors;  // whose time-stamps are
   int64_t now;                       // seconds since 1970; 0: the clock
+  // The store was found apart from the file: what its hard binding leaves out is not excused.
+  bool recovered;
+  // Whether a soft binding of the active manifest is that of the content; NULL: not asked.
+  bool (*soft_matches)(void *context, const char *algorithm, const unsigned char *value,
+                       size_t size);
+  void *soft_context;
 } ink_c2pa_options;
+
+typedef enum ink_c2pa_soft {
+  INK_C2PA_SOFT_NONE,   // the manifest has none, or it was not asked for
+  INK_C2PA_SOFT_MATCH,  // all of them match
+  INK_C2PA_SOFT_MISMATCH
+} ink_c2pa_soft;
 
 // Zero-initialise it; release with ink_c2pa_report_free.
 typedef struct ink_c2pa_report {
@@ -38,6 +50,7 @@ typedef struct ink_c2pa_report {
   json_t *deltas;
   // The manifests as crJSON has them, the active one first.
   json_t *manifests;
+  ink_c2pa_soft soft;
 } ink_c2pa_report;
 
 // Validate a file whose carrier is known (NULL: none; then only a sidecar tells of it). `sidecar`

@@ -35,6 +35,7 @@ static excluded judge_ranges(const ink_validator *v, const ink_digest_range *ran
   excluded found = ONLY_STORE;
   for (size_t i = 0; i < n; i++) {
     if (!ranges[i].length) continue;
+    if (v->options->recovered && !v->place) return BEYOND_STORE;
     size_t start = ranges[i].start, end = start + ranges[i].length;
     size_t from = v->place ? v->place->start : 0, to = v->place ? from + v->place->length : 0;
     bool apart = end <= from || start >= to;

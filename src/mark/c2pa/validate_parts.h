@@ -38,6 +38,7 @@ typedef struct ink_manifest_view {
   json_t *results;
   const ink_jumbf *bindings[4];  // hard bindings
   size_t n_binding;
+  bool soft;     // it has a soft binding
   json_t *json;  // crJSON of this manifest
 } ink_manifest_view;
 
