@@ -7,8 +7,10 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/noting.h"
 #include "cli/paint_preview.h"
 #include "lang/catalogue.h"
+#include "mark/picture_identity.h"
 
 // ---- what they are painted from -----------------------------------------------------------------
 
@@ -52,7 +54,8 @@ static ink_status read_parent(ink_paint_output *output, const char *path,
 ink_status ink_paint_output_open(ink_paint_output *output, const ink_signing_options *signing,
                                  const char *init, const ink_picture *init_picture,
                                  ink_error *error) {
-  if (output->unmarked) return INK_OK;
+  // What is left unmarked on request has to be logged: that it can be is asked before the work.
+  if (output->unmarked) return ink_ledger_ready(error);
   INK_TRY(ink_signing_open(signing, &output->signer, error));
   return init ? read_parent(output, init, init_picture, error) : INK_OK;
 }
@@ -164,6 +167,32 @@ static ink_status publish(const ink_paint_output *o, const ink_marked_picture *m
   return ink_publish_picture(marked, ink_text_string(name), &options, NULL, error);
 }
 
+#define UNMARKED_LAW "EU AI Act, article 50; China: GB 45438-2025"
+
+static ink_status note(const ink_marked_picture *marked, const ink_paint_recipe *recipe,
+                       const json_t *json, const char *path, ink_error *error) {
+  static const char *const labels[] = {"visible", "AIGC", "DigitalSourceType", "C2PA",
+                                       "watermark:" INK_PICTURE_IDENTITY};
+  enum { N_LABEL = sizeof labels / sizeof *labels };
+  const char *identity = ink_marked_picture_identity(marked);
+  bool holds = ink_picture_identity_fits(ink_marked_picture_pixels(marked));
+  ink_ledger_file file = {.path = path};
+  ink_ledger_entry entry = {.identity = identity,
+                            .kind = "picture",
+                            .command = "paint",
+                            .model_sha256 = recipe->model_sha256,
+                            .recipe = json,
+                            .files = &file,
+                            .n_file = 1,
+                            .labels = labels,
+                            .n_label = !identity ? 0
+                                       : holds   ? N_LABEL
+                                                 : N_LABEL - 1,
+                            .unmarked = !identity,
+                            .law = identity ? NULL : UNMARKED_LAW};
+  return ink_cli_note(&entry, error);
+}
+
 ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recipe *recipe,
                            int64_t index, ink_picture *picture, json_t *files, json_t *identities,
                            ink_error *error) {
@@ -200,6 +229,7 @@ ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recip
       fprintf(stderr, "seed %llu  %s\n", (unsigned long long)recipe->seed, ink_text_string(&name));
     }
     if (output->show) ink_paint_print_picture(ink_marked_picture_pixels(marked), 0);
+    status = note(marked, recipe, json, ink_text_string(&name), error);
   }
   ink_marked_picture_free(marked);
   ink_picture_extras_free(&extras);

@@ -20,8 +20,9 @@ typedef struct ink_paint_output {
   bool has_parent;
 } ink_paint_output;
 
-// Open the signing key, unless the pictures stay unmarked, and read what the file they are painted
-// from says of itself. `init` is its path (NULL: none), `init_picture` its pixels.
+// Open the signing key, or, where the pictures stay unmarked, ask whether that can be logged, and
+// read what the file they are painted from says of itself. `init` is its path (NULL: none),
+// `init_picture` its pixels.
 ink_status ink_paint_output_open(ink_paint_output *output, const ink_signing_options *signing,
                                  const char *init, const ink_picture *init_picture,
                                  ink_error *error);

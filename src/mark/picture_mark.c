@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mark/aigc.h"
+#include "mark/picture_identity.h"
 #include "mark/xmp.h"
 
 struct ink_marked_picture {
@@ -59,6 +60,9 @@ ink_status ink_mark_painting(ink_picture *picture, ink_picture_extras *extras,
   ink_label_style style = marks->style ? *marks->style : ink_label_style_default();
   if (status == INK_OK) status = ink_mark_picture(picture, marks->language, &style, NULL, error);
   json_decref(aigc);
+  if (status == INK_OK && ink_picture_identity_fits(picture)) {
+    status = ink_picture_identity_write(picture, marks->identity, error);
+  }
   if (status == INK_OK) status = move_in(picture, extras, marked, error);
   if (status != INK_OK) {
     ink_text_free(&packet);
@@ -170,6 +174,10 @@ ink_status ink_marked_picture_sign(const ink_marked_picture *marked, const ink_t
                           .agent_version = instance[0] ? instance : NULL};
   ink_c2pa_action actions[2] = {{.action = "c2pa.opened"}, made};
   ink_c2pa_assertion recipe = {"org.inkstone.recipe", m->recipe};
+  uint8_t value[INK_IDENTITY_BYTES];
+  ink_c2pa_soft_binding soft = {INK_PICTURE_IDENTITY, value, sizeof value};
+  bool holds =
+      ink_picture_identity_fits(&marked->picture) && ink_identity_bytes(marked->identity, value);
   ink_text thumbnail = {0};
   ink_c2pa_manifest manifest = {.identity = marked->identity,
                                 .created = created,
@@ -180,6 +188,7 @@ ink_status ink_marked_picture_sign(const ink_marked_picture *marked, const ink_t
                                 .n_ingredient = list_ingredients(m, instance, ingredients),
                                 .assertions = &recipe,
                                 .n_assertion = m->recipe != NULL,
+                                .soft = holds ? &soft : NULL,
                                 .model = m->model,
                                 .oversight = "prompt_guided"};
   ink_status status = ink_mark_thumbnail(&marked->picture, &thumbnail, error);

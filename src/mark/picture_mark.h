@@ -38,7 +38,8 @@ ink_status ink_mark_identity_of(const void *bytes, size_t size, char uuid[INK_UU
 // A picture with its identity and labels. Opaque, so that nothing unmarked can be written.
 typedef struct ink_marked_picture ink_marked_picture;
 
-// Label a picture and put the labels into its XMP, which keeps what it holds besides. On success
+// Label a picture, put its identity into the pixels where they can hold one (picture_identity.h),
+// and put the labels into its XMP, which keeps what it holds besides. On success
 // *picture and *extras have moved into *marked and are empty; on failure they are as they were.
 // Release with ink_marked_picture_free. Errors as ink_mark_picture and ink_xmp_label.
 ink_status ink_mark_painting(ink_picture *picture, ink_picture_extras *extras,

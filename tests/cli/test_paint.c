@@ -221,11 +221,20 @@ static void nothing_is_painted_that_cannot_be_signed(void **state) {
   assert_non_null(strstr(run.err, "XDG_DATA_HOME"));
   drop_run(&run);
   // Who asks for no marks needs no key, is told which law may apply, and gets no manifest.
-  run = run_program("cd '%s' && unset HOME && " PAINT "cat --unmarked -o plain.png", folder);
+  // But it is logged, or not painted.
+  run = run_program("cd '%s' && unset HOME && " PAINT "cat --unmarked -o waived.png", folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "INKSTONE_LEDGER"));
+  drop_run(&run);
+  run = run_program(
+      "cd '%s' && test ! -e waived.png && unset HOME && export INKSTONE_LEDGER=\"$PWD/l.db\" "
+      "&& " PAINT "cat --unmarked -o waived.png && $INK ledger list >&2",
+      folder);
   assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "waived.png  unmarked"));
   assert_non_null(strstr(run.err, "article 50"));
   drop_run(&run);
-  ink_c2pa_report report = report_of("plain.png");
+  ink_c2pa_report report = report_of("waived.png");
   assert_int_equal(report.state, INK_C2PA_NONE);
   ink_c2pa_report_free(&report);
 }
