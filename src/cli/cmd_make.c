@@ -182,7 +182,10 @@ static ink_status prepare(const request *r, const char *reference, const ink_pro
     status = ink_text_status(&folder, error);
   }
   ink_signer *signer = NULL;
+  ink_cli_stamper stamper = {0};
   if (status == INK_OK) status = ink_signing_open(&r->signing, &signer, error);
+  // A piece is not lost for a server that does not answer.
+  if (status == INK_OK) ink_signing_stamp(&r->signing, false, &stamper, signer);
   if (status == INK_OK) {
     ink_clock_utc(created);
     order.signer = signer;
@@ -230,6 +233,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .argument = "NAME",
        .help = "provider code or name for the metadata label (default: inkstone)"},
       INK_PASSPHRASE_OPTION(&r.signing),
+      INK_TIMESTAMP_OPTION(&r.signing),
       {.name = "replace",
        .kind = INK_OPTION_FLAG,
        .value = &r.replace,

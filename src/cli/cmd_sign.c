@@ -46,7 +46,10 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
   ink_c2pa_parent parent = {0};
   ink_text source = {0};
   INK_TRY(choose_carrier(r, path, bytes, size, &carrier, error));
+  ink_cli_stamper stamper = {0};
   INK_TRY(ink_signing_open(&r->signing, &signer, error));
+  // Who asks for a time-stamp of a file that is there can ask again.
+  ink_signing_stamp(&r->signing, true, &stamper, signer);
   ink_clock_utc(created);
   const char *title = r->title ? r->title : ink_path_name(path);
   ink_text_format(&source, "%s%s", strstr(r->source, "://") ? "" : IPTC, r->source);
@@ -182,6 +185,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .argument = "NAME",
        .help = "how the file carries it (default: by content and name)"},
       INK_PASSPHRASE_OPTION(&r.signing),
+      INK_TIMESTAMP_OPTION(&r.signing),
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
   };
   ink_error error = ink_cli_error();

@@ -53,6 +53,7 @@ enum {
   UNMARKED,
   PRODUCER,
   PASSPHRASE,
+  TIMESTAMP,
   JSON,
   N_OPTIONS
 };
@@ -153,6 +154,7 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[PRODUCER] = text("producer", &a->producer, "NAME",
                      "provider code or name for the metadata label (default: inkstone)");
   o[PASSPHRASE] = (ink_option)INK_PASSPHRASE_OPTION(&a->signing);
+  o[TIMESTAMP] = (ink_option)INK_TIMESTAMP_OPTION(&a->signing);
   o[JSON] = flag("json", &a->json, "print one JSON object");
 }
 

@@ -57,6 +57,7 @@ ink_status ink_paint_output_open(ink_paint_output *output, const ink_signing_opt
   // What is left unmarked on request has to be logged: that it can be is asked before the work.
   if (output->unmarked) return ink_ledger_ready(error);
   INK_TRY(ink_signing_open(signing, &output->signer, error));
+  ink_signing_stamp(signing, false, &output->stamper, output->signer);
   return init ? read_parent(output, init, init_picture, error) : INK_OK;
 }
 

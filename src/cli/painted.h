@@ -16,6 +16,7 @@ typedef struct ink_paint_output {
   bool lossless, unmarked, show;
   const char *producer;  // NULL: inkstone
   ink_signer *signer;
+  ink_cli_stamper stamper;
   ink_c2pa_parent parent;
   bool has_parent;
 } ink_paint_output;

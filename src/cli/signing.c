@@ -47,6 +47,26 @@ static ink_status check_time(const ink_signer *signer, const char *folder, ink_e
   return INK_OK;
 }
 
+static ink_status stamp(const ink_stamper *self, const void *bytes, size_t size, ink_text *token,
+                        ink_error *error) {
+  const ink_cli_stamper *own = (const ink_cli_stamper *)(const void *)self;
+  ink_error fault = {.translate = error ? error->translate : NULL};
+  ink_status status = ink_stamper_ask(self, bytes, size, token, &fault);
+  if (status == INK_OK) return INK_OK;
+  if (own->required) return ink_fail(error, status, "%s", fault.text);
+  fprintf(stderr, ink_tr("warning: signed without a time-stamp: %s\n"), fault.text);
+  ink_text_clear(token);
+  return INK_OK;
+}
+
+void ink_signing_stamp(const ink_signing_options *options, bool required, ink_cli_stamper *stamper,
+                       ink_signer *signer) {
+  if (!options->timestamp_url) return;
+  *stamper = (ink_cli_stamper){.base = {.stamp = stamp, .url = options->timestamp_url},
+                               .required = required};
+  signer->stamper = &stamper->base;
+}
+
 ink_status ink_signing_open(const ink_signing_options *options, ink_signer **signer,
                             ink_error *error) {
   char *passphrase, *folder = ink_keys_folder();

@@ -164,6 +164,26 @@ static void a_manifest_that_does_not_hold_proves_nothing(void **state) {
   drop_run(&run);
 }
 
+// A server that does not answer: a file that is there is not signed without its stamp, a piece is
+// not lost for it.
+static void a_piece_is_not_lost_for_a_time_stamp(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && export INKSTONE_TIMESTAMP_URL=http://127.0.0.1:1/ && $INK make poem --set "
+      "theme=秋夜 --set form=五绝 --seed 7 --out p >/dev/null && $INK verify p/poem.md --json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Valid");
+  assert_non_null(strstr(run.err, "signed without a time-stamp"));
+  json_decref(json);
+  drop_run(&run);
+  run = run_program(
+      "cd $HOME && $INK sign $FIXTURES/mark/plain.png --out s.png --timestamp-url "
+      "http://127.0.0.1:1/ || test ! -e s.png && exit 3");
+  assert_int_equal(run.exit_code, 3);
+  assert_non_null(strstr(run.err, "127.0.0.1 gave no time-stamp"));
+  drop_run(&run);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_signed_file_is_verified_and_a_changed_one_is_not),
@@ -174,6 +194,7 @@ int main(void) {
       cmocka_unit_test(pieces_are_born_signed_and_replay_knows_them),
       cmocka_unit_test(every_mark_of_a_signed_piece_is_detected),
       cmocka_unit_test(a_manifest_that_does_not_hold_proves_nothing),
+      cmocka_unit_test(a_piece_is_not_lost_for_a_time_stamp),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,9 +44,10 @@ static const ink_cbor *find_chain(const ink_cbor *protected_header, const ink_cb
   return NULL;
 }
 
-static const ink_cbor *first_stamp(const ink_cbor *unprotected, const char *key) {
+static const ink_cbor *first_stamp(const ink_cbor *unprotected, const char *key, size_t *n) {
   const ink_cbor *stamps = ink_cbor_member(unprotected, key, INK_CBOR_MAP);
   const ink_cbor *tokens = ink_cbor_member(stamps, "tstTokens", INK_CBOR_ARRAY);
+  *n = tokens ? tokens->n : 0;
   return tokens ? ink_cbor_member(tokens->first, "val", INK_CBOR_BYTES) : NULL;
 }
 
@@ -84,9 +85,9 @@ ink_status ink_cose_read(ink_arena *arena, const void *bytes, size_t size, ink_c
   const ink_cbor *chain = find_chain(map, unprotected);
   if (!chain) return malformed("it has no certificate", error);
   INK_TRY(read_chain(chain, cose, error));
-  cose->stamp = first_stamp(unprotected, "sigTst2");
+  cose->stamp = first_stamp(unprotected, "sigTst2", &cose->n_stamp);
   if (!cose->stamp) {
-    cose->stamp = first_stamp(unprotected, "sigTst");
+    cose->stamp = first_stamp(unprotected, "sigTst", &cose->n_stamp);
     cose->stamp_of_claim = cose->stamp != NULL;
   }
   return INK_OK;
@@ -253,8 +254,54 @@ ink_status ink_cose_sign(const ink_signer *signer, const ink_text *header, const
                   ink_openssl_reason());
 }
 
+ink_status ink_cose_to_stamp(const ink_text *header, const unsigned char *signature, size_t size,
+                             ink_text *out, ink_error *error) {
+  ink_arena *arena = ink_arena_new(BUILDER_LIMIT);
+  if (!arena) return ink_fail(error, INK_ERR_MEMORY, "signature: no memory");
+  ink_cbor_builder b = {.arena = arena};
+  ink_text item = {0};
+  // The byte string with its head: what the specification calls the serialised signature.
+  ink_status status = ink_cbor_write(&b, ink_cbor_new_bytes(&b, signature, size), &item, error);
+  if (status == INK_OK) {
+    status = signed_bytes("CounterSignature", header->bytes, header->size, item.bytes, item.size,
+                          out, error);
+  }
+  ink_text_free(&item);
+  ink_arena_free(arena);
+  return status;
+}
+
+// "sigTst2" and "tstTokens" with their heads, a map in an array in a map, "val", and its value.
+static size_t stamp_size(size_t token_size) {
+  size_t head = token_size < 24 ? 1 : token_size < 256 ? 2 : token_size < 65536 ? 3 : 5;
+  return 8 + 1 + 10 + 1 + 1 + 4 + head + token_size;
+}
+
+size_t ink_cose_stamp_room(size_t token_size) {
+  return stamp_size(token_size) + INK_COSE_STAMP_LEAST_PAD;
+}
+
+static ink_cbor *stamps_of(ink_cbor_builder *b, const ink_text *token) {
+  ink_cbor *stamps = ink_cbor_new_map(b), *tokens = ink_cbor_new_array(b);
+  ink_cbor *one = ink_cbor_new_map(b);
+  ink_cbor_put(b, one, "val", ink_cbor_new_bytes(b, token->bytes, token->size));
+  ink_cbor_add(b, tokens, one);
+  ink_cbor_put(b, stamps, "tstTokens", tokens);
+  return stamps;
+}
+
 ink_status ink_cose_write(const ink_text *header, const unsigned char *signature, size_t size,
-                          size_t n_pad, size_t n_high, ink_text *out, ink_error *error) {
+                          size_t n_pad, size_t n_high, const ink_text *stamp, ink_text *out,
+                          ink_error *error) {
+  bool stamped = stamp && stamp->size;
+  if (stamped) {
+    // Both lengths of padding have heads of three bytes.
+    if (n_pad >= 65536 || n_pad < ink_cose_stamp_room(stamp->size)) {
+      return ink_fail(error, INK_ERR_UNSUPPORTED,
+                      "signature: no room for a time-stamp of %zu bytes", stamp->size);
+    }
+    n_pad -= stamp_size(stamp->size);
+  }
   unsigned char *pad = calloc(1, n_pad + 1);
   ink_arena *arena = ink_arena_new(BUILDER_LIMIT);
   if (!pad || !arena) {
@@ -266,6 +313,7 @@ ink_status ink_cose_write(const ink_text *header, const unsigned char *signature
   ink_cbor_builder b = {.arena = arena};
   ink_cbor *array = ink_cbor_new_array(&b), *unprotected = ink_cbor_new_map(&b);
   ink_cbor_put(&b, unprotected, "pad", ink_cbor_new_bytes(&b, pad, n_pad));
+  if (stamped) ink_cbor_put(&b, unprotected, "sigTst2", stamps_of(&b, stamp));
   ink_cbor_add(&b, array, ink_cbor_new_bytes(&b, header->bytes, header->size));
   ink_cbor_add(&b, array, unprotected);
   ink_cbor_add(&b, array, ink_cbor_new_null(&b));

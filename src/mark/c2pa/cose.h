@@ -25,6 +25,7 @@ typedef struct ink_cose {
   // TimeStampResp or TimeStampToken over the claim. NULL for none.
   const ink_cbor *stamp;
   bool stamp_of_claim;  // it stands under sigTst
+  size_t n_stamp;       // tokens there are; more than one is a fault (section 15.8.1)
 } ink_cose;
 
 // Read a signature box's CBOR. FORMAT when it is not a COSE_Sign1 with an algorithm that C2PA
@@ -48,9 +49,21 @@ ink_status ink_cose_protect(const ink_signer *signer, ink_text *header, ink_erro
 ink_status ink_cose_sign(const ink_signer *signer, const ink_text *header, const void *claim,
                          size_t claim_size, unsigned char signature[INK_COSE_SIGNATURE],
                          size_t *signature_size, ink_error *error);
+// What a time-stamp of a new signature stamps (sigTst2).
+ink_status ink_cose_to_stamp(const ink_text *header, const unsigned char *signature, size_t size,
+                             ink_text *out, ink_error *error);
+
+enum { INK_COSE_STAMP_LEAST_PAD = 256 };
+
 // The whole structure, with `n_pad` bytes of padding of which the first `n_high` are 0xFF and the
-// rest zero: carriers in which the value of a byte decides its length need the choice.
+// rest zero: carriers in which the value of a byte decides its length need the choice. `stamp`
+// (NULL or empty: none) is a TimeStampToken, which takes its room from the padding, so that the
+// structure is as long as without; UNSUPPORTED when fewer than INK_COSE_STAMP_LEAST_PAD bytes would
+// be left.
 ink_status ink_cose_write(const ink_text *header, const unsigned char *signature, size_t size,
-                          size_t n_pad, size_t n_high, ink_text *out, ink_error *error);
+                          size_t n_pad, size_t n_high, const ink_text *stamp, ink_text *out,
+                          ink_error *error);
+// Padding that a structure needs for a token of this size.
+size_t ink_cose_stamp_room(size_t token_size);
 
 #endif

@@ -16,6 +16,7 @@ enum {
   ARENA = 1 << 26,
   BINDING_INTEGERS = 10,  // bytes that start and length take at most, together
   PAD = 64,               // of the signature
+  PAD_STAMPED = 12288,    // of a signature with a time-stamp, at first
   PAD_BY_VALUE = 512,     // where the value of a byte decides its length
   SLACK_BY_VALUE = 192    // bytes kept free for hashes and signatures longer than zeros
 };
@@ -453,6 +454,7 @@ typedef struct pass {
   const char *format;
   const ink_signer *signer;
   ink_text header;  // protected header of the signature
+  ink_text stamp;   // a time-stamp token of the signature; empty: none
   size_t n_pad;
   // Out: the store with the signature box at its end, and what rewriting that box takes.
   ink_text store;
@@ -465,8 +467,8 @@ typedef struct pass {
 static ink_status close_store(pass *p, size_t n_high, ink_error *error) {
   ink_text cose = {0};
   p->store.size = p->box;
-  ink_status status =
-      ink_cose_write(&p->header, p->signature, p->signature_size, p->n_pad, n_high, &cose, error);
+  ink_status status = ink_cose_write(&p->header, p->signature, p->signature_size, p->n_pad, n_high,
+                                     &p->stamp, &cose, error);
   if (status == INK_OK) {
     size_t begin = ink_jumbf_begin(&p->store, "c2cs", "c2pa.signature");
     ink_jumbf_box(&p->store, "cbor", cose.bytes, cose.size);
@@ -549,6 +551,30 @@ static ink_status find_again(const ink_carrier *carrier, const placed *at, ink_e
                   carrier->name);
 }
 
+// Have the signature stamped, and put the token beside it: the store stays as long as it was.
+static ink_status stamp_store(pass *p, ink_error *error) {
+  const ink_stamper *stamper = p->signer->stamper;
+  ink_text stamped = {0};
+  if (!stamper) return INK_OK;
+  ink_status status =
+      ink_cose_to_stamp(&p->header, p->signature, p->signature_size, &stamped, error);
+  if (status == INK_OK) {
+    status = stamper->stamp(stamper, stamped.bytes, stamped.size, &p->stamp, error);
+  }
+  ink_text_free(&stamped);
+  if (status != INK_OK || !p->stamp.size) return status;
+  return ink_cose_stamp_room(p->stamp.size) > p->n_pad ? INK_OK : close_store(p, 0, error);
+}
+
+// A token that the padding has no room for: the next one will find it.
+static bool wants_room(pass *p) {
+  size_t room = ink_cose_stamp_room(p->stamp.size);
+  if (!p->stamp.size || room <= p->n_pad) return false;
+  p->n_pad = room + INK_COSE_STAMP_LEAST_PAD;
+  ink_text_clear(&p->stamp);
+  return true;
+}
+
 static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned char *bytes,
                             size_t size, placed *at, ink_error *error) {
   binding bound = {.excluded = true, .start = size, .length = size};
@@ -564,6 +590,9 @@ static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned 
     INK_TRY(close_store(p, bound.length - at->length, error));
     INK_TRY(place_store(p, carrier, bytes, size, at, error));
   }
+  INK_TRY(stamp_store(p, error));
+  if (wants_room(p)) return sign_into(p, carrier, bytes, size, at, error);
+  if (p->stamp.size) INK_TRY(place_store(p, carrier, bytes, size, at, error));
   if (at->start != bound.start || at->length != bound.length) {
     return ink_fail(error, INK_ERR_INTERNAL, "%s: the manifest store did not keep its place",
                     carrier->name);
@@ -574,7 +603,9 @@ static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned 
 static ink_status sign_sidecar(pass *p, const unsigned char *bytes, size_t size, ink_error *error) {
   binding bound = {.excluded = false};
   INK_TRY(ink_digest_sha256(bytes, size, bound.hash, error));
-  return build_store(p, &bound, error);
+  INK_TRY(build_store(p, &bound, error));
+  INK_TRY(stamp_store(p, error));
+  return wants_room(p) ? sign_sidecar(p, bytes, size, error) : INK_OK;
 }
 
 static ink_status check_description(const ink_c2pa_manifest *m, ink_error *error) {
@@ -594,13 +625,20 @@ ink_status ink_c2pa_sign(const unsigned char *bytes, size_t size, const ink_carr
                          ink_error *error) {
   pass p = {.manifest = manifest,
             .signer = signer,
-            .n_pad = carrier && carrier->value_sized ? PAD_BY_VALUE : PAD,
+            .n_pad = carrier && carrier->value_sized ? PAD_BY_VALUE
+                     : signer->stamper               ? PAD_STAMPED
+                                                     : PAD,
             .format = manifest->format ? manifest->format
                       : carrier        ? carrier->media_type
                                        : "application/octet-stream"};
   placed at = {0};
   ink_place place = {0};
   INK_TRY(check_description(manifest, error));
+  // There each byte of a token would be four, and how long it is not known before.
+  if (carrier && carrier->value_sized && signer->stamper) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED,
+                    "plain text carries no time-stamp; --sidecar puts the manifest beside it");
+  }
   ink_status status = ink_cose_protect(signer, &p.header, error);
   if (status == INK_OK && carrier) status = carrier->find(carrier, bytes, size, &place, error);
   if (status == INK_OK && place.present) {
@@ -617,6 +655,7 @@ ink_status ink_c2pa_sign(const unsigned char *bytes, size_t size, const ink_carr
     status = ink_text_status(out, error);
   }
   ink_text_free(&p.header);
+  ink_text_free(&p.stamp);
   ink_text_free(&p.store);
   ink_text_free(&at.file);
   return status;

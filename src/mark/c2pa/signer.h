@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "mark/c2pa/stamper.h"
 
 enum { INK_SIGNER_CERTIFICATES = 8 };
 
@@ -35,6 +36,7 @@ typedef struct ink_signer {
   size_t sizes[INK_SIGNER_CERTIFICATES];
   size_t n_certificate;
   int64_t not_before, not_after;  // of the leaf, seconds since 1970
+  const ink_stamper *stamper;     // who stamps what is signed; NULL: nobody. Borrowed
 } ink_signer;
 
 // A signer from PEM texts: a private key (PKCS #8, or as OpenSSL writes it; encrypted ones need the

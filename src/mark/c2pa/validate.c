@@ -119,6 +119,11 @@ static int64_t check_stamp(ink_validator *v, ink_manifest_view *m, const ink_jum
   ink_timestamp stamp = {0};
   int64_t time = v->now;
   if (!m->cose.stamp) return time;
+  if (m->cose.n_stamp > 1) {
+    ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.malformed", signature,
+             "there are %zu time-stamps where one is allowed", m->cose.n_stamp);
+    return time;
+  }
   if (ink_cose_stamped(&m->cose, m->claim_box->bytes, m->claim_box->size, &stamped, NULL) !=
       INK_OK) {
     v->failed = true;
