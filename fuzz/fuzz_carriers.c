@@ -6,9 +6,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-  static const char *const names[] = {"webp",  "wav",  "svg", "html", "markdown",
-                                      "shell", "text", "pdf", "gif",  "mp3"};
+  static const char *const names[] = {"webp", "wav", "svg", "html", "markdown", "shell",
+                                      "text", "pdf", "gif", "mp3",  "docx"};
   if (!size) return 0;
-  fuzz_carrier(ink_carrier_named(names[bytes[0] % 10]), bytes + 1, size - 1);
+  fuzz_carrier(ink_carrier_named(names[bytes[0] % 11]), bytes + 1, size - 1);
   return 0;
 }

@@ -40,7 +40,7 @@ static ink_status detect_text(ink_cli_model *m, const char *keys, const char *na
   if (!ink_utf8_valid(bytes, size, &bad)) {
     return ink_fail_at(error, INK_ERR_UNSUPPORTED, (int64_t)bad,
                        "%s: neither UTF-8 text nor a picture; detect reads text, Markdown, HTML, "
-                       "PNG, JPEG and WebP, and labels of PDF, WAV and MP3",
+                       "PNG, JPEG and WebP, and labels of PDF, WAV, MP3 and office documents",
                        name);
   }
   INK_TRY(ink_cli_model_open(m, error));
@@ -94,6 +94,8 @@ static ink_status detect(ink_cli_model *m, const char *keys, const char *name, c
     INK_TRY(ink_detect_picture(name, bytes, size, detection, error));
   } else if (is_document(name, bytes, size)) {
     INK_TRY(ink_detect_metadata(name, bytes, size, detection, error));
+  } else if (ink_detect_is_archive(bytes, size)) {
+    INK_TRY(ink_detect_document(name, bytes, size, detection, error));
   } else {
     INK_TRY(detect_text(m, keys, name, bytes, size, detection, error));
   }

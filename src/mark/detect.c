@@ -12,6 +12,7 @@
 #include "base/yaml.h"
 #include "mark/c2pa/carrier.h"
 #include "mark/c2pa/validate.h"
+#include "mark/document_label.h"
 #include "mark/dwt_dct.h"
 #include "mark/front_matter.h"
 #include "mark/label_parts.h"
@@ -181,6 +182,7 @@ ink_status ink_label_there(const char *name, const char *bytes, size_t size, jso
                            ink_error *error) {
   ink_front_matter front;
   *aigc = NULL;
+  if (ink_detect_is_archive(bytes, size)) return ink_document_aigc(bytes, size, aigc, error);
   if (is_html(name, bytes, size)) {
     xmlDoc *document;
     INK_TRY(parse_html(name ? name : "text", bytes, size, &document, error));
@@ -346,6 +348,19 @@ bool ink_detect_is_picture(const char *bytes, size_t size) {
   return (size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) ||
          (size >= 3 && memcmp(bytes, "\xFF\xD8\xFF", 3) == 0) ||
          (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBP", 4) == 0);
+}
+
+bool ink_detect_is_archive(const char *bytes, size_t size) {
+  return size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0;
+}
+
+ink_status ink_detect_document(const char *name, const char *bytes, size_t size, ink_detection *d,
+                               ink_error *error) {
+  json_t *aigc;
+  INK_TRY(ink_detect_aigc(name, bytes, size, &aigc, error));
+  if (aigc) judge_metadata(aigc, d);
+  json_decref(aigc);
+  return INK_OK;
 }
 
 static ink_status judge_xmp(const char *xmp, ink_detection *d) {

@@ -81,6 +81,11 @@ ink_status ink_detect_picture(const char *name, const char *bytes, size_t size,
 // read says nothing.
 ink_status ink_detect_metadata(const char *name, const char *bytes, size_t size,
                                ink_detection *detection, ink_error *error);
+// True for the first bytes of a ZIP archive, as office documents and EPUBs are.
+bool ink_detect_is_archive(const char *bytes, size_t size);
+// Look for the metadata label of an office document. Its words are not read.
+ink_status ink_detect_document(const char *name, const char *bytes, size_t size,
+                               ink_detection *detection, ink_error *error);
 // Look for a C2PA manifest in any file that may carry one. A manifest that does not hold is named,
 // and proves nothing.
 ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,

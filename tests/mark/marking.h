@@ -101,6 +101,8 @@ static const sample samples[] = {
     {"mp3", "plain.mp3", NULL},
     {"mp3", "tagged.mp3", NULL},
     {"pdf", "plain.pdf", NULL},
+    {"docx", "plain.docx", NULL},
+    {"epub", "plain.epub", NULL},
     {"html", NULL,
      "<!doctype html>\n<html><head><!-- </head> --><script>'</head>'</script>\n<title>x</title>"
      "</head>\n<body><p>秋夜</p></body></html>\n"},

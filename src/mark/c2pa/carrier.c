@@ -11,14 +11,16 @@
 extern const ink_carrier ink_carrier_png, ink_carrier_jpeg, ink_carrier_webp, ink_carrier_wav,
     ink_carrier_gif, ink_carrier_mp3, ink_carrier_pdf, ink_carrier_svg, ink_carrier_html,
     ink_carrier_markdown, ink_carrier_c, ink_carrier_css, ink_carrier_shell, ink_carrier_sql,
-    ink_carrier_tex, ink_carrier_ini, ink_carrier_plain;
+    ink_carrier_tex, ink_carrier_ini, ink_carrier_plain, ink_carrier_epub, ink_carrier_odt,
+    ink_carrier_docx, ink_carrier_xlsx, ink_carrier_pptx;
 
 static const ink_carrier *const carriers[] = {
-    &ink_carrier_png,  &ink_carrier_jpeg, &ink_carrier_webp, &ink_carrier_wav,
-    &ink_carrier_gif,  &ink_carrier_mp3,  &ink_carrier_pdf,  &ink_carrier_svg,
-    &ink_carrier_html, &ink_carrier_c,    &ink_carrier_css,  &ink_carrier_markdown,
-    &ink_carrier_sql,  &ink_carrier_tex,  &ink_carrier_ini,  &ink_carrier_shell,
-    &ink_carrier_plain};
+    &ink_carrier_png,   &ink_carrier_jpeg, &ink_carrier_webp, &ink_carrier_wav,
+    &ink_carrier_gif,   &ink_carrier_mp3,  &ink_carrier_pdf,  &ink_carrier_svg,
+    &ink_carrier_html,  &ink_carrier_c,    &ink_carrier_css,  &ink_carrier_markdown,
+    &ink_carrier_sql,   &ink_carrier_tex,  &ink_carrier_ini,  &ink_carrier_shell,
+    &ink_carrier_plain, &ink_carrier_epub, &ink_carrier_odt,  &ink_carrier_docx,
+    &ink_carrier_xlsx,  &ink_carrier_pptx};
 enum { N_CARRIER = sizeof carriers / sizeof *carriers };
 
 const ink_carrier *const *ink_carriers(size_t *n) {

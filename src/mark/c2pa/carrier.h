@@ -29,6 +29,13 @@ typedef struct ink_named_range {
   size_t start, length;
 } ink_named_range;
 
+// A file within a container: where its name stands, and which bytes are its own with what describes
+// them there.
+typedef struct ink_part {
+  size_t name, name_size;
+  size_t start, length;
+} ink_part;
+
 typedef struct ink_carrier ink_carrier;
 struct ink_carrier {
   const char *name, *media_type;
@@ -56,6 +63,10 @@ struct ink_carrier {
   // Append an ink_named_range for each part of the file, in order. NULL where parts have no names.
   ink_status (*divide)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                        const ink_place *place, ink_text *ranges, ink_error *error);
+  // A container, whose files are bound one by one (c2pa.hash.collection.data): append an ink_part
+  // for each but the store. From *directory on to the end lies the directory. NULL elsewhere.
+  ink_status (*collect)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                        ink_text *parts, size_t *directory, ink_error *error);
 };
 
 void ink_place_free(ink_place *place);

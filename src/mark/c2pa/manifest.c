@@ -32,6 +32,10 @@ typedef struct binding {
   bool excluded;  // false: a sidecar excludes nothing
   size_t start, length;
   unsigned char hash[32];
+  // A container, and the file as far as it is made: its parts are bound instead.
+  const ink_carrier *container;
+  const unsigned char *file;
+  size_t file_size;
 } binding;
 
 typedef struct writer {
@@ -357,6 +361,46 @@ static size_t integer_size(size_t n) {
   return n < 24 ? 1 : n < 256 ? 2 : n < 65536 ? 3 : n <= UINT32_MAX ? 5 : 9;
 }
 
+// SHA-256 of some bytes, in the arena.
+static ink_cbor *hash_item(writer *w, const unsigned char *bytes, size_t size) {
+  unsigned char *hash = ink_arena_take(w->cbor.arena, 32);
+  if (!hash || ink_digest_sha256(bytes, size, hash, NULL) != INK_OK) {
+    w->cbor.failed = true;
+    return NULL;
+  }
+  return ink_cbor_new_bytes(&w->cbor, hash, 32);
+}
+
+// c2pa.hash.collection.data (sections 18.8 and A.6.2). Its size depends on the parts' names alone.
+static ink_status add_collection(writer *w, const binding *bound) {
+  ink_cbor_builder *b = &w->cbor;
+  ink_text parts = {0};
+  size_t directory;
+  INK_TRY(bound->container->collect(bound->container, bound->file, bound->file_size, &parts,
+                                    &directory, w->error));
+  ink_cbor *map = ink_cbor_new_map(b), *list = ink_cbor_new_array(b);
+  const ink_part *part = (const ink_part *)(const void *)parts.bytes;
+  for (size_t i = 0; i < parts.size / sizeof *part; i++) {
+    ink_cbor *one = ink_cbor_new_map(b);
+    char *uri = ink_arena_take(b->arena, part[i].name_size + 1);
+    if (!uri) {
+      b->failed = true;
+      break;
+    }
+    memcpy(uri, bound->file + part[i].name, part[i].name_size);
+    uri[part[i].name_size] = 0;
+    ink_cbor_put_text(b, one, "uri", uri);
+    ink_cbor_put(b, one, "hash", hash_item(w, bound->file + part[i].start, part[i].length));
+    ink_cbor_add(b, list, one);
+  }
+  ink_text_free(&parts);
+  ink_cbor_put(b, map, "uris", list);
+  ink_cbor_put_text(b, map, "alg", "sha256");
+  ink_cbor_put(b, map, "zip_central_directory_hash",
+               hash_item(w, bound->file + directory, bound->file_size - directory));
+  return cbor_assertion(w, "c2pa.hash.collection.data", map);
+}
+
 // Its size does not depend on start and length: the padding takes up what their encodings leave.
 static ink_status add_binding(writer *w, const binding *bound) {
   static const unsigned char zeros[BINDING_INTEGERS + 1];
@@ -443,7 +487,7 @@ static ink_status add_assertions(writer *w, const binding *bound) {
   if (m->model) INK_TRY(add_disclosure(w));
   if (m->training) INK_TRY(add_training(w));
   INK_TRY(add_metadata(w));
-  INK_TRY(add_binding(w, bound));
+  INK_TRY(bound->container ? add_collection(w, bound) : add_binding(w, bound));
   ink_jumbf_end(w->out, begin);
   return ink_text_status(w->out, w->error);
 }
@@ -577,13 +621,21 @@ static bool wants_room(pass *p) {
 
 static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned char *bytes,
                             size_t size, placed *at, ink_error *error) {
-  binding bound = {.excluded = true, .start = size, .length = size};
+  binding bound = {.excluded = true,
+                   .start = size,
+                   .length = size,
+                   .container = carrier->collect ? carrier : NULL,
+                   .file = bytes,
+                   .file_size = size};
   INK_TRY(build_store(p, &bound, error));
   INK_TRY(place_store(p, carrier, bytes, size, at, error));
   bound.start = at->start;
   bound.length = at->length;
   INK_TRY(hash_around(at, carrier->normalised, &bound, error));
   if (carrier->value_sized) bound.length += SLACK_BY_VALUE;
+  // The directory speaks of the store's place and size, not of its bytes.
+  bound.file = (const unsigned char *)at->file.bytes;
+  bound.file_size = at->file.size;
   INK_TRY(build_store(p, &bound, error));
   INK_TRY(place_store(p, carrier, bytes, size, at, error));
   if (carrier->value_sized && at->length <= bound.length && bound.length - at->length <= p->n_pad) {

@@ -719,6 +719,7 @@ static ink_c2pa_state judge(const ink_c2pa_report *report) {
   // What did not say that the signature and the content are good is not valid.
   holds = holds && ink_c2pa_says(report, "claimSignature.validated") &&
           (ink_c2pa_says(report, "assertion.dataHash.match") ||
+           ink_c2pa_says(report, "assertion.collectionHash.match") ||
            ink_c2pa_says(report, "assertion.boxesHash.match"));
   if (!holds) return INK_C2PA_INVALID;
   return ink_c2pa_says(report, "signingCredential.trusted") ? INK_C2PA_TRUSTED : INK_C2PA_VALID;

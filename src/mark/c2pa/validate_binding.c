@@ -1,4 +1,5 @@
 // The hard binding: the hash of a file's content (C2PA specification 2.4, section 15.12).
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -166,20 +167,164 @@ static ink_status check_boxes(ink_validator *v, ink_manifest_view *m, const ink_
   return INK_OK;
 }
 
-ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion) {
-  const ink_jumbf *content = ink_jumbf_content(assertion, "cbor");
-  const ink_cbor *map;
-  bool boxes = strncmp(assertion->label, "c2pa.hash.boxes", 15) == 0;
-  if (!boxes && strncmp(assertion->label, "c2pa.hash.data", 14) != 0) {
-    return ink_fail(v->error, INK_ERR_UNSUPPORTED,
-                    "the file is bound by %s, which is not known here", assertion->label);
+// ---- c2pa.hash.collection.data, of archives (sections 15.12.5 and A.6.2)
+
+// Neither "." nor ".." may be part of a URI (section 15.12.5.1).
+static bool leads_outside(const ink_cbor *uri) {
+  const char *text = (const char *)uri->bytes;
+  for (size_t from = 0; from <= uri->size;) {
+    const char *slash = from < uri->size ? memchr(text + from, '/', uri->size - from) : NULL;
+    size_t length = slash ? (size_t)(slash - text) - from : uri->size - from;
+    if ((length == 1 && text[from] == '.') || (length == 2 && memcmp(text + from, "..", 2) == 0)) {
+      return true;
+    }
+    from += length + 1;
   }
-  if (!content || ink_cbor_read(v->arena, content->bytes, content->size, assertion->label, &map,
-                                NULL) != INK_OK) {
-    ink_find(v, m->results, INK_FAILURE,
-             boxes ? "assertion.boxesHash.malformed" : "assertion.dataHash.malformed", assertion,
-             "it is not one item of CBOR");
+  return false;
+}
+
+// A part and its name, sorted so that they are found.
+typedef struct named_part {
+  const unsigned char *name;
+  size_t size;
+  const ink_part *part;
+  bool listed;
+} named_part;
+
+static int compare_names(const void *a, const void *b) {
+  const named_part *x = a, *y = b;
+  size_t least = x->size < y->size ? x->size : y->size;
+  int order = least ? memcmp(x->name, y->name, least) : 0;
+  return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
+typedef enum collection_fault {
+  COLLECTION_HOLDS,
+  COLLECTION_MALFORMED,
+  COLLECTION_OUTSIDE,
+  COLLECTION_MISSING,
+  COLLECTION_CHANGED
+} collection_fault;
+
+static bool has_hash(const ink_cbor *expected, const char *algorithm, const unsigned char *bytes,
+                     size_t size) {
+  unsigned char hash[INK_DIGEST_MOST];
+  size_t n = ink_digest_size(algorithm);
+  return expected->size == n && ink_digest_of(algorithm, bytes, size, hash, NULL) == INK_OK &&
+         memcmp(expected->bytes, hash, n) == 0;
+}
+
+// Each file that is listed is there and as it was, and each that is there is listed, once.
+static collection_fault compare_files(const ink_validator *v, const ink_cbor *list,
+                                      const char *algorithm, named_part *names, size_t n) {
+  size_t n_listed = 0;
+  for (const ink_cbor *at = list->first; at; at = at->next) {
+    const ink_cbor *uri = ink_cbor_member(at, "uri", INK_CBOR_TEXT);
+    const ink_cbor *hash = ink_cbor_member(at, "hash", INK_CBOR_BYTES);
+    if (!uri || !hash) return COLLECTION_MALFORMED;
+    if (leads_outside(uri)) return COLLECTION_OUTSIDE;
+    named_part key = {.name = uri->bytes, .size = uri->size};
+    named_part *found = n ? bsearch(&key, names, n, sizeof *names, compare_names) : NULL;
+    if (!found || found->listed) return COLLECTION_MISSING;
+    found->listed = true;
+    n_listed++;
+    if (!has_hash(hash, algorithm, v->bytes + found->part->start, found->part->length)) {
+      return COLLECTION_CHANGED;
+    }
+  }
+  return n_listed == n ? COLLECTION_HOLDS : COLLECTION_MISSING;
+}
+
+static ink_status judge_collection(ink_validator *v, const ink_cbor *map, const char *algorithm,
+                                   collection_fault *fault) {
+  const ink_cbor *list = ink_cbor_member(map, "uris", INK_CBOR_ARRAY);
+  const ink_cbor *directory_hash =
+      ink_cbor_member(map, "zip_central_directory_hash", INK_CBOR_BYTES);
+  ink_text parts = {0};
+  ink_error unread = {0};
+  size_t directory = 0;
+  *fault = COLLECTION_MALFORMED;
+  if (!list || !directory_hash) return INK_OK;
+  ink_status status =
+      v->carrier->collect(v->carrier, v->bytes, v->size, &parts, &directory, &unread);
+  const ink_part *part = (const ink_part *)(const void *)parts.bytes;
+  size_t n = parts.size / sizeof *part;
+  named_part *names = status == INK_OK ? calloc(n + 1, sizeof *names) : NULL;
+  if (status == INK_ERR_MEMORY || (status == INK_OK && !names)) {
+    ink_text_free(&parts);
+    return ink_fail(v->error, INK_ERR_MEMORY, "no memory to validate a manifest");
+  }
+  *fault = COLLECTION_CHANGED;
+  if (status == INK_OK) {
+    for (size_t i = 0; i < n; i++) {
+      names[i] = (named_part){v->bytes + part[i].name, part[i].name_size, &part[i], false};
+    }
+    qsort(names, n, sizeof *names, compare_names);
+    *fault = compare_files(v, list, algorithm, names, n);
+    if (*fault == COLLECTION_HOLDS &&
+        !has_hash(directory_hash, algorithm, v->bytes + directory, v->size - directory)) {
+      *fault = COLLECTION_CHANGED;
+    }
+  }
+  free(names);
+  ink_text_free(&parts);
+  return INK_OK;
+}
+
+static ink_status check_collection(ink_validator *v, ink_manifest_view *m,
+                                   const ink_jumbf *assertion, const ink_cbor *map) {
+  static const struct {
+    const char *code, *why;
+  } faults[] = {
+      {"assertion.collectionHash.match", "each file within is what was signed"},
+      {"assertion.collectionHash.malformed", "the assertion lacks what it has to have"},
+      {"assertion.collectionHash.invalidURI", "the assertion names a file outside of this one"},
+      {"assertion.collectionHash.incorrectFileCount",
+       "the files within are not those that were signed"},
+      {"assertion.collectionHash.mismatch", "a file within is not what was signed"}};
+  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(map, "alg"));
+  collection_fault fault = COLLECTION_MALFORMED;
+  if (!v->carrier || !v->carrier->collect || !v->place) {
+    return ink_fail(v->error, INK_ERR_UNSUPPORTED,
+                    "the file is bound by c2pa.hash.collection.data, which is known here in "
+                    "ZIP-based documents");
+  }
+  if (algorithm && !ink_digest_size(algorithm)) {
+    ink_find(v, m->results, INK_FAILURE, "algorithm.unsupported", assertion,
+             "no hash of C2PA is named \"%.40s\"", algorithm);
     return INK_OK;
   }
-  return boxes ? check_boxes(v, m, assertion, map) : check_data(v, m, assertion, map);
+  if (algorithm) INK_TRY(judge_collection(v, map, algorithm, &fault));
+  ink_find(v, m->results, fault == COLLECTION_HOLDS ? INK_SUCCESS : INK_FAILURE, faults[fault].code,
+           assertion, "%s", faults[fault].why);
+  return INK_OK;
+}
+
+static bool has_label(const ink_jumbf *assertion, const char *label) {
+  return strncmp(assertion->label, label, strlen(label)) == 0;
+}
+
+ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion) {
+  static const struct {
+    const char *label, *malformed;
+    ink_status (*check)(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion,
+                        const ink_cbor *map);
+  } kinds[] = {
+      {"c2pa.hash.data", "assertion.dataHash.malformed", check_data},
+      {"c2pa.hash.boxes", "assertion.boxesHash.malformed", check_boxes},
+      {"c2pa.hash.collection.data", "assertion.collectionHash.malformed", check_collection}};
+  const ink_jumbf *content = ink_jumbf_content(assertion, "cbor");
+  const ink_cbor *map;
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    if (!has_label(assertion, kinds[i].label)) continue;
+    if (!content || ink_cbor_read(v->arena, content->bytes, content->size, assertion->label, &map,
+                                  NULL) != INK_OK) {
+      ink_find(v, m->results, INK_FAILURE, kinds[i].malformed, assertion,
+               "it is not one item of CBOR");
+      return INK_OK;
+    }
+    return kinds[i].check(v, m, assertion, map);
+  }
+  return ink_fail(v->error, INK_ERR_UNSUPPORTED, "the file is bound by %s, which is not known here",
+                  assertion->label);
 }

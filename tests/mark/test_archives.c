@@ -1,0 +1,197 @@
+// Documents that are archives: nothing in them escapes the signature, and no archive that says one
+// thing in two ways is read.
+#include "mark/detect.h"
+#include "marking.h"
+
+static blob copy_of(const char *name) {
+  return load(name);
+}
+
+static void put(unsigned char *at, size_t value, int n) {
+  for (int i = 0; i < n; i++) at[i] = (unsigned char)(value >> 8 * i);
+}
+
+static size_t get(const unsigned char *at, int n) {
+  size_t value = 0;
+  for (int i = 0; i < n; i++) value |= (size_t)at[i] << 8 * i;
+  return value;
+}
+
+// Both headers' names, of the same length.
+static void rename_in(blob *b, const char *from, const char *to) {
+  size_t n = strlen(from), hits = 0;
+  for (size_t i = 0; i + n <= b->size; i++) {
+    if (memcmp(b->bytes + i, from, n) != 0) continue;
+    memcpy(b->bytes + i, to, n);
+    hits++;
+  }
+  assert_int_equal(hits, 2);
+}
+
+static unsigned char *end_of(const blob *b) {
+  unsigned char *end = memmem(b->bytes, b->size, "PK\5\6", 4);
+  assert_non_null(end);
+  return end;
+}
+
+// One more byte before the directory.
+static void with_gap(blob *b) {
+  size_t at = get(end_of(b) + 16, 4);
+  b->bytes = realloc(b->bytes, b->size + 1);
+  memmove(b->bytes + at + 1, b->bytes + at, b->size - at);
+  b->size++;
+  put(end_of(b) + 16, at + 1, 4);
+}
+
+static void in_front(blob *b) {
+  b->bytes = realloc(b->bytes, b->size + 1);
+  memmove(b->bytes + 1, b->bytes, b->size);
+  b->size++;
+}
+
+static void behind(blob *b) {
+  b->bytes = realloc(b->bytes, b->size + 1);
+  b->bytes[b->size++] = 0;
+}
+
+static void outside(blob *b) {
+  rename_in(b, "book.opf", "../k.opf");
+}
+
+static void absolute(blob *b) {
+  rename_in(b, "book.opf", "/ook.opf");
+}
+
+static void twice(blob *b) {
+  rename_in(b, "book.opf", "mimetype");
+}
+
+static void another_local_name(blob *b) {
+  memcpy(memmem(b->bytes, b->size, "book.opf", 8), "cook.opf", 8);
+}
+
+static void many_disks(blob *b) {
+  put(end_of(b) + 4, 1, 2);
+}
+
+static void zip64(blob *b) {
+  put(end_of(b) + 8, 0xFFFF, 2);
+  put(end_of(b) + 10, 0xFFFF, 2);
+}
+
+static void larger_than_it_is(blob *b) {
+  put(end_of(b) + 12, get(end_of(b) + 12, 4) + 1, 4);
+}
+
+static void archives_that_say_two_things_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    void (*change)(blob *b);
+    ink_status status;
+  } cases[] = {{with_gap, INK_ERR_FORMAT},
+               {in_front, INK_ERR_FORMAT},
+               {behind, INK_ERR_FORMAT},
+               {outside, INK_ERR_FORMAT},
+               {absolute, INK_ERR_FORMAT},
+               {twice, INK_ERR_FORMAT},
+               {another_local_name, INK_ERR_FORMAT},
+               {many_disks, INK_ERR_UNSUPPORTED},
+               {zip64, INK_ERR_UNSUPPORTED},
+               {larger_than_it_is, INK_ERR_FORMAT}};
+  const ink_carrier *epub = ink_carrier_named("epub");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_error error = {0};
+    ink_place place = {0};
+    ink_text out = {0};
+    size_t start, length;
+    blob b = copy_of("plain.epub");
+    cases[i].change(&b);
+    if (epub->find(epub, b.bytes, b.size, &place, &error) != cases[i].status) {
+      fail_msg("case %zu: %s", i, error.text);
+    }
+    assert_int_not_equal(epub->embed(epub, b.bytes, b.size, (const unsigned char *)"x", 1, &out,
+                                     &start, &length, &error),
+                         INK_OK);
+    ink_place_free(&place);
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+}
+
+static void documents_are_known_by_what_they_hold(void **state) {
+  (void)state;
+  static const char *const files[][2] = {{"plain.docx", "docx"}, {"plain.epub", "epub"}};
+  for (int i = 0; i < 2; i++) {
+    blob b = copy_of(files[i][0]);
+    const ink_carrier *carrier = ink_carrier_for("whatever.bin", b.bytes, b.size);
+    assert_non_null(carrier);
+    assert_string_equal(carrier->name, files[i][1]);
+    free(b.bytes);
+  }
+}
+
+// The document within is another, the rest as it was; a file more; a file less.
+static void what_changes_within_is_told(void **state) {
+  (void)state;
+  ink_signer *signer = signer_named("es256");
+  ink_c2pa_manifest manifest = test_manifest();
+  const ink_carrier *docx = ink_carrier_named("docx");
+  blob plain = copy_of("plain.docx");
+  ink_text made = sign_blob(&plain, docx, &manifest, signer);
+  // In the data of word/document.xml, behind its header.
+  char *at = memmem(made.bytes, made.size, "word/document.xml", 17);
+  at[17 + 20] ^= 1;
+  ink_c2pa_report report = {0};
+  assert_int_equal(state_of(made.bytes, made.size, docx, NULL, &report), INK_C2PA_INVALID);
+  assert_true(ink_c2pa_failed_with(&report, "assertion.collectionHash.mismatch"));
+  ink_c2pa_report_free(&report);
+  at[17 + 20] ^= 1;
+  assert_int_equal(state_of(made.bytes, made.size, docx, NULL, NULL), INK_C2PA_VALID);
+  // Renamed in both places: it is listed under the old name.
+  blob b = {(unsigned char *)made.bytes, made.size};
+  unsigned char *first = memmem(b.bytes, b.size, "_rels/.rels", 11);
+  unsigned char *last = memmem(first + 11, b.size - (size_t)(first + 11 - b.bytes), "PK\1\2", 4);
+  last = memmem(last, b.size - (size_t)(last - b.bytes), "_rels/.rels", 11);
+  first[0] = last[0] = 'x';
+  assert_int_equal(state_of(made.bytes, made.size, docx, NULL, &report), INK_C2PA_INVALID);
+  assert_true(ink_c2pa_failed_with(&report, "assertion.collectionHash.incorrectFileCount"));
+  ink_c2pa_report_free(&report);
+  ink_text_free(&made);
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
+// In an office document's properties; bounded, whatever its size says.
+static void an_office_document_says_its_label(void **state) {
+  (void)state;
+  ink_error error = {0};
+  json_t *aigc = NULL;
+  blob b = copy_of("plain.docx");
+  assert_ok(ink_detect_aigc("a.docx", (char *)b.bytes, b.size, &aigc, &error));
+  assert_string_equal(json_string_value(json_object_get(aigc, "ProduceID")), test_identity);
+  json_decref(aigc);
+  ink_detection detection = {0};
+  assert_ok(ink_detect_document("a.docx", (char *)b.bytes, b.size, &detection, &error));
+  ink_detect_conclude(&detection);
+  assert_int_equal(detection.verdict, INK_VERDICT_GENERATED);
+  free(b.bytes);
+  b = copy_of("plain.epub");
+  assert_ok(ink_detect_aigc("a.epub", (char *)b.bytes, b.size, &aigc, &error));
+  assert_null(aigc);
+  free(b.bytes);
+  b = copy_of("bomb.docx");
+  assert_true(b.size < 1 << 16);
+  assert_ok(ink_detect_aigc("a.docx", (char *)b.bytes, b.size, &aigc, &error));
+  assert_null(aigc);
+  free(b.bytes);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(archives_that_say_two_things_are_refused),
+      cmocka_unit_test(documents_are_known_by_what_they_hold),
+      cmocka_unit_test(what_changes_within_is_told),
+      cmocka_unit_test(an_office_document_says_its_label),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
