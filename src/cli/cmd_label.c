@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "cli/cli.h"
+#include "cli/noting.h"
 #include "cli/signing.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/validate.h"
@@ -215,6 +216,25 @@ static ink_status write_file(const char *path, const char *out, const ink_text *
   return status;
 }
 
+// What the file bears now.
+static ink_status note(const ink_label_request *r, const ink_label_result *result, const char *path,
+                       const ink_text *file, ink_error *error) {
+  const char *labels[3];
+  size_t n = 0;
+  if (result->visible[0]) labels[n++] = "visible";
+  if (result->metadata[0]) labels[n++] = "AIGC";
+  if (result->is_signed) labels[n++] = "C2PA";
+  ink_ledger_file one = {.path = path, .bytes = file->bytes, .size = file->size};
+  ink_ledger_entry entry = {.identity = r->identity,
+                            .kind = "file",
+                            .command = "label",
+                            .files = &one,
+                            .n_file = 1,
+                            .labels = labels,
+                            .n_label = n};
+  return ink_cli_note(&entry, error);
+}
+
 static const char *law_name(unsigned law) {
   return law == INK_LAW_CN ? "cn" : law == INK_LAW_EU ? "eu" : "ca";
 }
@@ -296,6 +316,7 @@ static ink_status label(const arguments *a, const char *path, ink_label_request 
   }
   ink_map_close(&map);
   if (status == INK_OK) status = write_file(path, a->out, &file, &result, error);
+  if (status == INK_OK) status = note(r, &result, a->out ? a->out : path, &file, error);
   ink_signer_free(signer);
   ink_text_free(&file);
   INK_TRY(status);

@@ -11,17 +11,17 @@
 
 // Each is defined in its cmd_<name>.c.
 extern const ink_command ink_command_bench, ink_command_chat, ink_command_completion,
-    ink_command_detect, ink_command_explain, ink_command_key, ink_command_label, ink_command_make, ink_command_ledger,
-    ink_command_model, ink_command_paint, ink_command_playbook, ink_command_replay,
-    ink_command_score, ink_command_sign, ink_command_train, ink_command_verify, ink_command_version,
-    ink_command_write;
+    ink_command_detect, ink_command_explain, ink_command_key, ink_command_label, ink_command_ledger,
+    ink_command_make, ink_command_model, ink_command_paint, ink_command_playbook,
+    ink_command_replay, ink_command_score, ink_command_sign, ink_command_train, ink_command_verify,
+    ink_command_version, ink_command_write;
 
 static const ink_command *const commands[] = {
-    &ink_command_bench,   &ink_command_chat,  &ink_command_completion, &ink_command_detect,
-    &ink_command_explain, &ink_command_key,   &ink_command_label,      &ink_command_make, &ink_command_ledger,
-    &ink_command_model,   &ink_command_paint, &ink_command_playbook,   &ink_command_replay,
-    &ink_command_score,   &ink_command_sign,  &ink_command_train,      &ink_command_verify,
-    &ink_command_version, &ink_command_write,
+    &ink_command_bench,   &ink_command_chat,    &ink_command_completion, &ink_command_detect,
+    &ink_command_explain, &ink_command_key,     &ink_command_label,      &ink_command_ledger,
+    &ink_command_make,    &ink_command_model,   &ink_command_paint,      &ink_command_playbook,
+    &ink_command_replay,  &ink_command_score,   &ink_command_sign,       &ink_command_train,
+    &ink_command_verify,  &ink_command_version, &ink_command_write,
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 

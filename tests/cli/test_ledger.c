@@ -16,15 +16,16 @@ static void every_exit_leaves_a_row(void **state) {
   program_run run = run_program(
       "cd $HOME && ($INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p && "
       "$INK replay p && $INK sign p/poem.md --out s.md && printf data >x.bin && $INK sign x.bin "
-      "--sidecar && "
+      "--sidecar && echo '# x' >l.md && $INK label l.md && "
       "$INK write 春 --special --watermark synthid && echo Hello | $INK chat --model "
       "$FIXTURES/models/qwen3 --watermark synthid --seed 5 --max-tokens 8) >/dev/null 2>err || cat "
       "err >&2; $INK ledger "
       "verify --files >&2 && $INK ledger list --json");
   json_t *json = json_of(&run);
-  static const char *const commands[] = {"make", "replay", "sign", "sign", "write", "chat"};
-  assert_int_equal(json_array_size(json_object_get(json, "rows")), 6);
-  for (size_t i = 0; i < 6; i++) {
+  static const char *const commands[] = {"make",  "replay", "sign", "sign",
+                                         "label", "write",  "chat"};
+  assert_int_equal(json_array_size(json_object_get(json, "rows")), 7);
+  for (size_t i = 0; i < 7; i++) {
     assert_string_equal(text_at(row_of(json, i), "command"), commands[i]);
     assert_true(json_is_false(json_object_get(row_of(json, i), "unmarked")));
   }
@@ -44,7 +45,7 @@ static void every_exit_leaves_a_row(void **state) {
   assert_string_equal(text_at(beside, "content"), text_at(beside, "sha256"));
   assert_non_null(text_at(beside, "store"));
   const char *mark =
-      json_string_value(json_array_get(json_object_get(row_of(json, 4), "labels"), 0));
+      json_string_value(json_array_get(json_object_get(row_of(json, 5), "labels"), 0));
   assert_memory_equal(mark, "watermark:synthid", 17);
   json_decref(json);
   drop_run(&run);

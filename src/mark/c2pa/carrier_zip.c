@@ -74,7 +74,7 @@ static bool find_end(const unsigned char *bytes, size_t size, size_t *end) {
 }
 
 static ink_status broken(const char *what, ink_error *error) {
-  return ink_fail(error, INK_ERR_FORMAT, "ZIP: %s", what);
+  return ink_fail(error, INK_ERR_FORMAT, "ZIP: %s", ink_error_say(error, what));
 }
 
 // A relative path that leads nowhere else.
