@@ -5,8 +5,9 @@
 //   ninja -C build bench/painter_card && build/bench/painter_card SPRITES [--sheet sheet.png]
 //
 // Prompts are captions of scenes, in English and in Chinese; each is painted once, with the seed of
-// its place. The judge knows no model: a painting is compared with the drawn scenes of 64 prompts
-// of its group, and counts when its own is the nearest. The same build gives the same figures.
+// its place; --recipe keeps to the things that the recipe names. The judge knows no model: a
+// painting is compared with the drawn scenes of 64 prompts of its group, and counts when its own is
+// the nearest. The same build gives the same figures.
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "diffusion/pipeline.h"
 #include "picture/canvas.h"
 #include "picture/codec.h"
+#include "train/painting/recipe.h"
 #include "train/scene.h"
 #include "weights/hub.h"
 
@@ -292,10 +294,13 @@ static void hang_sheet(const stand *s, const char *path) {
 // ---- all ---------------------------------------------------------------------------------------
 
 int main(int argc, char **argv) {
-  static const struct option options[] = {
-      {"model", required_argument, NULL, 'm'},    {"each", required_argument, NULL, 'n'},
-      {"sheet", required_argument, NULL, 's'},    {"steps", required_argument, NULL, 't'},
-      {"guidance", required_argument, NULL, 'g'}, {0}};
+  static const struct option options[] = {{"model", required_argument, NULL, 'm'},
+                                          {"each", required_argument, NULL, 'n'},
+                                          {"sheet", required_argument, NULL, 's'},
+                                          {"recipe", required_argument, NULL, 'r'},
+                                          {"steps", required_argument, NULL, 't'},
+                                          {"guidance", required_argument, NULL, 'g'},
+                                          {0}};
   static const group groups[] = {
       {"one thing", INK_SCENE_TRAIN, INK_SCENE_ONE, 0},
       {"a colour it does not have", INK_SCENE_TRAIN, INK_SCENE_COLOUR, 0},
@@ -306,11 +311,12 @@ int main(int argc, char **argv) {
       {"never seen: these two together", INK_SCENE_HELD_OUT, 0, INK_NOVEL_PAIR},
       {"never seen: the thing itself", INK_SCENE_HELD_OUT, 0, INK_NOVEL_CONCEPT}};
   stand s = {.each = 32, .steps = 20, .guidance = 4, .scene_seed = SCENE_SEED};
-  const char *model = "painter", *sheet = NULL;
+  const char *model = "painter", *sheet = NULL, *recipe = NULL;
   for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
     if (c == 'm') model = optarg;
     if (c == 'n') s.each = atoi(optarg);
     if (c == 's') sheet = optarg;
+    if (c == 'r') recipe = optarg;
     if (c == 't') s.steps = atoi(optarg);
     if (c == 'g') s.guidance = atof(optarg);
     if (c == '?') return 2;
@@ -318,12 +324,18 @@ int main(int argc, char **argv) {
   if (optind + 1 != argc || s.each < 0 || s.steps < 1) {
     fprintf(stderr,
             "painter_card SPRITES [--model M] [--each N] [--steps N] [--guidance X] "
-            "[--sheet FILE]\n");
+            "[--sheet FILE] [--recipe FILE]\n");
     return 2;
   }
   ink_error error = {0};
   char *path;
   need(ink_sprites_open(argv[optind], &s.sprites, &error), &error);
+  ink_painter_recipe made = {0};
+  if (recipe) {
+    need(ink_painter_recipe_load(recipe, &made, &error), &error);
+    need(ink_sprites_choose(s.sprites, (const char *const *)made.concepts, made.n_concept, &error),
+         &error);
+  }
   need(ink_model_resolve(model, &path, &error), &error);
   s.threads = ink_pool_new(0);
   need(ink_pipeline_open(path, s.threads, &s.pipeline, &error), &error);
@@ -333,6 +345,7 @@ int main(int argc, char **argv) {
     printf("| prompts | English | Chinese | chance | copies |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) judge(&s, &groups[i]);
   }
+  ink_painter_recipe_free(&made);
   free(s.pool);
   free(path);
   ink_pipeline_free(s.pipeline);

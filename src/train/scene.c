@@ -159,8 +159,29 @@ static ink_status read_names(ink_sprites *s, const void *bytes, size_t size, con
     for (int32_t i = 0; i < s->n_concept; i++) {
       if (s->concepts[i].held_out == (pass == 1)) s->order[at++] = i;
     }
-    if (pass == 0) s->n_train = at;
+    if (pass == 0) s->n_train = s->n_chosen = at;
   }
+  return INK_OK;
+}
+
+ink_status ink_sprites_choose(ink_sprites *s, const char *const *names, size_t n,
+                              ink_error *error) {
+  int32_t chosen = 0;
+  for (size_t k = 0; k < n; k++) {
+    int32_t at = 0;
+    while (at < s->n_concept && strcmp(s->concepts[s->order[at]].english[0], names[k]) != 0) at++;
+    if (at == s->n_concept) {
+      return ink_fail(error, INK_ERR_NOT_FOUND, "no concept is called \"%s\"", names[k]);
+    }
+    if (at >= s->n_train) {
+      return ink_fail(error, INK_ERR_CONFLICT, "\"%s\" is held out of training", names[k]);
+    }
+    if (at < chosen) continue;  // named twice
+    int32_t other = s->order[chosen];
+    s->order[chosen++] = s->order[at];
+    s->order[at] = other;
+  }
+  s->n_chosen = n ? chosen : s->n_train;
   return INK_OK;
 }
 
@@ -337,7 +358,7 @@ static int32_t styled_sprite(const ink_sprites *s, int32_t concept, ink_scene_st
 // A concept of this side of the split; -1 when there is none.
 static int32_t pick_concept(const ink_sprites *s, ink_random *random, bool held_out) {
   int32_t first = held_out ? s->n_train : 0;
-  int32_t n = held_out ? s->n_concept - s->n_train : s->n_train;
+  int32_t n = held_out ? s->n_concept - s->n_train : s->n_chosen;
   if (n == 0) return -1;
   return s->order[first + (int32_t)ink_random_below(random, (uint64_t)n)];
 }

@@ -4,6 +4,7 @@
 #define INK_TRAIN_SCENE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -17,6 +18,12 @@ typedef struct ink_sprites ink_sprites;
 ink_status ink_sprites_open(const char *folder, ink_sprites **sprites, ink_error *error);
 // Safe on NULL.
 void ink_sprites_close(ink_sprites *sprites);
+
+// From now on draw only these concepts, by their first English names, in scenes of training, and in
+// held-out ones but for the concepts that are held out themselves. NOT_FOUND: a name that is none;
+// CONFLICT: a concept that is held out. No name at all: every concept, as after opening.
+ink_status ink_sprites_choose(ink_sprites *sprites, const char *const *names, size_t n,
+                              ink_error *error);
 
 // Concepts are what can be drawn ("cat"); each has one sprite or several.
 int32_t ink_sprites_concepts(const ink_sprites *sprites);

@@ -67,6 +67,7 @@ struct ink_sprites {
   json_t *names;  // concepts.json: owns the strings of `concepts`
   ink_sprite_record *records;
   int32_t n_sprite, n_concept, n_train;
+  int32_t n_chosen;  // of those for training, at the front of `order`
   ink_concept *concepts;
   int32_t *order;  // concepts: those for training first, then those held out
 };

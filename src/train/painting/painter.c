@@ -422,7 +422,9 @@ static ink_status start_course(ink_painter_trainer *t, const char *out, bool for
 
 static ink_status set_up(ink_painter_trainer *t, const char *out, bool force,
                          const ink_progress *progress, ink_error *error) {
-  INK_TRY(ink_sprites_open(t->recipe->course.data, &t->sprites, error));
+  const ink_painter_recipe *r = t->recipe;
+  INK_TRY(ink_sprites_open(r->course.data, &t->sprites, error));
+  INK_TRY(ink_sprites_choose(t->sprites, (const char *const *)r->concepts, r->n_concept, error));
   INK_TRY(open_tokenizer(t, error));
   INK_TRY(lay_out_noise(t, error));
   INK_TRY(open_networks(t, error));

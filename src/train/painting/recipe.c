@@ -269,6 +269,36 @@ static ink_status read_networks(const json_t *root, const char *name, ink_painte
   return INK_OK;
 }
 
+// A list of strings below `section`, each copied.
+static ink_status read_strings(const json_t *section, const char *name, const char *place,
+                               size_t most, char ***strings, size_t *n_string, ink_error *error) {
+  const char *key = strrchr(place, '/') + 1;
+  const json_t *list = json_object_get(section, key);
+  size_t n = json_array_size(list);
+  if (!list) return INK_OK;
+  if (!json_is_array(list) || n > most) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: %s must be a list of at most %zu", name, place,
+                    most);
+  }
+  *strings = calloc(n + 1, sizeof **strings);
+  for (size_t i = 0; *strings && i < n; i++) {
+    const char *text = json_string_value(json_array_get(list, i));
+    if (!text) {
+      return ink_fail(error, INK_ERR_FORMAT, "%s: %s/%zu must be a string", name, place, i);
+    }
+    (*strings)[i] = strdup(text);
+    if (!(*strings)[i]) break;
+    *n_string = i + 1;
+  }
+  if (*n_string == n) return INK_OK;
+  return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to read it", name);
+}
+
+static void free_strings(char **strings, size_t n) {
+  for (size_t i = 0; i < n; i++) free(strings[i]);
+  free(strings);
+}
+
 static ink_status read_sheet(const json_t *root, const char *name, ink_painter_recipe *r,
                              ink_error *error) {
   static const char *const known[] = {"prompts", "guidance", "steps", NULL};
@@ -280,32 +310,14 @@ static ink_status read_sheet(const json_t *root, const char *name, ink_painter_r
   INK_TRY(ink_json_get_number(s, "guidance", name, 0, 100, &r->guidance, error));
   INK_TRY(ink_json_get_int(s, "steps", name, 1, 1000, &steps, error));
   r->sheet_steps = (int32_t)steps;
-  const json_t *prompts = json_object_get(s, "prompts");
-  size_t n = json_array_size(prompts);
-  if (!prompts) return INK_OK;
-  if (!json_is_array(prompts) || n > MOST_PROMPTS) {
-    return ink_fail(error, INK_ERR_FORMAT, "%s: /sheet/prompts must be a list of at most %d", name,
-                    MOST_PROMPTS);
-  }
-  r->prompts = calloc(n + 1, sizeof *r->prompts);
-  for (size_t i = 0; r->prompts && i < n; i++) {
-    const char *text = json_string_value(json_array_get(prompts, i));
-    if (!text) {
-      return ink_fail(error, INK_ERR_FORMAT, "%s: /sheet/prompts/%zu must be a string", name, i);
-    }
-    r->prompts[i] = strdup(text);
-    if (!r->prompts[i]) break;
-    r->n_prompt = i + 1;
-  }
-  if (r->n_prompt == n) return INK_OK;
-  return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to read it", name);
+  return read_strings(s, name, "/sheet/prompts", MOST_PROMPTS, &r->prompts, &r->n_prompt, error);
 }
 
 static ink_status read_painter(const json_t *root, const char *name, ink_painter_recipe *r,
                                ink_error *error) {
-  static const char *const known[] = {"kind", "name",         "data",      "autoencoder", "scenes",
-                                      "unet", "text_encoder", "scheduler", "loss",        "sheet",
-                                      "init", "optimizer",    "run",       NULL};
+  static const char *const known[] = {"kind",     "name", "data",         "autoencoder", "scenes",
+                                      "concepts", "unet", "text_encoder", "scheduler",   "loss",
+                                      "sheet",    "init", "optimizer",    "run",         NULL};
   static const char *const loss[] = {"gamma", "drop", NULL};
   const json_t *s;
   r->scenes = 60000;
@@ -315,6 +327,7 @@ static ink_status read_painter(const json_t *root, const char *name, ink_painter
   INK_TRY(read_course(root, name, &r->course, error));
   INK_TRY(ink_recipe_string(root, "autoencoder", name, true, &r->autoencoder, error));
   INK_TRY(ink_json_get_int(root, "scenes", name, 1, 10000000, &r->scenes, error));
+  INK_TRY(read_strings(root, name, "/concepts", 10000, &r->concepts, &r->n_concept, error));
   INK_TRY(read_networks(root, name, r, error));
   INK_TRY(ink_recipe_section(root, "loss", name, loss, &s, error));
   INK_TRY(ink_json_get_number(s, "gamma", name, 1, 1e9, &r->gamma, error));
@@ -335,8 +348,8 @@ ink_status ink_painter_recipe_load(const char *path, ink_painter_recipe *recipe,
 void ink_painter_recipe_free(ink_painter_recipe *recipe) {
   free_course(&recipe->course);
   free(recipe->autoencoder);
-  for (size_t i = 0; i < recipe->n_prompt; i++) free(recipe->prompts[i]);
-  free(recipe->prompts);
+  free_strings(recipe->prompts, recipe->n_prompt);
+  free_strings(recipe->concepts, recipe->n_concept);
   json_decref(recipe->unet_config);
   json_decref(recipe->text_config);
   json_decref(recipe->scheduler);

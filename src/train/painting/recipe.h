@@ -52,6 +52,8 @@ typedef struct ink_painter_recipe {
   ink_course_recipe course;
   char *autoencoder;  // folder of the finished autoencoder (config.json and weights)
   int64_t scenes;     // that are encoded once, and trained on
+  char **concepts;    // the only ones in them, by name; none: all (train/scene.h)
+  size_t n_concept;
   ink_unet_config unet;
   ink_clip_config text;
   json_t *unet_config, *text_config;  // the same as config.json of diffusers and transformers
