@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "cli/detect_noise.h"
 #include "cli/generation.h"
 #include "cli/noting.h"
 #include "lang/catalogue.h"
@@ -43,6 +44,7 @@ static ink_status detect_text(ink_cli_model *m, const char *keys, const char *na
                        "PNG, JPEG and WebP, and labels of PDF, WAV, MP3 and office documents",
                        name);
   }
+  if (!m->reference) m->reference = "poet";
   INK_TRY(ink_cli_model_open(m, error));
   INK_TRY(ink_detect_labels(name, bytes, size, detection, error));
   ink_text words = {0};
@@ -87,17 +89,27 @@ static ink_status look_it_up(const char *name, const char *bytes, size_t size,
   return INK_OK;
 }
 
-static ink_status detect(ink_cli_model *m, const char *keys, const char *name, const char *bytes,
-                         size_t size, ink_detection *detection, ink_error *error) {
+// Pictures: their labels and pixels, and their noise where a model is at hand.
+static ink_status detect_picture(const ink_cli_model *m, const ink_detect_noise_options *noise,
+                                 const char *name, const char *bytes, size_t size,
+                                 ink_detection *detection, ink_error *error) {
+  INK_TRY(ink_detect_picture(name, bytes, size, detection, error));
+  return ink_detect_noise_of(noise, m->reference, (int)m->threads, name, bytes, size, detection,
+                             error);
+}
+
+static ink_status detect(ink_cli_model *m, const ink_detect_noise_options *noise, const char *name,
+                         const char *bytes, size_t size, ink_detection *detection,
+                         ink_error *error) {
   INK_TRY(ink_detect_manifest(name, bytes, size, detection, error));
   if (ink_detect_is_picture(bytes, size)) {
-    INK_TRY(ink_detect_picture(name, bytes, size, detection, error));
+    INK_TRY(detect_picture(m, noise, name, bytes, size, detection, error));
   } else if (is_document(name, bytes, size)) {
     INK_TRY(ink_detect_metadata(name, bytes, size, detection, error));
   } else if (ink_detect_is_archive(bytes, size)) {
     INK_TRY(ink_detect_document(name, bytes, size, detection, error));
   } else {
-    INK_TRY(detect_text(m, keys, name, bytes, size, detection, error));
+    INK_TRY(detect_text(m, noise->keys, name, bytes, size, detection, error));
   }
   INK_TRY(look_it_up(name, bytes, size, detection, error));
   ink_detect_conclude(detection);
@@ -120,6 +132,7 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
     if (one && e->kind == INK_EVIDENCE_WATERMARK) {
       json_object_set_new(one, "p_value", json_real(e->p_value));
       json_object_set_new(one, "used", json_integer((json_int_t)e->used));
+      if (e->identity[0]) json_object_set_new(one, "identity", json_string(e->identity));
     }
     json_array_append_new(list, one);
   }
@@ -127,6 +140,20 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
                            d->p_value, "evidence", list, "tokenizer",
                            model ? ink_weights_name(model->weights) : NULL);
   return ink_cli_print_json(json, error);
+}
+
+static void print_watermark(const ink_evidence *e) {
+  bool noise = strncmp(e->name, "gaussian", 8) == 0;
+  bool pixels = strncmp(e->name, "dwtDct", 6) == 0 || strcmp(e->name, "identity") == 0;
+  if (noise) {
+    printf(ink_tr("p = %.2g, %s agree"), e->p_value, e->detail);
+  } else {
+    printf("p = %.2g, %zu %s", e->p_value, e->used, ink_tr(pixels ? "blocks" : "tokens"));
+  }
+  if (!noise && e->detail[0]) printf(", %s", e->detail);
+  if (e->identity[0]) printf(ink_tr(", identity %s"), e->identity);
+  if (noise && !e->found) printf("%s", ink_tr("; under another key or model: cannot tell"));
+  putchar('\n');
 }
 
 static void print_verdict(const ink_detection *d) {
@@ -139,9 +166,7 @@ static void print_verdict(const ink_detection *d) {
     const ink_evidence *e = &d->evidence[i];
     printf("  %s %-26s ", e->found ? "+" : "-", e->name);
     if (e->kind == INK_EVIDENCE_WATERMARK) {
-      printf("p = %.2g, %zu %s%s%s\n", e->p_value, e->used,
-             ink_tr(strncmp(e->name, "dwtDct", 6) == 0 ? "blocks" : "tokens"),
-             e->detail[0] ? ", " : "", e->detail);
+      print_watermark(e);
     } else {
       printf("%s\n", e->detail[0] ? e->detail : ink_tr("none"));
     }
@@ -151,16 +176,30 @@ static void print_verdict(const ink_detection *d) {
 static int run(const ink_command *self, int argc, char **argv) {
   ink_cli_model model;
   bool json = false;
-  const char *keys = NULL;
-  ink_option options[INK_CLI_MODEL_OPTIONS + 2] = {0};
+  ink_detect_noise_options noise = {0};
+  ink_option options[INK_CLI_MODEL_OPTIONS + 4] = {0};
   ink_cli_model_options(&model, options);
-  options[0].help = "whose tokens the text is read in: the model that may have written it";
+  model.reference = NULL;
+  options[0].help = "the model that may have written or painted it (default: poet, painter)";
   options[INK_CLI_MODEL_OPTIONS] =
       (ink_option){.name = "watermark-keys",
                    .kind = INK_OPTION_STRING,
-                   .value = &keys,
+                   .value = &noise.keys,
                    .argument = "FILE",
                    .help = "look for a watermark with these keys as well"};
+  options[INK_CLI_MODEL_OPTIONS + 2] =
+      (ink_option){.name = "size",
+                   .kind = INK_OPTION_STRING,
+                   .value = &noise.size,
+                   .argument = "WxH",
+                   .help = "size that a picture was painted in, where it was resized since"};
+  options[INK_CLI_MODEL_OPTIONS + 3] = (ink_option){.name = "steps",
+                                                    .kind = INK_OPTION_INT,
+                                                    .value = &noise.steps,
+                                                    .argument = "N",
+                                                    .help = "steps back to a picture's noise (3)",
+                                                    .low = 1,
+                                                    .high = INK_PAINT_MOST_STEPS};
   options[INK_CLI_MODEL_OPTIONS + 1] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"};
   ink_error error = ink_cli_error();
@@ -177,7 +216,7 @@ static int run(const ink_command *self, int argc, char **argv) {
   enum { MOST_TEXT = 64 << 20 };
   if (status == INK_OK) status = ink_file_read(argv[1], MOST_TEXT, &bytes, &size, &error);
   ink_detection detection = {0};
-  if (status == INK_OK) status = detect(&model, keys, argv[1], bytes, size, &detection, &error);
+  if (status == INK_OK) status = detect(&model, &noise, argv[1], bytes, size, &detection, &error);
   if (status == INK_OK && json) {
     status = print_json(&detection, model.model, &error);
   } else if (status == INK_OK) {
@@ -195,6 +234,7 @@ const ink_command ink_command_detect = {
     .examples =
         "inkstone detect poem.md\n"
         "inkstone detect picture.png --json\n"
+        "inkstone detect picture.jpg --model runwayml/stable-diffusion-v1-5\n"
         "inkstone write 春 --special | inkstone detect - --json\n",
     .run = run,
 };

@@ -10,6 +10,7 @@
 #include "cli/paint_preview.h"
 #include "cli/paint_sources.h"
 #include "cli/paint_upscale.h"
+#include "cli/paint_watermark.h"
 #include "cli/painted.h"
 #include "lang/catalogue.h"
 #include "picture/codec.h"
@@ -21,6 +22,7 @@ typedef struct job {
   ink_paint_recipe *recipe;
   ink_paint_sources sources;
   ink_paint_output output;
+  ink_paint_watermark watermark;
   json_t *files, *seeds, *identities;
   ink_painting painting;  // the last one; its picture has gone into the file
   int32_t width, height;  // of the last picture
@@ -34,13 +36,15 @@ static ink_status paint_picture(job *j, ink_error *error) {
   ink_paint_screen screen;
   ink_paint_preview preview;
   ink_progress progress = ink_cli_progress(&bar, "paint");
-  ink_paint_request q = ink_paint_recipe_request(j->recipe);
+  ink_noise_shaper shaper;
+  ink_paint_request q;
+  ink_pipeline *pipeline = j->sources.pipeline;
+  INK_TRY(ink_paint_watermark_ready(&j->watermark, pipeline, j->recipe, &shaper, &q, error));
   q.progress = &progress;
   if (a->preview) q.preview = ink_paint_preview_open(&screen, &preview);
   if (a->ram) INK_TRY(ink_paint_read_bytes(a->ram, &q.ram, error));
   ink_paint_sources_use(&j->sources, &q);
   ink_painting_free(&j->painting);
-  ink_pipeline *pipeline = j->sources.pipeline;
   ink_status status = hires->scale > 0
                           ? ink_pipeline_paint_hires(pipeline, &q, hires, &j->painting, error)
                           : ink_pipeline_paint(pipeline, &q, &j->painting, error);
@@ -51,12 +55,6 @@ static ink_status paint_picture(job *j, ink_error *error) {
 static ink_status paint_one(job *j, int64_t index, ink_error *error) {
   ink_paint_recipe *r = j->recipe;
   INK_TRY(paint_picture(j, error));
-  // The recipe says what was done, not what was left open.
-  r->width = j->painting.width;
-  r->height = j->painting.height;
-  r->sampler = j->painting.sampler;
-  r->curve = j->painting.curve;
-  r->has_sampler = r->has_curve = true;
   j->width = j->painting.picture.width;
   j->height = j->painting.picture.height;
   if (j->arguments->grid) INK_TRY(ink_paint_grid_add(&j->grid, &j->painting.picture, error));
@@ -123,6 +121,13 @@ static ink_status run_job(const ink_paint_arguments *a, ink_paint_recipe *recipe
                                   .producer = a->producer};
     status = ink_paint_output_open(&j.output, &a->signing, a->init, &j.sources.init, error);
   }
+  if (status == INK_OK) {
+    // A second pass paints over the first.
+    bool painted_over = j.sources.init.pixels || recipe->hires_scale > 0;
+    status = ink_paint_watermark_choose(a->watermark, a->from, painted_over, a->unmarked, recipe,
+                                        &j.watermark, error);
+  }
+  if (status == INK_OK) status = ink_paint_watermark_open(&j.watermark, recipe, error);
   if (status == INK_OK) status = ink_paint_open_models(a, recipe, pool, &j.sources, error);
   if (status == INK_OK) status = paint_all(&j, error);
   if (status == INK_OK && a->json) status = print_result(&j, error);

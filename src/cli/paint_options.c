@@ -51,6 +51,7 @@ enum {
   SHOW,
   PREVIEW,
   UNMARKED,
+  WATERMARK,
   PRODUCER,
   PASSPHRASE,
   TIMESTAMP,
@@ -151,6 +152,8 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[PREVIEW] = flag("preview", &a->preview, "show the picture while it is painted");
   o[UNMARKED] =
       flag("unmarked", &a->unmarked, "leave out the labels that the law may ask for (EU, China)");
+  o[WATERMARK] = text("watermark", &a->watermark, "W",
+                      "gaussian (in the noise; default), public (found by anyone), dwtdct, none");
   o[PRODUCER] = text("producer", &a->producer, "NAME",
                      "provider code or name for the metadata label (default: inkstone)");
   o[PASSPHRASE] = (ink_option)INK_PASSPHRASE_OPTION(&a->signing);

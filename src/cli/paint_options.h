@@ -9,7 +9,7 @@
 // What the command line says, before it is laid over a recipe.
 typedef struct ink_paint_arguments {
   const char *model, *output, *size, *sampler, *schedule, *negative, *noise, *init, *mask, *from;
-  const char *producer, *lora_dir, *embedding_dir;
+  const char *producer, *watermark, *lora_dir, *embedding_dir;
   const char *extend, *hires, *upscale, *variation, *ram;
   ink_signing_options signing;
   int64_t threads, steps, seed, count, clip_skip, quality;
@@ -18,7 +18,7 @@ typedef struct ink_paint_arguments {
   bool bf16, lossless, json, show, unmarked, grid, preview;
 } ink_paint_arguments;
 
-enum { INK_PAINT_N_OPTIONS = 41 };
+enum { INK_PAINT_N_OPTIONS = 42 };
 void ink_paint_options(ink_paint_arguments *arguments, ink_option options[INK_PAINT_N_OPTIONS]);
 
 // The recipe within a picture: our own, or else A1111's parameters; what of these is not obeyed is

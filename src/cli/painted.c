@@ -10,6 +10,7 @@
 #include "cli/noting.h"
 #include "cli/paint_preview.h"
 #include "lang/catalogue.h"
+#include "mark/dwt_dct.h"
 #include "mark/picture_identity.h"
 
 // ---- what they are painted from -----------------------------------------------------------------
@@ -69,11 +70,17 @@ void ink_paint_output_close(ink_paint_output *output) {
 
 // ---- one picture --------------------------------------------------------------------------------
 
-static ink_status note_json(ink_picture_extras *extras, const char *key, json_t *json,
-                            ink_error *error) {
+// The reference goes with it.
+static char *words_of(json_t *json) {
   char *words =
       json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
   json_decref(json);
+  return words;
+}
+
+static ink_status note_json(ink_picture_extras *extras, const char *key, json_t *json,
+                            ink_error *error) {
+  char *words = words_of(json);
   if (!words) return ink_fail(error, INK_ERR_MEMORY, "no memory for the picture's recipe");
   ink_status status = ink_picture_note_set(extras, key, words, error);
   free(words);
@@ -149,13 +156,25 @@ static size_t list_inputs(const ink_paint_recipe *r, char (*instances)[8 + INK_S
   return n;
 }
 
-// The marks of a picture; one that is painted again by the same recipe is the same piece.
-static ink_status mark(const ink_paint_output *o, ink_picture_marks *marks, ink_picture *picture,
-                       ink_picture_extras *extras, ink_marked_picture **marked, ink_error *error) {
+ink_status ink_paint_identity(const ink_paint_recipe *recipe, char uuid[INK_UUID_TEXT],
+                              ink_error *error) {
+  char *words = words_of(ink_paint_recipe_to_json(recipe));
+  if (!words) return ink_fail(error, INK_ERR_MEMORY, "no memory for the picture's recipe");
+  ink_status status = ink_mark_identity_of(words, strlen(words), uuid, error);
+  free(words);
+  return status;
+}
+
+static ink_status mark(const ink_paint_output *o, const ink_paint_recipe *recipe,
+                       ink_picture_marks *marks, ink_picture *picture, ink_picture_extras *extras,
+                       ink_marked_picture **marked, ink_error *error) {
+  if (recipe->watermark.dwt_dct) {
+    size_t n;
+    INK_TRY(ink_dwt_dct_write(picture, ink_dwt_dct_messages(&n), error));
+  }
   if (o->unmarked) return ink_mark_waive(picture, extras, marked, error);
-  const char *recipe = ink_picture_note(extras, "inkstone");
   char identity[INK_UUID_TEXT];
-  INK_TRY(ink_mark_identity_of(recipe, strlen(recipe), identity, error));
+  INK_TRY(ink_paint_identity(recipe, identity, error));
   marks->identity = identity;
   return ink_mark_painting(picture, extras, marks, marked, error);
 }
@@ -172,11 +191,14 @@ static ink_status publish(const ink_paint_output *o, const ink_marked_picture *m
 
 static ink_status note(const ink_marked_picture *marked, const ink_paint_recipe *recipe,
                        const json_t *json, const char *path, ink_error *error) {
-  static const char *const labels[] = {"visible", "AIGC", "DigitalSourceType", "C2PA",
-                                       "watermark:" INK_PICTURE_IDENTITY};
-  enum { N_LABEL = sizeof labels / sizeof *labels };
+  const char *labels[7] = {"visible", "AIGC", "DigitalSourceType", "C2PA"};
+  size_t n_label = 4;
   const char *identity = ink_marked_picture_identity(marked);
-  bool holds = ink_picture_identity_fits(ink_marked_picture_pixels(marked));
+  if (ink_picture_identity_fits(ink_marked_picture_pixels(marked))) {
+    labels[n_label++] = "watermark:" INK_PICTURE_IDENTITY;
+  }
+  if (recipe->watermark.gaussian_key[0]) labels[n_label++] = "watermark:gaussian-shading";
+  if (recipe->watermark.dwt_dct) labels[n_label++] = "watermark:dwtDct";
   ink_ledger_file file = {.path = path};
   ink_ledger_entry entry = {.identity = identity,
                             .kind = "picture",
@@ -186,9 +208,7 @@ static ink_status note(const ink_marked_picture *marked, const ink_paint_recipe 
                             .files = &file,
                             .n_file = 1,
                             .labels = labels,
-                            .n_label = !identity ? 0
-                                       : holds   ? N_LABEL
-                                                 : N_LABEL - 1,
+                            .n_label = identity ? n_label : 0,
                             .unmarked = !identity,
                             .law = identity ? NULL : UNMARKED_LAW};
   return ink_cli_note(&entry, error);
@@ -218,7 +238,7 @@ ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recip
   ink_status status =
       json ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for the picture's recipe");
   if (status == INK_OK) status = note_recipe(recipe, &extras, error);
-  if (status == INK_OK) status = mark(output, &marks, picture, &extras, &marked, error);
+  if (status == INK_OK) status = mark(output, recipe, &marks, picture, &extras, &marked, error);
   if (status == INK_OK) status = publish(output, marked, index, &name, error);
   if (status == INK_OK) {
     const char *identity = ink_marked_picture_identity(marked);

@@ -29,6 +29,11 @@ ink_status ink_paint_output_open(ink_paint_output *output, const ink_signing_opt
                                  ink_error *error);
 void ink_paint_output_close(ink_paint_output *output);
 
+// The identity of what a recipe makes: the same for each repetition. The recipe says all that was
+// left to the model.
+ink_status ink_paint_identity(const ink_paint_recipe *recipe, char uuid[INK_UUID_TEXT],
+                              ink_error *error);
+
 // Write the picture of this index with its recipe and marks, and say so on stderr. The picture
 // moves out of *picture; the lists grow by the file's name and its identity (null: unmarked).
 ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recipe *recipe,

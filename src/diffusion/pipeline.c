@@ -110,6 +110,7 @@ ink_paint_request ink_paint_request_default(void) {
 void ink_painting_free(ink_painting *painting) {
   ink_picture_free(&painting->picture);
   free(painting->values);
+  free(painting->latent);
   free(painting->step_seconds);
   *painting = (ink_painting){0};
 }
@@ -177,16 +178,16 @@ ink_status ink_paint_scheduler(const ink_paint_run *run, ink_scheduler_config *c
   return INK_OK;
 }
 
-ink_status ink_pipeline_plan(ink_pipeline *pipeline, const ink_paint_request *request,
-                             ink_paint_plan *plan, ink_error *error) {
+ink_status ink_pipeline_settle(ink_pipeline *pipeline, const ink_paint_request *request,
+                               ink_paint_settled *settled, ink_error *error) {
   ink_scheduler_config config;
   ink_paint_run run = {.pipeline = pipeline, .request = request, .error = error};
   INK_TRY(ink_paint_scheduler(&run, &config));
   int32_t side = ink_pipeline_side(pipeline);
-  *plan = (ink_paint_plan){.width = request->width ? request->width : side,
-                           .height = request->height ? request->height : side,
-                           .sampler = config.sampler,
-                           .curve = config.curve};
+  *settled = (ink_paint_settled){.width = request->width ? request->width : side,
+                                 .height = request->height ? request->height : side,
+                                 .sampler = config.sampler,
+                                 .curve = config.curve};
   return INK_OK;
 }
 
@@ -204,19 +205,11 @@ static ink_status lay_out(ink_paint_run *run, ink_painting *painting) {
 
 // ---- noise --------------------------------------------------------------------------------------
 
-// A source's (C, H, W) as (H, W, C).
-static void turn(const ink_paint_run *run, const float *from, float *to) {
-  int64_t pixels = run->h * run->w;
-  for (int64_t c = 0; c < run->channels; c++) {
-    for (int64_t i = 0; i < pixels; i++) to[i * run->channels + c] = from[c * pixels + i];
-  }
-}
-
 static ink_status draw_turned(void *context, float *noise, size_t n, ink_error *error) {
   ink_paint_run *run = context;
   ink_noise_source source = ink_noise_source_of(&run->generator);
   INK_TRY(source.draw(source.context, run->turned, n, error));
-  turn(run, run->turned, noise);
+  ink_paint_turn_in(run, run->turned, noise);
   return INK_OK;
 }
 
@@ -230,7 +223,7 @@ static ink_status vary(ink_paint_run *run, float *noise) {
   INK_TRY(source.draw(source.context, towards, run->n, run->error));
   // run->turned still holds the noise as it was drawn, (C, H, W).
   ink_noise_turn(run->channels, run->h, run->w, q->variation, towards, run->turned);
-  turn(run, run->turned, noise);
+  ink_paint_turn_in(run, run->turned, noise);
   return INK_OK;
 }
 
@@ -242,7 +235,7 @@ static ink_status draw_first(ink_paint_run *run, float *noise) {
   if (!first) return INK_OK;
   INK_TRY(first->shape(first->context, (int32_t)run->channels, (int32_t)run->h, (int32_t)run->w,
                        run->turned, run->error));
-  turn(run, run->turned, noise);
+  ink_paint_turn_in(run, run->turned, noise);
   return INK_OK;
 }
 

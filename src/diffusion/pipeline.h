@@ -99,7 +99,7 @@ typedef struct ink_paint_request {
   uint64_t variation_seed;
   double variation;
   const ink_paint_preview *preview;  // may be NULL
-  bool keep_values;                  // give the picture before it is rounded, too
+  bool keep_values;                  // give the picture before it is rounded, and its latent
   const ink_progress *progress;      // may be NULL; between steps it can stop the work
 } ink_paint_request;
 
@@ -107,19 +107,20 @@ typedef struct ink_paint_request {
 ink_paint_request ink_paint_request_default(void);
 
 // What a request leaves to the model, decided.
-typedef struct ink_paint_plan {
+typedef struct ink_paint_settled {
   int32_t width, height;
   ink_sampler_kind sampler;
   ink_curve curve;
-} ink_paint_plan;
+} ink_paint_settled;
 // Decide it as ink_pipeline_paint will. Errors of the model's own configuration.
-ink_status ink_pipeline_plan(ink_pipeline *pipeline, const ink_paint_request *request,
-                             ink_paint_plan *plan, ink_error *error);
+ink_status ink_pipeline_settle(ink_pipeline *pipeline, const ink_paint_request *request,
+                               ink_paint_settled *settled, ink_error *error);
 
 // What came of it. The picture is the caller's (ink_painting_free).
 typedef struct ink_painting {
   ink_picture picture;  // RGB
   float *values;        // asked for: (H, W, 3), about in [-1, 1]; before the mask keeps pixels
+  float *latent;        // asked for: what it was decoded from, (C, H, W), as the UNet knows it
   int32_t width, height, steps;
   ink_sampler_kind sampler;
   ink_curve curve;

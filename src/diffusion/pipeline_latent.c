@@ -5,6 +5,20 @@
 
 #include "diffusion/pipeline_parts.h"
 
+void ink_paint_turn_in(const ink_paint_run *run, const float *from, float *to) {
+  int64_t pixels = run->h * run->w;
+  for (int64_t c = 0; c < run->channels; c++) {
+    for (int64_t i = 0; i < pixels; i++) to[i * run->channels + c] = from[c * pixels + i];
+  }
+}
+
+void ink_paint_turn_out(const ink_paint_run *run, const float *from, float *to) {
+  int64_t pixels = run->h * run->w;
+  for (int64_t c = 0; c < run->channels; c++) {
+    for (int64_t i = 0; i < pixels; i++) to[c * pixels + i] = from[i * run->channels + c];
+  }
+}
+
 // ---- autoencoders -------------------------------------------------------------------------------
 
 int32_t ink_paint_factor(const ink_pipeline *pipeline) {
@@ -106,8 +120,11 @@ ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_paintin
   for (size_t i = 0; i < n; i++) picture->pixels[i] = to_byte(values[i]);
   if (run->request->keep_values) {
     painting->values = calloc(n + 1, sizeof *values);
-    if (!painting->values) return ink_fail(run->error, INK_ERR_MEMORY, "no memory for values");
+    painting->latent = calloc(run->n, sizeof *latent);
+    if (!painting->values || !painting->latent)
+      return ink_fail(run->error, INK_ERR_MEMORY, "no memory for values");
     memcpy(painting->values, values, n * sizeof *values);
+    ink_paint_turn_out(run, latent, painting->latent);
   }
   ink_arena_release(c->arena, mark);
   return INK_OK;

@@ -116,6 +116,9 @@ void ink_paint_show(ink_paint_run *run, int32_t step, int32_t n_steps);
 // Encode the prompts as they read at a step, unless they read so already.
 ink_status ink_paint_texts(ink_paint_run *run, int32_t step);
 
+// A latent of (C, H, W) to the run's (H, W, C), and back.
+void ink_paint_turn_in(const ink_paint_run *run, const float *from, float *to);
+void ink_paint_turn_out(const ink_paint_run *run, const float *from, float *to);
 // Factor between latent and picture; channels of the latent.
 int32_t ink_paint_factor(const ink_pipeline *pipeline);
 int64_t ink_paint_channels(const ink_pipeline *pipeline);

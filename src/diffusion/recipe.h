@@ -30,6 +30,13 @@ typedef struct ink_paint_recipe_control {
   double weight, start, end;
 } ink_paint_recipe_control;
 
+// What the picture carries in its noise and its pixels (mark/picture_watermark.h).
+typedef struct ink_paint_recipe_watermark {
+  bool stated;            // recipes from elsewhere, and old ones, say nothing
+  char gaussian_key[17];  // Gaussian Shading under the key of this name; "": none
+  bool dwt_dct;           // the message that Stable Diffusion's scripts write
+} ink_paint_recipe_watermark;
+
 // Zero-initialise it, or start from ink_paint_recipe_default. Strings are its own.
 typedef struct ink_paint_recipe {
   char *model;  // as a user names it
@@ -60,6 +67,7 @@ typedef struct ink_paint_recipe {
   size_t n_words;
   ink_paint_recipe_control controls[INK_PAINT_MOST_CONTROLS];
   size_t n_controls;
+  ink_paint_recipe_watermark watermark;
 } ink_paint_recipe;
 
 void ink_paint_recipe_free(ink_paint_recipe *recipe);

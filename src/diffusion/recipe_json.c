@@ -71,6 +71,13 @@ static json_t *controls_to_json(const ink_paint_recipe *r) {
   return list;
 }
 
+static json_t *watermark_to_json(const ink_paint_recipe_watermark *w) {
+  json_t *json = json_object();
+  if (w->gaussian_key[0]) put(json, "gaussian_shading", json_string(w->gaussian_key));
+  if (w->dwt_dct) put(json, "dwt_dct", json_string("sdxl"));
+  return json;
+}
+
 json_t *ink_paint_recipe_to_json(const ink_paint_recipe *r) {
   json_t *json = json_pack(
       "{s:i,s:{s:s,s:s},s:s,s:s,s:i,s:i,s:i,s:f,s:I,s:I,s:s}", "version", VERSION, "model", "name",
@@ -94,6 +101,7 @@ json_t *ink_paint_recipe_to_json(const ink_paint_recipe *r) {
   if (r->n_loras) put(json, "loras", loras_to_json(r));
   if (r->n_words) put(json, "embeddings", words_to_json(r));
   if (r->n_controls) put(json, "controls", controls_to_json(r));
+  if (r->watermark.stated) put(json, "watermark", watermark_to_json(&r->watermark));
   return json;
 }
 
@@ -200,6 +208,31 @@ static ink_status get_controls(const json_t *json, const char *name, ink_paint_r
   return INK_OK;
 }
 
+static ink_status get_watermark(const json_t *json, const char *name, ink_paint_recipe_watermark *w,
+                                ink_error *error) {
+  const json_t *said = json_object_get(json, "watermark");
+  const char *key = NULL, *message = NULL;
+  if (!said) return INK_OK;
+  if (!json_is_object(said)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /watermark is no object", name);
+  }
+  INK_TRY(ink_json_get_string(said, "gaussian_shading", name, &key, error));
+  INK_TRY(ink_json_get_string(said, "dwt_dct", name, &message, error));
+  if (key && (strlen(key) != sizeof w->gaussian_key - 1 ||
+              strspn(key, "0123456789abcdef") != sizeof w->gaussian_key - 1)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /watermark/gaussian_shading is no name of a key",
+                    name);
+  }
+  if (message && strcmp(message, "sdxl") != 0) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /watermark/dwt_dct \"%s\" is not known", name,
+                    message);
+  }
+  w->stated = true;
+  if (key) memcpy(w->gaussian_key, key, sizeof w->gaussian_key);
+  w->dwt_dct = message != NULL;
+  return INK_OK;
+}
+
 static ink_status get_numbers(const json_t *json, const char *name, ink_paint_recipe *r,
                               ink_error *error) {
   const int64_t most = INT64_C(1) << 53;
@@ -279,7 +312,8 @@ static ink_status from_json(const json_t *json, const char *name, ink_paint_reci
   INK_TRY(get_more(json, name, r, error));
   INK_TRY(get_loras(json, name, r, error));
   INK_TRY(get_words(json, name, r, error));
-  return get_controls(json, name, r, error);
+  INK_TRY(get_controls(json, name, r, error));
+  return get_watermark(json, name, &r->watermark, error);
 }
 
 ink_status ink_paint_recipe_from_json(const json_t *json, const char *name,

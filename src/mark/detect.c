@@ -17,6 +17,7 @@
 #include "mark/front_matter.h"
 #include "mark/label_parts.h"
 #include "mark/picture_identity.h"
+#include "mark/picture_watermark.h"
 #include "mark/recover.h"
 #include "mark/xmp.h"
 #include "picture/codec.h"
@@ -415,6 +416,20 @@ ink_status ink_detect_picture(const char *name, const char *bytes, size_t size, 
   ink_picture_extras_free(&extras);
   ink_picture_free(&picture);
   return status;
+}
+
+void ink_detect_noise(const ink_picture_watermark_finding *finding, const char *key_id,
+                      ink_detection *d) {
+  char name[64];
+  snprintf(name, sizeof name, "gaussian-shading:%.16s", key_id);
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_WATERMARK, name);
+  if (!e) return;
+  e->p_value = finding->p_value;
+  e->p_limit = INK_PICTURE_WATERMARK_P_VALUE;
+  e->used = finding->reading.n;
+  snprintf(e->identity, sizeof e->identity, "%s", finding->identity);
+  snprintf(e->detail, sizeof e->detail, "%zu of %zu signs", finding->reading.hits,
+           finding->reading.n);
 }
 
 // ---- watermarks and the verdict ----------------------------------------------------------------

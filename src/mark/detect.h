@@ -24,11 +24,12 @@ typedef enum ink_evidence_kind {
 typedef struct ink_evidence {
   ink_evidence_kind kind;
   bool found;
-  double p_value;    // a watermark's; NaN for the others
-  double p_limit;    // it counts as found below this
-  size_t used;       // tokens, or blocks of a picture, that a watermark was looked for in
-  char name[64];     // "AIGC", "synthid:…"
-  char detail[200];  // the label's words, the metadata's identity; "" for none. UTF-8
+  double p_value;     // a watermark's; NaN for the others
+  double p_limit;     // it counts as found below this
+  size_t used;        // tokens, or blocks of a picture, that a watermark was looked for in
+  char name[64];      // "AIGC", "synthid:…"
+  char identity[40];  // the piece's, where a watermark carries it; "" for none
+  char detail[200];   // the label's words, the metadata's identity; "" for none. UTF-8
 } ink_evidence;
 
 typedef enum ink_verdict {
@@ -40,6 +41,8 @@ typedef enum ink_verdict {
 const char *ink_verdict_name(ink_verdict verdict);
 
 enum { INK_MAX_EVIDENCE = 16 };
+
+struct ink_picture_watermark_finding;
 
 typedef struct ink_detection {
   ink_verdict verdict;
@@ -86,6 +89,9 @@ bool ink_detect_is_archive(const char *bytes, size_t size);
 // Look for the metadata label of an office document. Its words are not read.
 ink_status ink_detect_document(const char *name, const char *bytes, size_t size,
                                ink_detection *detection, ink_error *error);
+// Take what was found in a picture's noise; `key_id` names the key that agrees best.
+void ink_detect_noise(const struct ink_picture_watermark_finding *finding, const char *key_id,
+                      ink_detection *detection);
 // Look for a C2PA manifest in any file that may carry one. A manifest that does not hold is named,
 // and proves nothing.
 ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,

@@ -2,6 +2,7 @@
 #include "mark/gaussian_shading.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -78,7 +79,7 @@ static int digit_of(char c) {
   return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static ink_status read_key_file(const char *path, ink_shading_key *key, ink_error *error) {
+ink_status ink_shading_key_read(const char *path, ink_shading_key *key, ink_error *error) {
   enum { MOST = 4096, DIGITS = 2 * INK_SHADING_KEY };
   char *line;
   size_t size;
@@ -103,7 +104,7 @@ ink_status ink_shading_key_open(const char *folder, bool make, ink_shading_key *
   if (!path) return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
   ink_status status = INK_OK;
   if (make && !ink_file_exists(path)) status = make_key_file(folder, path, error);
-  if (status == INK_OK) status = read_key_file(path, key, error);
+  if (status == INK_OK) status = ink_shading_key_read(path, key, error);
   free(path);
   return status;
 }
@@ -146,8 +147,8 @@ static int code_index(place p) {
   return p.bit / 2 * STRIDE % INK_CONVOLUTIONAL_BITS;
 }
 
-static ink_status nonce_of(const uint8_t identity[INK_SHADING_IDENTITY], uint16_t *nonce,
-                           ink_error *error) {
+ink_status ink_shading_nonce(const uint8_t identity[INK_SHADING_IDENTITY], uint16_t *nonce,
+                             ink_error *error) {
   uint8_t hash[32];
   if (EVP_Digest(identity, INK_SHADING_IDENTITY, hash, NULL, EVP_sha256(), NULL) != 1) {
     return ink_fail(error, INK_ERR_INTERNAL, "SHA-256 failed");
@@ -179,13 +180,13 @@ static ink_status signs_of(const ink_shading_key *key, const uint8_t identity[IN
                            ink_latent_shape shape, size_t n, uint8_t **out, ink_error *error) {
   uint16_t nonce = 0;
   uint8_t code[INK_CONVOLUTIONAL_CODES][INK_CONVOLUTIONAL_BITS];
-  INK_TRY(nonce_of(identity, &nonce, error));
+  INK_TRY(ink_shading_nonce(identity, &nonce, error));
   ink_convolutional_encode(identity, code);
   uint8_t *bits = malloc((n + 7) / 8);
   EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
   ink_status status = bits && cipher ? stream(cipher, key, nonce, n, bits, error)
                                      : ink_fail(error, INK_ERR_MEMORY, "no memory for a watermark");
-  for (size_t i = 0; i < n && status == INK_OK; i++) {
+  for (size_t i = 0; i < n && n >= INK_SHADING_LEAST && status == INK_OK; i++) {
     place p = place_of(shape, i);
     if (!is_known(p) && code[p.kind][code_index(p)]) bits[i / 8] ^= (uint8_t)(1 << i % 8);
   }
@@ -210,19 +211,6 @@ ink_status ink_shading_apply(const ink_shading_key *key,
   return INK_OK;
 }
 
-ink_status ink_shading_match(const ink_shading_key *key,
-                             const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
-                             const float *noise, double *p_value, ink_error *error) {
-  size_t n = 0, hits = 0;
-  uint8_t *bits;
-  INK_TRY(elements(shape, &n, error));
-  INK_TRY(signs_of(key, identity, shape, n, &bits, error));
-  for (size_t i = 0; i < n; i++) hits += (noise[i] > 0) == bit_of(bits, i);
-  free(bits);
-  *p_value = ink_fair_coins(n, hits);
-  return INK_OK;
-}
-
 // ---- reading -----------------------------------------------------------------------------------
 
 double ink_fair_coins(size_t n, size_t hits) {
@@ -236,72 +224,124 @@ double ink_fair_coins(size_t n, size_t hits) {
     sum += term;
     term *= (total - (double)i) / ((double)i + 1);
   }
-  double p = exp(first) * sum;
-  return p < 1 ? p : 1;
+  return fmin(fmax(exp(first) * sum, DBL_MIN), 1);
 }
 
-// Signs as words, and which of them have known bits: agreement is then a count of bits.
-typedef struct signs {
-  size_t n, n_word, n_known;
-  uint64_t *sign, *known, *key_stream;
-} signs;
-
-static void free_signs(signs *s) {
-  free(s->sign);
-  free(s->known);
-  free(s->key_stream);
+double ink_weighted_coins(double score) {
+  const double constant = 3.179;  // 1 / (4 Q(sqrt 2)), rounded up
+  if (!(score > 0)) return 1;
+  return fmin(fmax(constant * 0.5 * erfc(score / sqrt(2)), DBL_MIN), 1);
 }
 
-static ink_status take_signs(ink_latent_shape shape, const float *noise, signs *s,
-                             ink_error *error) {
-  *s = (signs){0};
-  INK_TRY(elements(shape, &s->n, error));
-  s->n_word = (s->n + 63) / 64;
-  s->sign = calloc(s->n_word, sizeof *s->sign);
-  s->known = calloc(s->n_word, sizeof *s->known);
-  s->key_stream = calloc(s->n_word, sizeof *s->key_stream);
-  if (!s->sign || !s->known || !s->key_stream) {
-    free_signs(s);
-    return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
-  }
-  for (size_t i = 0; i < s->n; i++) {
-    uint64_t here = (uint64_t)1 << (i % 64);
-    if (noise[i] > 0) s->sign[i / 64] |= here;
-    if (!is_known(place_of(shape, i))) continue;
-    s->known[i / 64] |= here;
-    s->n_known++;
-  }
-  return INK_OK;
+// What is read: the noise, cut at twice its usual size, since the odds of a sign grow about
+// linearly with its size and damage makes outliers.
+typedef struct evidence {
+  ink_latent_shape shape;
+  size_t n, n_known, n_byte;
+  bool carries;
+  float *weight;
+  float *table;         // of each byte of key stream, what its known signs add to the score
+  uint8_t *key_stream;  // room for that of a nonce
+} evidence;
+
+static void free_evidence(evidence *e) {
+  free(e->weight);
+  free(e->table);
+  free(e->key_stream);
 }
 
 // Known bits are zero, so their signs are the key stream itself.
-static size_t agreeing(const signs *s) {
-  size_t differ = 0;
-  for (size_t i = 0; i < s->n_word; i++) {
-    uint64_t word = (s->sign[i] ^ s->key_stream[i]) & s->known[i];
-    differ += (size_t)__builtin_popcountll(word);
+static void fill_table(evidence *e) {
+  double square = 0;
+  for (size_t i = 0; i < e->n; i++) {
+    if (!e->carries || is_known(place_of(e->shape, i))) {
+      square += (double)e->weight[i] * (double)e->weight[i];
+      e->n_known++;
+    }
   }
-  return s->n_known - differ;
+  float unit = square > 0 ? (float)(1 / sqrt(square)) : 0;
+  for (size_t byte = 0; byte < e->n_byte; byte++) {
+    float *entry = e->table + byte * 256;
+    for (size_t i = byte * 8; i < e->n && i < byte * 8 + 8; i++) {
+      if (e->carries && !is_known(place_of(e->shape, i))) continue;
+      for (unsigned value = 0; value < 256; value++) {
+        entry[value] += (value >> (i % 8) & 1 ? 1 : -1) * e->weight[i] * unit;
+      }
+    }
+  }
 }
 
-// The identity by the votes of all copies. A sign far from zero is surer: the odds grow about
-// linearly with its size, which counts up to twice the usual.
-static ink_status decode(ink_latent_shape shape, const float *noise, const signs *s,
-                         ink_shading_reading *r, ink_error *error) {
-  double votes[INK_CONVOLUTIONAL_CODES][INK_CONVOLUTIONAL_BITS] = {{0}};
+static ink_status take_evidence(ink_latent_shape shape, const float *noise, evidence *e,
+                                ink_error *error) {
+  *e = (evidence){.shape = shape};
+  INK_TRY(elements(shape, &e->n, error));
+  e->carries = e->n >= INK_SHADING_LEAST;
+  e->n_byte = (e->n + 7) / 8;
+  e->weight = calloc(e->n, sizeof *e->weight);
+  e->table = calloc(e->n_byte, 256 * sizeof *e->table);
+  e->key_stream = calloc(e->n_byte, 1);
+  if (!e->weight || !e->table || !e->key_stream) {
+    free_evidence(e);
+    return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
+  }
   double square = 0;
-  for (size_t i = 0; i < s->n; i++) square += (double)noise[i] * (double)noise[i];
-  double most = 2 * sqrt(square / (double)s->n);
-  for (size_t i = 0; i < s->n; i++) {
-    place p = place_of(shape, i);
+  for (size_t i = 0; i < e->n; i++) square += (double)noise[i] * (double)noise[i];
+  float most = (float)(2 * sqrt(square / (double)e->n));
+  for (size_t i = 0; i < e->n; i++) e->weight[i] = fminf(fmaxf(noise[i], -most), most);
+  fill_table(e);
+  return INK_OK;
+}
+
+// The sum of known signs' weights, those that disagree taken off, over its deviation: without the
+// mark about standard normal.
+static double score_of(const evidence *e) {
+  double sum = 0;
+  for (size_t byte = 0; byte < e->n_byte; byte++) {
+    sum += (double)e->table[byte * 256 + e->key_stream[byte]];
+  }
+  return sum;
+}
+
+static size_t count_hits(const evidence *e) {
+  size_t hits = 0;
+  for (size_t i = 0; i < e->n; i++) {
+    if (e->carries && !is_known(place_of(e->shape, i))) continue;
+    hits += (e->weight[i] > 0) == bit_of(e->key_stream, i);
+  }
+  return hits;
+}
+
+ink_status ink_shading_match(const ink_shading_key *key,
+                             const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
+                             const float *noise, double *p_value, ink_error *error) {
+  evidence e;
+  uint8_t *bits = NULL;
+  INK_TRY(take_evidence(shape, noise, &e, error));
+  ink_status status = signs_of(key, identity, shape, e.n, &bits, error);
+  double sum = 0, square = 0;
+  for (size_t i = 0; i < e.n && status == INK_OK; i++) {
+    double weight = (double)e.weight[i];
+    sum += bit_of(bits, i) ? weight : -weight;
+    square += weight * weight;
+  }
+  *p_value = square > 0 ? ink_weighted_coins(sum / sqrt(square)) : 1;
+  free(bits);
+  free_evidence(&e);
+  return status;
+}
+
+// The identity by the votes of all copies.
+static ink_status decode(const evidence *e, ink_shading_reading *r, ink_error *error) {
+  double votes[INK_CONVOLUTIONAL_CODES][INK_CONVOLUTIONAL_BITS] = {{0}};
+  for (size_t i = 0; i < e->n; i++) {
+    place p = place_of(e->shape, i);
     if (is_known(p)) continue;
-    double weight = fmin(fabs((double)noise[i]), most);
-    bool one = (s->sign[i / 64] ^ s->key_stream[i / 64]) >> (i % 64) & 1;
-    votes[p.kind][code_index(p)] += one ? weight : -weight;
+    double weight = (double)e->weight[i];
+    votes[p.kind][code_index(p)] += bit_of(e->key_stream, i) ? -weight : weight;
   }
   ink_convolutional_decode(votes, r->identity);
   uint16_t nonce = 0;
-  INK_TRY(nonce_of(r->identity, &nonce, error));
+  INK_TRY(ink_shading_nonce(r->identity, &nonce, error));
   r->sure = nonce == r->nonce;
   return INK_OK;
 }
@@ -309,30 +349,27 @@ static ink_status decode(ink_latent_shape shape, const float *noise, const signs
 ink_status ink_shading_read(const ink_shading_key *key, ink_latent_shape shape, const float *noise,
                             ink_shading_reading *reading, ink_error *error) {
   *reading = (ink_shading_reading){.p_value = 1};
-  signs s;
-  INK_TRY(take_signs(shape, noise, &s, error));
+  evidence e;
+  INK_TRY(take_evidence(shape, noise, &e, error));
   EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
   ink_status status =
       cipher ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
-  size_t best = 0;
+  double best = -INFINITY;
   for (uint32_t nonce = 0; nonce < NONCES && status == INK_OK; nonce++) {
-    status = stream(cipher, key, (uint16_t)nonce, s.n, (uint8_t *)s.key_stream, error);
-    size_t hits = agreeing(&s);
-    if (hits <= best) continue;
-    best = hits;
+    status = stream(cipher, key, (uint16_t)nonce, e.n, e.key_stream, error);
+    double score = score_of(&e);
+    if (score <= best) continue;
+    best = score;
     reading->nonce = (uint16_t)nonce;
   }
+  if (status == INK_OK) status = stream(cipher, key, reading->nonce, e.n, e.key_stream, error);
   if (status == INK_OK) {
-    status = stream(cipher, key, reading->nonce, s.n, (uint8_t *)s.key_stream, error);
-  }
-  if (status == INK_OK && s.n_known > 0) {
-    double p = NONCES * ink_fair_coins(s.n_known, best);
-    reading->p_value = p < 1 ? p : 1;
-    reading->hits = best;
-    reading->n = s.n_known;
-    status = decode(shape, noise, &s, reading, error);
+    reading->p_value = fmin(NONCES * ink_weighted_coins(best), 1);
+    reading->n = e.n_known;
+    reading->hits = count_hits(&e);
+    if (e.carries) status = decode(&e, reading, error);
   }
   EVP_CIPHER_CTX_free(cipher);
-  free_signs(&s);
+  free_evidence(&e);
   return status;
 }

@@ -23,13 +23,17 @@ ink_status ink_mark_identity(char uuid[INK_UUID_TEXT], ink_error *error) {
   }
   b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);  // version 4
   b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);  // the RFC's variant
+  ink_mark_identity_text(b, uuid);
+  return INK_OK;
+}
+
+void ink_mark_identity_text(const uint8_t bytes[INK_UUID_BYTES], char uuid[INK_UUID_TEXT]) {
   char *at = uuid;
-  for (int i = 0; i < 16; i++) {
+  for (int i = 0; i < INK_UUID_BYTES; i++) {
     if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-    snprintf(at, 3, "%02x", b[i]);
+    snprintf(at, 3, "%02x", bytes[i]);
     at += 2;
   }
-  return INK_OK;
 }
 
 bool ink_mark_is_identity(const char *text) {

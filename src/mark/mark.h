@@ -4,6 +4,7 @@
 #define INK_MARK_MARK_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "mark/document.h"
@@ -14,6 +15,9 @@ enum { INK_UUID_TEXT = 37 };
 ink_status ink_mark_identity(char uuid[INK_UUID_TEXT], ink_error *error);
 // True for the 36 characters of a UUID in lower case.
 bool ink_mark_is_identity(const char *text);
+// A UUID of its 16 bytes.
+enum { INK_UUID_BYTES = 16 };
+void ink_mark_identity_text(const uint8_t bytes[INK_UUID_BYTES], char uuid[INK_UUID_TEXT]);
 
 typedef struct ink_mark_options {
   const char *identity;  // UUID, as ink_mark_identity gives it

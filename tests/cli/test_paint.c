@@ -24,8 +24,11 @@ static int remove_folder(void **state) {
   return 0;
 }
 
+// One installation for all commands of a test: its key shapes the noise.
+#define AT_HOME "export HOME=\"$PWD\" && "
+
 static void run_fine(const char *command) {
-  program_run run = run_program("cd '%s' && %s", folder, command);
+  program_run run = run_program("cd '%s' && " AT_HOME "%s", folder, command);
   if (run.exit_code != 0) fail_msg("%s: exit %d: %s", command, run.exit_code, run.err);
   drop_run(&run);
 }
@@ -112,7 +115,7 @@ static void paint_prints_one_object_and_writes_the_picture(void **state) {
 static void a_picture_says_that_it_was_generated(void **state) {
   (void)state;
   run_fine(PAINT "cat --seed 1 -o marked.png");
-  run_fine(PAINT "cat --seed 1 --unmarked -o plain.png");
+  run_fine(PAINT "cat --seed 1 --watermark gaussian --unmarked -o plain.png");
   ink_picture marked, plain;
   ink_picture_extras extras = {0}, none = {0};
   ink_error error = {0};
@@ -320,7 +323,7 @@ static void a_picture_can_be_led_by_others(void **state) {
   run_fine("cp \"$FIXTURES/control/hint.png\" \"$FIXTURES/pipelines/init.png\" .");
   run_fine(PAINT "cat --seed 3 -o free.png");
   program_run run =
-      run_program("cd '%s' && " PAINT "cat --seed 3 " LED ":0.5:0-0.8 -o led.png", folder);
+      run_program("cd '%s' && " AT_HOME PAINT "cat --seed 3 " LED ":0.5:0-0.8 -o led.png", folder);
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.err, "hint.png: 24 x 20, brought to 64 x 64"));
   drop_run(&run);
@@ -337,11 +340,11 @@ static void a_picture_can_be_led_by_others(void **state) {
   // Weight and share are part of the recipe.
   run_fine(AGAIN "--from led.png " LED " -o led2.png");
   assert_true(same_files("led.png", "led2.png"));
-  run = run_program("cd '%s' && " AGAIN "--from led.png -o x.png", folder);
+  run = run_program("cd '%s' && " AT_HOME AGAIN "--from led.png -o x.png", folder);
   assert_int_equal(run.exit_code, 2);
   assert_non_null(strstr(run.err, "--control"));
   drop_run(&run);
-  run = run_program("cd '%s' && " AGAIN
+  run = run_program("cd '%s' && " AT_HOME AGAIN
                     "--from led.png --control-model \"$FIXTURES/control/one\" "
                     "--control scribble:init.png -o x.png",
                     folder);
@@ -444,7 +447,7 @@ static void a_picture_can_be_enlarged_alone(void **state) {
   json_decref(json);
   drop_run(&run);
   assert_size("large.png", 64, 64);
-  run = run_program("cd '%s' && " AGAIN "--from large.png -o x.png", folder);
+  run = run_program("cd '%s' && " AT_HOME AGAIN "--from large.png -o x.png", folder);
   assert_int_equal(run.exit_code, 2);
   assert_non_null(strstr(run.err, "--upscale model-x4.pth"));
   drop_run(&run);
@@ -518,14 +521,136 @@ static void a_named_model_needs_no_flag_to_repeat(void **state) {
       "$INK paint cat --model sd1 --sampler euler --steps 2 --size 64x64 --seed 2 -o named.png && "
       "$INK paint --from named.png -o named2.png");
   assert_true(same_files("named.png", "named2.png"));
-  program_run run = run_program("cd '%s' && $INK paint --from named.png -o x.png", folder);
+  program_run run =
+      run_program("cd '%s' && " AT_HOME "$INK paint --from named.png -o x.png", folder);
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "sd1"));
   drop_run(&run);
-  run = run_program(
-      "cd '%s' && $INK paint --from named.png --model \"$FIXTURES/pipelines/xl\" -o x.png", folder);
+  run = run_program("cd '%s' && " AT_HOME
+                    "$INK paint --from named.png --model \"$FIXTURES/pipelines/xl\" -o x.png",
+                    folder);
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.err, "not the model"));
+  drop_run(&run);
+}
+
+static json_t *watermark_of(const char *name) {
+  ink_c2pa_report report = report_of(name);
+  json_t *said = json_incref(
+      json_object_get(ink_c2pa_assertion_of(&report, "org.inkstone.recipe"), "watermark"));
+  assert_true(json_is_object(said));
+  ink_c2pa_report_free(&report);
+  return said;
+}
+
+// The signed recipe says what a picture carries: by default the installation's mark in its noise.
+static void what_a_picture_carries_stands_in_its_recipe(void **state) {
+  (void)state;
+  static const struct {
+    const char *flags;
+    bool gaussian, dwt_dct;
+  } cases[] = {{"", true, false},
+               {"--watermark none", false, false},
+               {"--watermark dwtdct --size 256x256 --steps 1", false, true},
+               {"--watermark public,dwtdct --size 256x256 --steps 1", true, true},
+               {"--noise cpu", false, false},
+               {"--noise cpu --watermark gaussian", true, false},
+               {"--init \"$FIXTURES/pipelines/init.png\"", false, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char command[600];
+    snprintf(command, sizeof command, PAINT "cat --seed 1 --sampler ddim %s -o carries.png",
+             cases[i].flags);
+    run_fine(command);
+    json_t *said = watermark_of("carries.png");
+    assert_int_equal(json_object_get(said, "gaussian_shading") != NULL, cases[i].gaussian);
+    assert_int_equal(json_object_get(said, "dwt_dct") != NULL, cases[i].dwt_dct);
+    json_decref(said);
+  }
+  // What goes without says so.
+  program_run run = run_program("cd '%s' && " PAINT "cat --watermark none -o x.png", folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "no picture watermark"));
+  drop_run(&run);
+}
+
+static void another_installation_cannot_repeat_a_keyed_picture(void **state) {
+  (void)state;
+  run_fine(PAINT "cat --seed 1 --sampler ddim -o keyed.png");
+  run_fine(PAINT "cat --seed 1 --sampler ddim --watermark public -o public.png");
+  run_fine(PAINT "cat --seed 1 --sampler ddim --watermark none -o bare.png");
+  run_fine(PAINT "cat --seed 2 --sampler ddim -o other.png");
+  assert_false(same_files("keyed.png", "public.png"));
+  assert_false(same_files("keyed.png", "bare.png"));
+  assert_false(same_files("keyed.png", "other.png"));
+  program_run run = run_program("cd '%s' && " AGAIN "--from keyed.png -o x.png", folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "a key that is not here"));
+  assert_non_null(strstr(run.err, "--watermark gaussian"));
+  drop_run(&run);
+  run = run_program("cd '%s' && " AGAIN "--from keyed.png --watermark gaussian -o x.png", folder);
+  assert_int_equal(run.exit_code, 0);
+  drop_run(&run);
+  assert_false(same_files("keyed.png", "x.png"));
+  // Without a key of its own, or with the key that all have, a picture is everybody's to repeat.
+  run = run_program("cd '%s' && " AGAIN "--from public.png -o public2.png && " AGAIN
+                    "--from bare.png -o bare2.png",
+                    folder);
+  assert_int_equal(run.exit_code, 0);
+  drop_run(&run);
+  assert_true(same_files("public.png", "public2.png"));
+  assert_true(same_files("bare.png", "bare2.png"));
+  // The key lies beside the one that signs, for its owner alone.
+  run_fine(
+      "test \"$(stat -c %a \"$HOME/.local/share/inkstone/keys/watermark.key\")\" = 600 && "
+      "rm \"$HOME/.local/share/inkstone/keys/watermark.key\"");
+  run = run_program("cd '%s' && " AT_HOME AGAIN "--from keyed.png -o x.png", folder);
+  assert_int_equal(run.exit_code, 1);
+  drop_run(&run);
+}
+
+static const json_t *noise_of(const json_t *detection) {
+  size_t i;
+  const json_t *one;
+  json_array_foreach(json_object_get(detection, "evidence"), i, one) {
+    const char *name = json_string_value(json_object_get(one, "name"));
+    if (strncmp(name, "gaussian-shading:", 17) == 0) return one;
+  }
+  return NULL;
+}
+
+// This model's autoencoder is random, so that nothing is found; but it is looked for.
+static void detect_looks_into_the_noise_under_a_model_that_is_named(void **state) {
+  (void)state;
+  run_fine(PAINT "cat --seed 1 --sampler ddim -o looked.png");
+  program_run run = run_program("cd '%s' && " AT_HOME
+                                "$INK detect looked.png --model \"$FIXTURES/pipelines/sd1\" "
+                                "--steps 4 --size 64x64 --json",
+                                folder);
+  json_t *json = json_of(&run);
+  const json_t *noise = noise_of(json);
+  assert_non_null(noise);
+  assert_int_equal(json_integer_value(json_object_get(noise, "used")), 4096);
+  assert_true(json_number_value(json_object_get(noise, "p_value")) > 1e-6);
+  assert_string_equal(json_string_value(json_object_get(json, "verdict")), "generated");
+  json_decref(json);
+  drop_run(&run);
+  run = run_program("cd '%s' && " AT_HOME
+                    "$INK detect looked.png --model \"$FIXTURES/pipelines/sd1\" --steps 4",
+                    folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "signs agree; under another key or model: cannot tell"));
+  drop_run(&run);
+  // Without the painter at hand that is said; a model that is named must be one that paints.
+  run = run_program("cd '%s' && export INKSTONE_MODELS=\"$PWD\" && $INK detect looked.png", folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_true(strstr(run.err, "no painter is at hand") || strstr(run.out, "gaussian-shading"));
+  drop_run(&run);
+  run = run_program("cd '%s' && $INK detect looked.png --model \"$FIXTURES/models/gpt2\"", folder);
+  assert_int_equal(run.exit_code, 1);
+  drop_run(&run);
+  run = run_program(
+      "cd '%s' && $INK detect looked.png --size 4 --model \"$FIXTURES/pipelines/sd1\"", folder);
+  assert_int_equal(run.exit_code, 2);
   drop_run(&run);
 }
 
@@ -540,6 +665,11 @@ static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
       {PAINT "x --sampler nope", "dpm++2m", 2},
       {PAINT "x --schedule nope", "karras", 2},
       {PAINT "x --noise nope", "cuda", 2},
+      {PAINT "x --watermark nope", "dwtdct", 2},
+      {PAINT "x --watermark none,gaussian", "alone", 2},
+      {PAINT "x --watermark dwtdct", "65536", 2},
+      {PAINT "x --watermark gaussian --init \"$FIXTURES/pipelines/init.png\"",
+       "painted from another", 2},
       {PAINT "x --size 16", "WIDTHxHEIGHT", 2},
       {PAINT "x --size 17x16", "multiples", 2},
       {PAINT "x --steps 0", "steps", 2},
@@ -577,6 +707,9 @@ int main(void) {
       cmocka_unit_test(what_is_no_size_or_margin_is_refused),
       cmocka_unit_test(a_control_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(a_named_model_needs_no_flag_to_repeat),
+      cmocka_unit_test(what_a_picture_carries_stands_in_its_recipe),
+      cmocka_unit_test(another_installation_cannot_repeat_a_keyed_picture),
+      cmocka_unit_test(detect_looks_into_the_noise_under_a_model_that_is_named),
       cmocka_unit_test(what_cannot_be_painted_is_refused_with_a_word),
   };
   return cmocka_run_group_tests_name("paint", tests, make_folder, remove_folder);

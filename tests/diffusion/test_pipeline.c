@@ -198,14 +198,14 @@ static void plans_are_kept(void **state) {
     ink_pipeline *p = open_pipeline(names[i], NULL);
     ink_paint_request request = small_request();
     request.height = i ? 24 : 0;
-    ink_paint_plan plan;
+    ink_paint_settled settled;
     ink_painting painting;
-    assert_ok(ink_pipeline_plan(p, &request, &plan, &error));
+    assert_ok(ink_pipeline_settle(p, &request, &settled, &error));
     assert_ok(ink_pipeline_paint(p, &request, &painting, &error));
-    assert_int_equal(plan.width, painting.width);
-    assert_int_equal(plan.height, painting.height);
-    assert_int_equal(plan.sampler, painting.sampler);
-    assert_int_equal(plan.curve, painting.curve);
+    assert_int_equal(settled.width, painting.width);
+    assert_int_equal(settled.height, painting.height);
+    assert_int_equal(settled.sampler, painting.sampler);
+    assert_int_equal(settled.curve, painting.curve);
     ink_painting_free(&painting);
     ink_pipeline_free(p);
   }

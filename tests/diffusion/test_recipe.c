@@ -33,7 +33,8 @@ static ink_paint_recipe full_recipe(void) {
                         .grid = 4,
                         .n_loras = 1,
                         .n_words = 1,
-                        .n_controls = 1};
+                        .n_controls = 1,
+                        .watermark = {true, "0123456789abcdef", true}};
   memset(r.model_sha256, 'a', 64);
   memset(r.init_sha256, 'b', 64);
   memset(r.mask_sha256, 'c', 64);
@@ -63,6 +64,8 @@ static void json_gives_the_recipe_back(void **state) {
   assert_string_equal(back.hires_upscaler, "u.pth");
   assert_string_equal(back.words[0].word, "w");
   assert_true(back.controls[0].weight == 0.5 && back.controls[0].start == 0.125);
+  assert_string_equal(back.watermark.gaussian_key, "0123456789abcdef");
+  assert_true(back.watermark.stated && back.watermark.dwt_dct);
   json_decref(json);
   json_decref(again);
   ink_paint_recipe_free(&r);
@@ -94,6 +97,9 @@ static void recipes_that_lie_are_refused(void **state) {
       {"{\"version\": 1, \"variation\": {\"strength\": 2}}", "strength"},
       {"{\"version\": 1, \"controls\": [{\"weight\": -1}]}", "weight"},
       {"{\"version\": 1, \"embeddings\": 1}", "embeddings"},
+      {"{\"version\": 1, \"watermark\": []}", "watermark"},
+      {"{\"version\": 1, \"watermark\": {\"gaussian_shading\": \"x\"}}", "key"},
+      {"{\"version\": 1, \"watermark\": {\"dwt_dct\": \"x\"}}", "dwt_dct"},
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     ink_error error = {0};
