@@ -311,7 +311,7 @@ int main(int argc, char **argv) {
       {"never seen: these two together", INK_SCENE_HELD_OUT, 0, INK_NOVEL_PAIR},
       {"never seen: the thing itself", INK_SCENE_HELD_OUT, 0, INK_NOVEL_CONCEPT}};
   stand s = {.each = 32, .steps = 20, .guidance = 4, .scene_seed = SCENE_SEED};
-  const char *model = "painter", *sheet = NULL, *recipe = NULL;
+  const char *model = "models/painter", *sheet = NULL, *recipe = NULL;
   for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
     if (c == 'm') model = optarg;
     if (c == 'n') s.each = atoi(optarg);

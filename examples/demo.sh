@@ -13,13 +13,13 @@ fi
 
 case ${INKSTONE_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG-}}}} in
 zh*)
-  first='砚 inkstone：三份要求，在本机上由自带的小模型写成三件作品。'
-  last='作品都在这里，各有 poem.html、poem.md 与 record.json：'
+  first='砚 inkstone：三份要求，在本机上由自带的两个小模型写成三件作品，各配一图。'
+  last='作品都在这里，各有 poem.html、poem.md、poem.png 与 record.json：'
   next='接着可以试试：'
   ;;
 *)
-  first='inkstone: three briefs become three pieces, by the small model that comes along, on this machine.'
-  last='The pieces are here, each as poem.html, poem.md and record.json:'
+  first='inkstone: three briefs become three illustrated pieces, by two small models that come along, on this machine.'
+  last='The pieces are here, each as poem.html, poem.md, poem.png and record.json:'
   next='What to try next:'
   ;;
 esac
@@ -41,7 +41,7 @@ printf '\n%s\n' "$last"
 for name in autumn-night mountain-home spring-river; do
   printf '  file://%s\n' "$(printf %s "$out/$name/poem.html" | sed 's/%/%25/g; s/ /%20/g')"
 done
-printf '\n%s\n  ./ink explain "%s"\n  ./ink write --form 五绝 --title 雨\n  ./ink help\n' \
+printf '\n%s\n  ./ink explain "%s"\n  ./ink write --form 五绝 --title 雨\n  ./ink paint "three red hearts" -o hearts.png --show\n  ./ink help\n' \
   "$next" "$out/mountain-home"
 if [ -t 1 ] && [ -n "${DISPLAY-}${WAYLAND_DISPLAY-}" ] && command -v xdg-open >/dev/null 2>&1; then
   xdg-open "$out/mountain-home/poem.html" >/dev/null 2>&1 &

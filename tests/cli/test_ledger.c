@@ -31,9 +31,9 @@ static void every_exit_leaves_a_row(void **state) {
   }
   const json_t *made = row_of(json, 0), *checked = row_of(json, 1);
   const json_t *files = json_object_get(made, "files");
-  assert_int_equal(json_array_size(files), 2);
+  assert_int_equal(json_array_size(files), 3);
   assert_int_equal(json_array_size(json_object_get(made, "labels")), 3);
-  for (size_t i = 0; i < 2; i++) {
+  for (size_t i = 0; i < 3; i++) {
     const json_t *file = json_array_get(files, i);
     assert_string_not_equal(text_at(file, "content"), text_at(file, "sha256"));
     assert_non_null(text_at(file, "store"));

@@ -4,7 +4,8 @@
 
 #include "program.h"
 
-#define NIGHT "\"$INK\" make poem --set theme=秋夜 --set form=七绝 --seed 1"
+// Without its picture, which takes a second.
+#define NIGHT "\"$INK\" make poem --set theme=秋夜 --set form=七绝 --set picture=no --seed 1"
 
 // A command line run in a folder.
 #define run_in(folder, format, ...) run_program("cd '%s' && " format, folder, ##__VA_ARGS__)
@@ -89,6 +90,15 @@ static void a_pictured_piece_holds_its_picture_in_every_file(void **state) {
   }
   expect(run_in(at, "\"$INK\" detect p/poem.png"), 0, "AIGC");
   expect(run_in(at, "rm p/poem.png && \"$INK\" replay p"), 1, "poem.png is missing");
+}
+
+static void a_poem_comes_with_a_picture_of_what_it_names(void **state) {
+  const char *at = *state;
+  expect(run_in(at, "\"$INK\" make poem --set theme=明月 --set form=五绝 --seed 1 --out p"), 0,
+         "p/");
+  expect(run_in(at, "\"$INK\" replay p -t 1"), 0, "3 files, every byte as recorded");
+  expect(run_in(at, "\"$INK\" explain p"), 0, "model painter");
+  expect(run_in(at, "\"$INK\" explain p"), 0, "一轮满月");
 }
 
 static void a_piece_goes_without_a_picture_that_is_not_wanted(void **state) {
@@ -515,6 +525,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       PROMISE(a_piece_is_rebuilt_byte_for_byte_whatever_the_threads),
       PROMISE(a_pictured_piece_holds_its_picture_in_every_file),
+      PROMISE(a_poem_comes_with_a_picture_of_what_it_names),
       PROMISE(a_piece_goes_without_a_picture_that_is_not_wanted),
       PROMISE(make_prints_the_record_and_where_the_piece_lies),
       PROMISE(what_was_changed_is_named),
