@@ -177,12 +177,3 @@ void ink_picture_watermark_finding_free(ink_picture_watermark_finding *finding) 
   ink_inversion_free(&finding->inversion);
   *finding = (ink_picture_watermark_finding){.p_value = 1};
 }
-
-bool ink_picture_watermark_binding(const char *identity,
-                                   char value[INK_PICTURE_WATERMARK_BINDING]) {
-  uint8_t bytes[INK_UUID_BYTES];
-  if (!ink_identity_bytes(identity, bytes)) return false;
-  // 16 bytes are 24 characters.
-  EVP_EncodeBlock((unsigned char *)value, bytes, sizeof bytes);
-  return true;
-}

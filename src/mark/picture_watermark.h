@@ -49,12 +49,4 @@ ink_status ink_picture_watermark_find(ink_pipeline *pipeline, const ink_picture 
                                       ink_picture_watermark_finding *finding, ink_error *error);
 void ink_picture_watermark_finding_free(ink_picture_watermark_finding *finding);
 
-// The value of a soft binding (C2PA 2.x, c2pa.soft-binding) for a picture of this identity: what
-// its noise carries, in base64. The algorithm's name is not in C2PA's registry, so that other
-// validators cannot resolve it; see docs/watermark.md.
-#define INK_PICTURE_WATERMARK_ALGORITHM "org.inkstone.gaussian-shading.1"
-enum { INK_PICTURE_WATERMARK_BINDING = 25 };
-// False where the identity is no UUID.
-bool ink_picture_watermark_binding(const char *identity, char value[INK_PICTURE_WATERMARK_BINDING]);
-
 #endif

@@ -441,20 +441,6 @@ static const char *const OUTPUT_NAMES[OUTPUTS] = {"concepts.json",
                                                   "NOTICE",
                                                   "manifest.json"};
 
-static ink_status json_output(json_t *value, ink_painter_output *out, ink_error *error) {
-  char *text = value ? ink_json_text(value) : NULL;
-  json_decref(value);
-  size_t size = text ? strlen(text) : 0;
-  out->bytes = text ? realloc(text, size + 1) : NULL;
-  if (!out->bytes) {
-    free(text);
-    return ink_fail(error, INK_ERR_MEMORY, "no memory for %s", out->name);
-  }
-  ((char *)out->bytes)[size] = '\n';
-  out->size = size + 1;
-  return INK_OK;
-}
-
 static json_t *concept_json(const ink_painter_concept *c) {
   static const char *const FORMS[] = {"one", "plural", "mass"};
   json_t *english = json_array(), *chinese = json_array();
@@ -483,14 +469,14 @@ static json_t *concept_json(const ink_painter_concept *c) {
   return item;
 }
 
-static ink_status concepts_output(const builder *b, ink_painter_output *out, ink_error *error) {
+static ink_status concepts_output(const builder *b, ink_corpus_output *out, ink_error *error) {
   json_t *list = json_array();
   for (size_t i = 0; i < b->list.n_concept; i++) {
     json_array_append_new(list, concept_json(&b->list.concepts[i]));
   }
-  return json_output(json_pack("{s:s, s:i, s:o}", "format", "inkstone painter concepts", "version",
-                               INK_SPRITES_VERSION, "concepts", list),
-                     out, error);
+  return ink_corpus_output_json(json_pack("{s:s, s:i, s:o}", "format", "inkstone painter concepts",
+                                          "version", INK_SPRITES_VERSION, "concepts", list),
+                                out, error);
 }
 
 static void hex_to_bytes(const char *hex, uint8_t bytes[32]) {
@@ -504,8 +490,8 @@ static void hex_to_bytes(const char *hex, uint8_t bytes[32]) {
   }
 }
 
-static ink_status sprites_output(builder *b, const ink_painter_output *concepts,
-                                 ink_painter_output *out, ink_error *error) {
+static ink_status sprites_output(builder *b, const ink_corpus_output *concepts,
+                                 ink_corpus_output *out, ink_error *error) {
   char sha256[INK_SHA256_HEX];
   INK_TRY(ink_sha256_of(concepts->bytes, concepts->size, sha256, error));
   ink_sprites_header header = {.version = INK_SPRITES_VERSION, .sprites = (uint32_t)b->n_sprite};
@@ -524,7 +510,7 @@ static ink_status sprites_output(builder *b, const ink_painter_output *concepts,
   return INK_OK;
 }
 
-static ink_status notice_output(const builder *b, ink_painter_output *out, ink_error *error) {
+static ink_status notice_output(const builder *b, ink_corpus_output *out, ink_error *error) {
   ink_text text = {0};
   ink_text_add(&text,
                "These drawings and names were taken from the works below, cut out and put together "
@@ -542,14 +528,7 @@ static ink_status notice_output(const builder *b, ink_painter_output *out, ink_e
     ink_text_format(&text, "\n---- %s ----\n\n%s", SOURCE[i].folder, b->sources[i].licence);
     if (text.size && text.bytes[text.size - 1] != '\n') ink_text_add(&text, "\n");
   }
-  ink_status status = ink_text_status(&text, error);
-  if (status != INK_OK) {
-    ink_text_free(&text);
-    return status;
-  }
-  out->bytes = text.bytes;
-  out->size = text.size;
-  return INK_OK;
+  return ink_corpus_output_text(&text, out, error);
 }
 
 static json_t *sources_json(const builder *b) {
@@ -573,8 +552,8 @@ static json_t *sources_json(const builder *b) {
   return list;
 }
 
-static ink_status manifest_output(const builder *b, ink_painter_output *outputs, ink_error *error) {
-  json_t *files = json_array(), *left_out = json_array(), *written = json_array();
+static ink_status manifest_output(const builder *b, ink_corpus_output *outputs, ink_error *error) {
+  json_t *files = json_array(), *left_out = json_array(), *written;
   for (size_t i = 0; i < b->n_sprite; i++) {
     const file_record *file = &b->files[i];
     json_array_append_new(files, json_pack("{s:s, s:s, s:s, s:s}", "path", file->path, "sha256",
@@ -585,17 +564,17 @@ static ink_status manifest_output(const builder *b, ink_painter_output *outputs,
     json_array_append_new(left_out, json_pack("{s:s, s:s}", "code", b->list.left_out[i].code,
                                               "reason", b->list.left_out[i].reason));
   }
-  for (int i = 0; i < MANIFEST; i++) {
-    char sha256[INK_SHA256_HEX];
-    INK_TRY(ink_sha256_of(outputs[i].bytes, outputs[i].size, sha256, error));
-    json_array_append_new(written, json_pack("{s:s, s:I, s:s}", "name", outputs[i].name, "bytes",
-                                             (json_int_t)outputs[i].size, "sha256", sha256));
+  ink_status status = ink_corpus_outputs_list(outputs, MANIFEST, &written, error);
+  if (status != INK_OK) {
+    json_decref(files);
+    json_decref(left_out);
+    return status;
   }
   int64_t held_out = 0;
   for (size_t i = 0; i < b->list.n_concept; i++) {
     held_out += ink_scene_key_is_held_out(b->list.concepts[i].drawings[0].code);
   }
-  return json_output(
+  return ink_corpus_output_json(
       json_pack("{s:s, s:i, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "format",
                 "inkstone painter data", "version", INK_SPRITES_VERSION, "concepts",
                 (json_int_t)b->list.n_concept, "concepts_held_out", (json_int_t)held_out, "sprites",
@@ -604,42 +583,14 @@ static ink_status manifest_output(const builder *b, ink_painter_output *outputs,
       &outputs[MANIFEST], error);
 }
 
-static ink_status save_all(const char *folder, const ink_painter_output *outputs,
-                           ink_error *error) {
-  char *below = ink_path_join(folder, "tokenizer");
-  ink_status status = below ? ink_folder_make(below, error)
-                            : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
-  free(below);
-  ink_file_writer writers[OUTPUTS] = {0};
-  size_t open = 0;
-  for (size_t i = 0; i < OUTPUTS && status == INK_OK; i++) {
-    char *path = ink_path_join(folder, outputs[i].name);
-    status = path ? ink_file_create(path, &writers[i], error)
-                  : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
-    free(path);
-    if (status != INK_OK) break;
-    open = i + 1;
-    status = ink_file_write(&writers[i], outputs[i].bytes, outputs[i].size, error);
-    if (status == INK_OK) status = ink_file_sync(&writers[i], error);
-  }
-  for (size_t i = 0; i < open; i++) {
-    if (status == INK_OK) {
-      status = ink_file_commit(&writers[i], error);
-    } else {
-      ink_file_abandon(&writers[i]);
-    }
-  }
-  return status;
-}
-
-static ink_status text_output(const char *text, ink_painter_output *out, ink_error *error) {
-  out->bytes = strdup(text);
-  out->size = strlen(text);
-  return out->bytes ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for %s", out->name);
+static ink_status constant_output(const char *text, ink_corpus_output *out, ink_error *error) {
+  ink_text copy = {0};
+  ink_text_add(&copy, text);
+  return ink_corpus_output_text(&copy, out, error);
 }
 
 // The words of captions as they will be drawn, and those of all names.
-static ink_status count_words(const builder *b, const ink_painter_output *outputs,
+static ink_status count_words(const builder *b, const ink_corpus_output *outputs,
                               ink_painter_words *words, ink_error *error) {
   for (size_t i = 0; i < b->list.n_concept; i++) {
     const ink_painter_concept *c = &b->list.concepts[i];
@@ -666,7 +617,7 @@ static ink_status count_words(const builder *b, const ink_painter_output *output
   return status;
 }
 
-static ink_status tokenizer_outputs(builder *b, ink_painter_output *outputs, ink_error *error) {
+static ink_status tokenizer_outputs(builder *b, ink_corpus_output *outputs, ink_error *error) {
   ink_painter_words words = {json_object()};
   ink_status status =
       words.counts ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for words");
@@ -678,20 +629,20 @@ static ink_status tokenizer_outputs(builder *b, ink_painter_output *outputs, ink
   json_decref(words.counts);
   if (status != INK_OK) return status;
   INK_TRY(
-      text_output("{\n"
-                  "  \"add_prefix_space\": false,\n"
-                  "  \"bos_token\": \"<|startoftext|>\",\n"
-                  "  \"clean_up_tokenization_spaces\": true,\n"
-                  "  \"do_lower_case\": true,\n"
-                  "  \"eos_token\": \"<|endoftext|>\",\n"
-                  "  \"errors\": \"replace\",\n"
-                  "  \"model_max_length\": 32,\n"
-                  "  \"pad_token\": \"<|endoftext|>\",\n"
-                  "  \"tokenizer_class\": \"CLIPTokenizer\",\n"
-                  "  \"unk_token\": \"<|endoftext|>\"\n"
-                  "}\n",
-                  &outputs[CONFIG], error));
-  return text_output(
+      constant_output("{\n"
+                      "  \"add_prefix_space\": false,\n"
+                      "  \"bos_token\": \"<|startoftext|>\",\n"
+                      "  \"clean_up_tokenization_spaces\": true,\n"
+                      "  \"do_lower_case\": true,\n"
+                      "  \"eos_token\": \"<|endoftext|>\",\n"
+                      "  \"errors\": \"replace\",\n"
+                      "  \"model_max_length\": 32,\n"
+                      "  \"pad_token\": \"<|endoftext|>\",\n"
+                      "  \"tokenizer_class\": \"CLIPTokenizer\",\n"
+                      "  \"unk_token\": \"<|endoftext|>\"\n"
+                      "}\n",
+                      &outputs[CONFIG], error));
+  return constant_output(
       "{\n"
       "  \"bos_token\": \"<|startoftext|>\",\n"
       "  \"eos_token\": \"<|endoftext|>\",\n"
@@ -702,7 +653,7 @@ static ink_status tokenizer_outputs(builder *b, ink_painter_output *outputs, ink
 }
 
 static ink_status write_all(builder *b, const ink_progress *progress, ink_error *error) {
-  ink_painter_output outputs[OUTPUTS] = {0};
+  ink_corpus_output outputs[OUTPUTS] = {0};
   for (int i = 0; i < OUTPUTS; i++) outputs[i].name = OUTPUT_NAMES[i];
   ink_status status = concepts_output(b, &outputs[CONCEPTS], error);
   if (status == INK_OK) status = sprites_output(b, &outputs[CONCEPTS], &outputs[SPRITES], error);
@@ -712,7 +663,7 @@ static ink_status write_all(builder *b, const ink_progress *progress, ink_error 
   if (status == INK_OK) status = tokenizer_outputs(b, outputs, error);
   if (status == INK_OK) status = notice_output(b, &outputs[NOTICE], error);
   if (status == INK_OK) status = manifest_output(b, outputs, error);
-  if (status == INK_OK) status = save_all(b->options->out, outputs, error);
+  if (status == INK_OK) status = ink_corpus_outputs_save(b->options->out, outputs, OUTPUTS, error);
   for (int i = 0; i < OUTPUTS; i++) free(outputs[i].bytes);
   return status;
 }

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "train/corpus_output.h"
 #include "train/painter.h"
 #include "train/scene_parts.h"
 
@@ -46,13 +47,6 @@ ink_status ink_painter_leave_out(ink_painter_list *list, const char *code, const
                                  ink_error *error);
 void ink_painter_list_free(ink_painter_list *list);
 
-// A file to write.
-typedef struct ink_painter_output {
-  const char *name;  // below the folder
-  void *bytes;       // malloc'ed
-  size_t size;
-} ink_painter_output;
-
 // vocab.json and merges.txt as CLIP reads them, of these words with how often each occurs.
 // Chinese characters stand alone: no merge crosses from one to another.
 typedef struct ink_painter_words {
@@ -63,7 +57,7 @@ typedef struct ink_painter_words {
 ink_status ink_painter_words_add(ink_painter_words *words, const char *text, int64_t times,
                                  ink_error *error);
 ink_status ink_painter_tokenizer(const ink_painter_words *words, int32_t most,
-                                 ink_painter_output *vocabulary, ink_painter_output *merges,
+                                 ink_corpus_output *vocabulary, ink_corpus_output *merges,
                                  int32_t *size, ink_error *error);
 
 #endif

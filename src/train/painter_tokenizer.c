@@ -295,7 +295,7 @@ static ink_status learn(trainer *t, int32_t most, ink_error *error) {
 
 // ---- files --------------------------------------------------------------------------------------
 
-static ink_status write_vocabulary(const trainer *t, ink_painter_output *out, int32_t *size,
+static ink_status write_vocabulary(const trainer *t, ink_corpus_output *out, int32_t *size,
                                    ink_error *error) {
   json_t *ids = json_object();
   size_t n = n_symbol(t);
@@ -314,25 +314,18 @@ static ink_status write_vocabulary(const trainer *t, ink_painter_output *out, in
   return whole ? INK_OK : ink_fail(error, INK_ERR_INTERNAL, "%s: two tokens are alike", out->name);
 }
 
-static ink_status write_merges(const trainer *t, ink_painter_output *out, ink_error *error) {
+static ink_status write_merges(const trainer *t, ink_corpus_output *out, ink_error *error) {
   ink_text text = {0};
   ink_text_add(&text, "#version: 0.2\n");
   for (size_t i = 0; i < t->n_merge; i++) {
     ink_text_format(&text, "%s %s\n", t->symbols[t->merges[i].left].text,
                     t->symbols[t->merges[i].right].text);
   }
-  ink_status status = ink_text_status(&text, error);
-  if (status != INK_OK) {
-    ink_text_free(&text);
-    return status;
-  }
-  out->bytes = text.bytes;
-  out->size = text.size;
-  return INK_OK;
+  return ink_corpus_output_text(&text, out, error);
 }
 
 ink_status ink_painter_tokenizer(const ink_painter_words *words, int32_t most,
-                                 ink_painter_output *vocabulary, ink_painter_output *merges,
+                                 ink_corpus_output *vocabulary, ink_corpus_output *merges,
                                  int32_t *size, ink_error *error) {
   trainer t = {.symbols = calloc(MOST_SYMBOLS, sizeof *t.symbols),
                .merges = calloc(MOST_SYMBOLS, sizeof *t.merges)};

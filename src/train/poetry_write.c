@@ -8,14 +8,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "train/corpus_output.h"
 
 enum { OUTPUTS = 7 };
-
-typedef struct output {
-  const char *name;
-  void *bytes;  // malloc'ed
-  size_t size;
-} output;
 
 // A growing run of 16-bit words.
 typedef struct words {
@@ -195,7 +190,7 @@ uint64_t ink_poem_control_hash(void) {
 
 // Header, offsets (documents + 1), words: little-endian, as every platform we build for is.
 static ink_status pack_split(split_file *file, const encoder *e, const char *tokenizer_sha256,
-                             output *out, ink_error *error) {
+                             ink_corpus_output *out, ink_error *error) {
   ink_dataset_header header = {.version = INK_DATASET_VERSION,
                                .vocabulary = (uint32_t)e->vocabulary->size,
                                .documents = file->documents,
@@ -246,7 +241,7 @@ static int by_value(const void *a, const void *b) {
 }
 
 // Magic, version, zero, count, then the sorted hashes of the training lines.
-static ink_status pack_lines(const ink_corpus *corpus, output *out, ink_error *error) {
+static ink_status pack_lines(const ink_corpus *corpus, ink_corpus_output *out, ink_error *error) {
   hash_list list = {0};
   bool fine = true;
   for (size_t i = 0; fine && i < corpus->n_poem; i++) {
@@ -275,20 +270,6 @@ static ink_status pack_lines(const ink_corpus *corpus, output *out, ink_error *e
   }
   free(list.items);
   return out->bytes ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for %s", out->name);
-}
-
-static ink_status json_output(json_t *value, output *out, ink_error *error) {
-  char *text = value ? ink_json_text(value) : NULL;
-  json_decref(value);
-  size_t size = text ? strlen(text) : 0;
-  out->bytes = text ? realloc(text, size + 1) : NULL;
-  if (!out->bytes) {
-    free(text);
-    return ink_fail(error, INK_ERR_MEMORY, "no memory for %s", out->name);
-  }
-  ((char *)out->bytes)[size] = '\n';
-  out->size = size + 1;
-  return INK_OK;
 }
 
 // tokenizer.json of the Hugging Face tokenizers library: BPE without merges gives one token per
@@ -342,9 +323,9 @@ static json_t *counts_json(const char *(*name_at)(size_t), const int64_t *counts
 }
 
 static json_t *manifest_json(const ink_poetry_report *report, const encoder *e,
-                             const split_file *splits, const output *outputs, size_t n_output) {
+                             const split_file *splits, json_t *written) {
   json_t *files = json_array(), *absent = json_array(), *left_out = json_object(),
-         *parts = json_object(), *fields = json_object(), *written = json_array();
+         *parts = json_object(), *fields = json_object();
   int64_t items = 0;
   for (size_t i = 0; i < report->n_file; i++) {
     const ink_poetry_file *file = &report->files[i];
@@ -374,12 +355,6 @@ static json_t *manifest_json(const ink_poetry_report *report, const encoder *e,
   for (int i = 0; i < INK_POEM_FIELDS; i++) {
     json_object_set_new(fields, FIELD_NAMES[i], json_integer(e->fields[i]));
   }
-  for (size_t i = 0; i < n_output; i++) {
-    char sha256[INK_SHA256_HEX];
-    if (ink_sha256_of(outputs[i].bytes, outputs[i].size, sha256, NULL) != INK_OK) sha256[0] = 0;
-    json_array_append_new(written, json_pack("{s:s, s:I, s:s}", "name", outputs[i].name, "bytes",
-                                             (json_int_t)outputs[i].size, "sha256", sha256));
-  }
   json_t *commit = report->commit[0] ? json_string(report->commit) : json_null();
   json_t *source =
       json_pack("{s:s, s:o, s:s, s:s, s:o, s:o}", "repository",
@@ -401,30 +376,6 @@ static json_t *manifest_json(const ink_poetry_report *report, const encoder *e,
       written);
 }
 
-static ink_status save_all(const char *folder, const output *outputs, ink_error *error) {
-  INK_TRY(ink_folder_make(folder, error));
-  ink_file_writer writers[OUTPUTS] = {0};
-  size_t open = 0;
-  ink_status status = INK_OK;
-  for (size_t i = 0; i < OUTPUTS && status == INK_OK; i++) {
-    char *path = ink_path_join(folder, outputs[i].name);
-    status = path ? ink_file_create(path, &writers[i], error)
-                  : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
-    free(path);
-    if (status != INK_OK) break;
-    open = i + 1;
-    status = ink_file_write(&writers[i], outputs[i].bytes, outputs[i].size, error);
-  }
-  for (size_t i = 0; i < open; i++) {
-    if (status == INK_OK) {
-      status = ink_file_commit(&writers[i], error);
-    } else {
-      ink_file_abandon(&writers[i]);
-    }
-  }
-  return status;
-}
-
 static ink_status encode_all(const ink_corpus *corpus, encoder *e, split_file *splits,
                              const ink_progress *progress, ink_error *error) {
   for (int i = 0; i < INK_SPLITS; i++) {
@@ -443,25 +394,28 @@ static ink_status encode_all(const ink_corpus *corpus, encoder *e, split_file *s
 }
 
 static ink_status make_outputs(const ink_corpus *corpus, const ink_poetry_report *report,
-                               const char *folder, encoder *e, split_file *splits, output *outputs,
-                               const ink_progress *progress, ink_error *error) {
+                               const char *folder, encoder *e, split_file *splits,
+                               ink_corpus_output *outputs, const ink_progress *progress,
+                               ink_error *error) {
   enum { TOKENIZER, CONFIG, SPLIT, LINES = SPLIT + INK_SPLITS, MANIFEST };
   static const char *const NAMES[OUTPUTS] = {
       "tokenizer.json", "tokenizer_config.json", "train.bin", "valid.bin", "test.bin",
       "lines.bin",      "manifest.json"};
   for (size_t i = 0; i < OUTPUTS; i++) outputs[i].name = NAMES[i];
   char sha256[INK_SHA256_HEX];
-  INK_TRY(json_output(tokenizer_json(e->vocabulary), &outputs[TOKENIZER], error));
-  INK_TRY(json_output(tokenizer_config_json(), &outputs[CONFIG], error));
+  INK_TRY(ink_corpus_output_json(tokenizer_json(e->vocabulary), &outputs[TOKENIZER], error));
+  INK_TRY(ink_corpus_output_json(tokenizer_config_json(), &outputs[CONFIG], error));
   INK_TRY(ink_sha256_of(outputs[TOKENIZER].bytes, outputs[TOKENIZER].size, sha256, error));
   INK_TRY(encode_all(corpus, e, splits, progress, error));
   for (int i = 0; i < INK_SPLITS; i++) {
     INK_TRY(pack_split(&splits[i], e, sha256, &outputs[SPLIT + i], error));
   }
   INK_TRY(pack_lines(corpus, &outputs[LINES], error));
+  json_t *written;
+  INK_TRY(ink_corpus_outputs_list(outputs, MANIFEST, &written, error));
   INK_TRY(
-      json_output(manifest_json(report, e, splits, outputs, MANIFEST), &outputs[MANIFEST], error));
-  return save_all(folder, outputs, error);
+      ink_corpus_output_json(manifest_json(report, e, splits, written), &outputs[MANIFEST], error));
+  return ink_corpus_outputs_save(folder, outputs, OUTPUTS, error);
 }
 
 ink_status ink_poetry_write(const ink_corpus *corpus, const ink_poetry_report *report,
@@ -472,7 +426,7 @@ ink_status ink_poetry_write(const ink_corpus *corpus, const ink_poetry_report *r
   ink_status status = ink_word_table_new(corpus, &themes, error);
   encoder *e = calloc(1, sizeof *e);
   split_file splits[INK_SPLITS] = {0};
-  output outputs[OUTPUTS] = {0};
+  ink_corpus_output outputs[OUTPUTS] = {0};
   if (status == INK_OK && !e) status = ink_fail(error, INK_ERR_MEMORY, "no memory to write");
   if (status == INK_OK) {
     e->corpus = corpus;

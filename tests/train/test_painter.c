@@ -561,6 +561,50 @@ static void what_is_held_out_is_never_drawn_for_training(void **state) {
   free(train);
 }
 
+static void only_chosen_concepts_are_drawn(void **state) {
+  fixture *f = *state;
+  ink_error error = {0};
+  const char *held_out = NULL, *chosen[3] = {0};
+  size_t n = 0;
+  for (int32_t i = ink_sprites_concepts(f->sprites) - 1; i >= 0; i--) {
+    const char *name = ink_sprites_english(f->sprites, i);
+    if (ink_sprites_held_out(f->sprites, i)) {
+      held_out = name;
+    } else if (n < 2) {
+      chosen[n++] = name;
+    }
+  }
+  assert_int_equal(n, 2);
+  assert_non_null(held_out);
+  chosen[2] = chosen[0];  // once more
+  ink_sprites *sprites;
+  assert_ok(ink_sprites_open(f->folder, &sprites, &error));
+  assert_ok(ink_sprites_choose(sprites, chosen, 3, &error));
+  bool met[2] = {false};
+  for (uint64_t i = 0; i < 2000; i++) {
+    ink_scene_caption c = caption_of(sprites, INK_SCENE_TRAIN, i);
+    for (int k = 0; k < c.n_object; k++) {
+      const char *name = ink_sprites_english(sprites, c.objects[k].concept);
+      assert_true(strcmp(name, chosen[0]) == 0 || strcmp(name, chosen[1]) == 0);
+      met[strcmp(name, chosen[1]) == 0] = true;
+    }
+  }
+  assert_true(met[0] && met[1]);
+  assert_ok(ink_sprites_choose(sprites, NULL, 0, &error));
+  bool another = false;
+  for (uint64_t i = 0; i < 100; i++) {
+    const char *name =
+        ink_sprites_english(sprites, caption_of(sprites, INK_SCENE_TRAIN, i).objects[0].concept);
+    another = another || (strcmp(name, chosen[0]) != 0 && strcmp(name, chosen[1]) != 0);
+  }
+  assert_true(another);
+  assert_int_equal(ink_sprites_choose(sprites, (const char *const[]){"sonnet"}, 1, &error),
+                   INK_ERR_NOT_FOUND);
+  assert_non_null(strstr(error.text, "sonnet"));
+  assert_int_equal(ink_sprites_choose(sprites, &held_out, 1, &error), INK_ERR_CONFLICT);
+  ink_sprites_close(sprites);
+}
+
 static void every_concept_comes_equally_often_and_kinds_in_their_shares(void **state) {
   fixture *f = *state;
   enum { N = 40000 };
@@ -860,6 +904,7 @@ int main(void) {
       cmocka_unit_test(equal_arguments_give_equal_bytes_on_any_thread_and_machine),
       cmocka_unit_test(a_picture_does_not_depend_on_whether_its_caption_is_asked_for),
       cmocka_unit_test(what_is_held_out_is_never_drawn_for_training),
+      cmocka_unit_test(only_chosen_concepts_are_drawn),
       cmocka_unit_test(every_concept_comes_equally_often_and_kinds_in_their_shares),
       cmocka_unit_test(there_are_as_many_objects_as_the_caption_says),
       cmocka_unit_test(objects_have_the_colours_that_the_caption_names_from_left_to_right),

@@ -427,6 +427,20 @@ static void recipes_are_checked(void **state) {
   }
 }
 
+static void a_recipe_names_its_concepts_as_a_list_of_words(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_painter_recipe recipe;
+  const char *path = painter_file("c.yaml", 5, "}\nconcepts: [cat, 3]\nloss: {gamma: 5");
+  assert_int_equal(ink_painter_recipe_load(path, &recipe, &error), INK_ERR_FORMAT);
+  assert_non_null(strstr(error.text, "/concepts/1"));
+  path = painter_file("c.yaml", 5, "}\nconcepts: [cat, full moon]\nloss: {gamma: 5");
+  assert_ok(ink_painter_recipe_load(path, &recipe, &error));
+  assert_int_equal(recipe.n_concept, 2);
+  assert_string_equal(recipe.concepts[1], "full moon");
+  ink_painter_recipe_free(&recipe);
+}
+
 static void recipes_say_their_kind(void **state) {
   (void)state;
   ink_error error = {0};
@@ -456,6 +470,7 @@ int main(void) {
       cmocka_unit_test(studies_belong_to_their_autoencoder),
       cmocka_unit_test(weights_fall_with_signal_and_keep_pure_noise),
       cmocka_unit_test(recipes_are_checked),
+      cmocka_unit_test(a_recipe_names_its_concepts_as_a_list_of_words),
       cmocka_unit_test(recipes_say_their_kind),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -124,10 +124,6 @@ ink_status ink_course_ready(ink_course *course, bool force, ink_error *error) {
   return take_up(course, force, error);
 }
 
-int64_t ink_course_done(const ink_course *course) {
-  return course->state.step;
-}
-
 const char *ink_course_folder(const ink_course *course) {
   return course->out;
 }

@@ -43,7 +43,6 @@ ink_status ink_course_run(ink_course *course, const ink_train_listener *listener
 // One update, for tests and benchmarks.
 ink_status ink_course_step(ink_course *course, ink_train_report *report, ink_error *error);
 
-int64_t ink_course_done(const ink_course *course);
 const char *ink_course_folder(const ink_course *course);
 
 #endif

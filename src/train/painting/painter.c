@@ -475,8 +475,3 @@ ink_status ink_painter_trainer_run(ink_painter_trainer *t, const ink_train_liste
 ink_course *ink_painter_trainer_course(ink_painter_trainer *t) {
   return t->course;
 }
-
-ink_status ink_painter_trainer_export(ink_painter_trainer *t, const char *folder,
-                                      ink_error *error) {
-  return ink_painter_export(t, folder, error);
-}

@@ -24,9 +24,6 @@ ink_status ink_painter_trainer_run(ink_painter_trainer *trainer, const ink_train
                                    ink_error *error);
 
 ink_course *ink_painter_trainer_course(ink_painter_trainer *trainer);
-// Write the diffusers folder with the present weights.
-ink_status ink_painter_trainer_export(ink_painter_trainer *trainer, const char *folder,
-                                      ink_error *error);
 
 // The loss weight of v at this share of signal in the variance. With S the ratio of signal to noise
 // it is min(S + 1, gamma) / (S + 1): Hang et al.'s clamp (min-SNR, arXiv 2303.09556) on the weights
