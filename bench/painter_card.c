@@ -335,6 +335,7 @@ int main(int argc, char **argv) {
     need(ink_painter_recipe_load(recipe, &made, &error), &error);
     need(ink_sprites_choose(s.sprites, (const char *const *)made.concepts, made.n_concept, &error),
          &error);
+    ink_sprites_set_freedom(s.sprites, made.freedom);
   }
   need(ink_model_resolve(model, &path, &error), &error);
   s.threads = ink_pool_new(0);

@@ -185,6 +185,10 @@ ink_status ink_sprites_choose(ink_sprites *s, const char *const *names, size_t n
   return INK_OK;
 }
 
+void ink_sprites_set_freedom(ink_sprites *s, double freedom) {
+  s->freedom = (int32_t)(freedom * INK_FREEDOM + 0.5);
+}
+
 static bool record_is_sound(const ink_sprites *s, const ink_sprite_record *r, int32_t previous) {
   return r->width >= 1 && r->width <= INK_SPRITE_SIDE && r->height >= 1 &&
          r->height <= INK_SPRITE_SIDE && r->concept < s->n_concept && r->concept >= previous &&
@@ -256,6 +260,7 @@ ink_status ink_sprites_read(const void *names, size_t names_size, const char *na
   if (!s) return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to open it", path);
   s->data = bytes;
   s->size = size;
+  s->freedom = INK_FREEDOM;
   ink_status status = read_names(s, names, names_size, names_path, error);
   if (status == INK_OK) status = read_sprites(s, path, sha256, error);
   if (status != INK_OK) {
@@ -337,6 +342,13 @@ static int32_t between(ink_random *random, int32_t low, int32_t high) {
   return low + (int32_t)ink_random_below(random, (uint64_t)(high - low + 1));
 }
 
+// Like between, but held to the middle by what freedom the layout lacks. At full freedom the same
+// draws give the same numbers as between.
+static int32_t about(const ink_sprites *s, ink_random *random, int32_t low, int32_t high) {
+  int32_t middle = low + (high - low) / 2;
+  return middle + (between(random, low, high) - middle) * s->freedom / INK_FREEDOM;
+}
+
 static bool can_turn(const ink_sprites *s, int32_t concept) {
   const ink_concept *c = &s->concepts[concept];
   return !c->no_colour && s->records[c->first_sprite].tone != INK_TONE_NONE;
@@ -375,12 +387,13 @@ static int32_t pick_sprite(const ink_sprites *s, ink_random *random, int32_t con
       found[n++] = i;
     }
   }
-  return found[ink_random_below(random, (uint64_t)n)];
+  return found[(int32_t)ink_random_below(random, (uint64_t)n) * s->freedom / INK_FREEDOM];
 }
 
 static ink_scene_thing plain_thing(const ink_sprites *s, ink_random *random, int32_t concept) {
   ink_scene_thing thing = {.concept = concept, .sprite = pick_sprite(s, random, concept)};
-  thing.mirrored = !s->concepts[concept].no_mirror && happens(random, MIRRORED);
+  thing.mirrored =
+      !s->concepts[concept].no_mirror && happens(random, MIRRORED * s->freedom / INK_FREEDOM);
   return thing;
 }
 
@@ -429,30 +442,30 @@ static void choose_background(const ink_sprites *s, ink_random *random, ink_scen
 
 // ---- layout -------------------------------------------------------------------------------------
 
-static void place_one(ink_random *random, ink_scene_plan *plan) {
-  int32_t size = between(random, 44000, 60000);
+static void place_one(const ink_sprites *s, ink_random *random, ink_scene_plan *plan) {
+  int32_t size = about(s, random, 44000, 60000);
   int32_t room = (65536 - size) / 2;
   plan->n_place = 1;
-  plan->places[0] = (ink_scene_place){32768 + between(random, -room * 2 / 3, room * 2 / 3),
-                                      32768 + between(random, -room * 2 / 3, room * 2 / 3), size};
+  plan->places[0] = (ink_scene_place){32768 + about(s, random, -room * 2 / 3, room * 2 / 3),
+                                      32768 + about(s, random, -room * 2 / 3, room * 2 / 3), size};
 }
 
-static void place_two(ink_random *random, ink_scene_plan *plan) {
+static void place_two(const ink_sprites *s, ink_random *random, ink_scene_plan *plan) {
   plan->n_place = 2;
   for (int i = 0; i < 2; i++) {
     plan->places[i] =
-        (ink_scene_place){(i ? 48700 : 16800) + between(random, -700, 700),
-                          32768 + between(random, -5000, 5000), between(random, 24000, 29000)};
+        (ink_scene_place){(i ? 48700 : 16800) + about(s, random, -700, 700),
+                          32768 + about(s, random, -5000, 5000), about(s, random, 24000, 29000)};
   }
 }
 
-static void place_many(ink_random *random, ink_scene_plan *plan) {
+static void place_many(const ink_sprites *s, ink_random *random, ink_scene_plan *plan) {
   int n = plan->count;
   bool row = n == 3 && happens(random, 400);
   // Small enough that neighbours do not touch, wherever chance moves them.
-  int32_t size = n == 2 ? between(random, 24000, 28500)
-                 : row  ? between(random, 16500, 18500)
-                        : between(random, 22000, 26500);
+  int32_t size = n == 2 ? about(s, random, 24000, 28500)
+                 : row  ? about(s, random, 16500, 18500)
+                        : about(s, random, 22000, 26500);
   plan->n_place = n;
   bool up = happens(random, 500);  // of three: one above two, or two above one
   for (int i = 0; i < n; i++) {
@@ -472,8 +485,8 @@ static void place_many(ink_random *random, ink_scene_plan *plan) {
       y = i / 2 ? 48500 : 17000;
     }
     plan->places[i] =
-        (ink_scene_place){x + between(random, -900, 900), y + between(random, -900, 900),
-                          size + between(random, -800, 800)};
+        (ink_scene_place){x + about(s, random, -900, 900), y + about(s, random, -900, 900),
+                          size + about(s, random, -800, 800)};
   }
 }
 
@@ -595,11 +608,11 @@ static ink_status make_plan(const ink_sprites *s, ink_scene_split split, ink_ran
     }
   }
   if (plan->kind == INK_SCENE_TWO) {
-    place_two(random, plan);
+    place_two(s, random, plan);
   } else if (plan->kind == INK_SCENE_COUNT) {
-    place_many(random, plan);
+    place_many(s, random, plan);
   } else {
-    place_one(random, plan);
+    place_one(s, random, plan);
   }
   if (plan->style != INK_STYLE_OUTLINE) choose_background(s, random, plan);
   return INK_OK;

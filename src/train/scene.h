@@ -25,6 +25,12 @@ void ink_sprites_close(ink_sprites *sprites);
 ink_status ink_sprites_choose(ink_sprites *sprites, const char *const *names, size_t n,
                               ink_error *error);
 
+// How freely scenes are laid out from now on, 0 … 1: at 1, as after opening, things stand and face
+// as chance has it, and those with several drawings show any; at 0 they stand in the middle of
+// their places, all of one size, never mirrored, in their first drawing. A small network learns
+// shapes sooner where it need not guess.
+void ink_sprites_set_freedom(ink_sprites *sprites, double freedom);
+
 // Concepts are what can be drawn ("cat"); each has one sprite or several.
 int32_t ink_sprites_concepts(const ink_sprites *sprites);
 // The concept's first name, "" outside the range. Owned by `sprites`.

@@ -10,6 +10,7 @@
 
 #define INK_SPRITES_MAGIC "INKSPRIT"
 enum { INK_SPRITES_VERSION = 1, INK_SPRITE_SIDE = 128, INK_CONCEPT_NAMES = 4 };
+enum { INK_FREEDOM = 1000 };  // of the layout, at most
 
 // sprites.bin: this header, a record for each sprite in the order of concepts, then their pixels:
 // RGBA, alpha not multiplied in, rows from the top, cut to what is not transparent. Little-endian,
@@ -67,6 +68,7 @@ struct ink_sprites {
   json_t *names;  // concepts.json: owns the strings of `concepts`
   ink_sprite_record *records;
   int32_t n_sprite, n_concept, n_train;
+  int32_t freedom;   // of the layout, of INK_FREEDOM
   int32_t n_chosen;  // of those for training, at the front of `order`
   ink_concept *concepts;
   int32_t *order;  // concepts: those for training first, then those held out

@@ -605,6 +605,50 @@ static void only_chosen_concepts_are_drawn(void **state) {
   ink_sprites_close(sprites);
 }
 
+// Rows and columns that a scene's object covers on white.
+static void extent_of(const ink_sprites *sprites, uint64_t index, int extent[4]) {
+  enum { SIDE = 128 };
+  static uint8_t pixels[SIDE * SIDE * 3];
+  ink_error error = {0};
+  assert_ok(ink_scene_draw(sprites, INK_SCENE_TRAIN, 1, index, SIDE, pixels, NULL, &error));
+  memcpy(extent, (int[]){SIDE, SIDE, -1, -1}, 4 * sizeof *extent);
+  for (int i = 0; i < SIDE * SIDE; i++) {
+    int x = i % SIDE, y = i / SIDE;
+    if (pixels[i * 3] == 255 && pixels[i * 3 + 1] == 255 && pixels[i * 3 + 2] == 255) continue;
+    extent[0] = x < extent[0] ? x : extent[0];
+    extent[1] = y < extent[1] ? y : extent[1];
+    extent[2] = x > extent[2] ? x : extent[2];
+    extent[3] = y > extent[3] ? y : extent[3];
+  }
+}
+
+static void without_freedom_things_stand_in_the_middle(void **state) {
+  fixture *f = *state;
+  ink_error error = {0};
+  ink_sprites *sprites;
+  assert_ok(ink_sprites_open(f->folder, &sprites, &error));
+  int moved = 0, n = 0;
+  for (uint64_t i = 0; i < 400; i++) {
+    ink_scene_caption free_caption = caption_of(sprites, INK_SCENE_TRAIN, i);
+    if (free_caption.kind != INK_SCENE_ONE || free_caption.background != INK_COLOUR_NONE) continue;
+    int was[4], is[4];
+    extent_of(sprites, i, was);
+    ink_sprites_set_freedom(sprites, 0);
+    ink_scene_caption held = caption_of(sprites, INK_SCENE_TRAIN, i);
+    extent_of(sprites, i, is);
+    ink_sprites_set_freedom(sprites, 1);
+    assert_string_equal(held.texts[0], free_caption.texts[0]);
+    // The middle of the drawing, to a pixel for rounding at either edge.
+    assert_in_range(is[0] + is[2], 124, 130);
+    assert_in_range(is[1] + is[3], 124, 130);
+    moved += abs(was[0] + was[2] - 127) > 3 || abs(was[1] + was[3] - 127) > 3;
+    n++;
+  }
+  assert_true(n > 50);
+  assert_true(moved > n / 2);
+  ink_sprites_close(sprites);
+}
+
 static void every_concept_comes_equally_often_and_kinds_in_their_shares(void **state) {
   fixture *f = *state;
   enum { N = 40000 };
@@ -905,6 +949,7 @@ int main(void) {
       cmocka_unit_test(a_picture_does_not_depend_on_whether_its_caption_is_asked_for),
       cmocka_unit_test(what_is_held_out_is_never_drawn_for_training),
       cmocka_unit_test(only_chosen_concepts_are_drawn),
+      cmocka_unit_test(without_freedom_things_stand_in_the_middle),
       cmocka_unit_test(every_concept_comes_equally_often_and_kinds_in_their_shares),
       cmocka_unit_test(there_are_as_many_objects_as_the_caption_says),
       cmocka_unit_test(objects_have_the_colours_that_the_caption_names_from_left_to_right),

@@ -403,6 +403,19 @@ static void weights_fall_with_signal_and_keep_pure_noise(void **state) {
   assert_true(ink_painter_weight(0.9999, 5) < 0.001);
 }
 
+static void timesteps_come_as_often_as_they_weigh(void **state) {
+  (void)state;
+  static const double until[] = {0, 1, 1, 4, 6};  // weights 1, 0, 3, 2
+  int64_t counts[4] = {0};
+  for (int i = 0; i < 600; i++) counts[ink_painter_timestep_at(until, 4, (i + 0.5) / 600)]++;
+  assert_int_equal(counts[0], 100);
+  assert_int_equal(counts[1], 0);
+  assert_int_equal(counts[2], 300);
+  assert_int_equal(counts[3], 200);
+  assert_int_equal(ink_painter_timestep_at(until, 4, 0), 0);
+  assert_int_equal(ink_painter_timestep_at(until, 4, 1), 3);
+}
+
 // ---- recipes are checked ------------------------------------------------------------------------
 
 static void recipes_are_checked(void **state) {
@@ -469,6 +482,7 @@ int main(void) {
       cmocka_unit_test(painter_begins_from_a_finished_one),
       cmocka_unit_test(studies_belong_to_their_autoencoder),
       cmocka_unit_test(weights_fall_with_signal_and_keep_pure_noise),
+      cmocka_unit_test(timesteps_come_as_often_as_they_weigh),
       cmocka_unit_test(recipes_are_checked),
       cmocka_unit_test(a_recipe_names_its_concepts_as_a_list_of_words),
       cmocka_unit_test(recipes_say_their_kind),

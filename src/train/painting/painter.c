@@ -34,6 +34,38 @@ void ink_painter_mix(double alpha_cumprod, size_t n, const float *latent, const 
   }
 }
 
+// Timesteps come as often as their weights say, so that no pass is spent on what hardly counts; all
+// samples then weigh the same. The loss expected is that of even draws with weights.
+static ink_status weigh_timesteps(ink_painter_trainer *t, ink_error *error) {
+  int64_t n = t->schedule->config.n_train;
+  t->weight_until = calloc((size_t)n + 1, sizeof *t->weight_until);
+  if (!t->weight_until) return no_memory(error);
+  for (int64_t i = 0; i < n; i++) {
+    double alpha = ink_schedule_alpha_cumprod(t->schedule, i);
+    t->weight_until[i + 1] = t->weight_until[i] + ink_painter_weight(alpha, t->recipe->gamma);
+  }
+  return INK_OK;
+}
+
+static float mean_weight(const ink_painter_trainer *t) {
+  int64_t n = t->schedule->config.n_train;
+  return (float)(t->weight_until[n] / (double)n);
+}
+
+int64_t ink_painter_timestep_at(const double *weight_until, int64_t n, double share) {
+  int64_t first = 0, last = n - 1;
+  double at = share * weight_until[n];
+  while (first < last) {
+    int64_t middle = (first + last) / 2;
+    if (weight_until[middle + 1] > at) {
+      last = middle;
+    } else {
+      first = middle + 1;
+    }
+  }
+  return first;
+}
+
 // A batch as the networks see it.
 typedef struct lesson {
   ink_tensor *noisy, *target, *timesteps, *weights, *ids;
@@ -61,7 +93,7 @@ static void set(const ink_painter_trainer *t, const lesson *l, int64_t i, int64_
   ink_painter_mix(alpha, n, latent, noise, (float *)l->noisy->data + (size_t)i * n,
                   (float *)l->target->data + (size_t)i * n);
   ((float *)l->timesteps->data)[i] = (float)timestep;
-  ((float *)l->weights->data)[i] = (float)ink_painter_weight(alpha, t->recipe->gamma);
+  ((float *)l->weights->data)[i] = mean_weight(t);
   memcpy((int32_t *)l->ids->data + (size_t)i * context, ids, context * sizeof *ids);
 }
 
@@ -102,14 +134,13 @@ static int64_t scene_of(const ink_painter_trainer *t, int64_t sample) {
   return (int64_t)((start + (uint64_t)sample % n * stride) % n);
 }
 
-// Timesteps of a batch lie evenly: each sample draws within a stretch of its own.
+// Timesteps of a batch lie evenly in weight: each sample draws within a stretch of its own.
 static int64_t timestep_of(const ink_painter_trainer *t, int64_t sample) {
   const ink_course_recipe *r = &t->recipe->course;
-  int64_t n_train = t->schedule->config.n_train;
   ink_random random = ink_painter_random(r->seed, INK_STREAM_TIMESTEP, sample);
-  double at = ((double)(sample % r->batch) + ink_random_double(&random)) / (double)r->batch;
-  int64_t timestep = (int64_t)(at * (double)n_train);
-  return timestep < n_train ? timestep : n_train - 1;
+  double at = (double)(sample % r->batch) + ink_random_double(&random);
+  return ink_painter_timestep_at(t->weight_until, t->schedule->config.n_train,
+                                 at / (double)r->batch);
 }
 
 static const int32_t *caption_of(const ink_painter_trainer *t, int64_t sample, int64_t scene) {
@@ -378,8 +409,9 @@ static ink_status lay_out_noise(ink_painter_trainer *t, ink_error *error) {
   ink_scheduler_config config;
   INK_TRY(ink_scheduler_config_read(t->recipe->scheduler, "the recipe's scheduler", NULL, &config,
                                     error));
-  return ink_schedule_new(&config.noise, INK_GRID_DDIM, INK_CURVE_SPACED, t->recipe->sheet_steps,
-                          &t->schedule, error);
+  INK_TRY(ink_schedule_new(&config.noise, INK_GRID_DDIM, INK_CURVE_SPACED, t->recipe->sheet_steps,
+                           &t->schedule, error));
+  return weigh_timesteps(t, error);
 }
 
 static ink_status save_model(const ink_painter_trainer *t, ink_error *error) {
@@ -425,6 +457,7 @@ static ink_status set_up(ink_painter_trainer *t, const char *out, bool force,
   const ink_painter_recipe *r = t->recipe;
   INK_TRY(ink_sprites_open(r->course.data, &t->sprites, error));
   INK_TRY(ink_sprites_choose(t->sprites, (const char *const *)r->concepts, r->n_concept, error));
+  ink_sprites_set_freedom(t->sprites, r->freedom);
   INK_TRY(open_tokenizer(t, error));
   INK_TRY(lay_out_noise(t, error));
   INK_TRY(open_networks(t, error));
@@ -461,6 +494,7 @@ void ink_painter_trainer_free(ink_painter_trainer *t) {
   json_decref(t->taesd_config);
   ink_tokenizer_free(t->tokenizer);
   ink_sprites_close(t->sprites);
+  free(t->weight_until);
   free(t->nothing);
   free(t->exam_latents);
   free(t->exam_captions);

@@ -30,5 +30,8 @@ ink_course *ink_painter_trainer_course(ink_painter_trainer *trainer);
 // that v itself stands for, so that the timestep without signal, where every picture begins,
 // counts.
 double ink_painter_weight(double alpha_cumprod, double gamma);
+// The timestep of n at a share, 0 … 1, of all weights: weight_until[i] is the sum of those before
+// timestep i, weight_until[n] of all. Even shares give each timestep as often as it weighs.
+int64_t ink_painter_timestep_at(const double *weight_until, int64_t n, double share);
 
 #endif

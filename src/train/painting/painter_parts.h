@@ -19,6 +19,7 @@ struct ink_painter_trainer {
   ink_unet *unet;
   ink_clip *clip;
   ink_schedule *schedule;  // of training
+  double *weight_until;    // sums of the loss weights of the timesteps before each, and of all
   ink_course *course;
   int32_t *nothing;  // ids of the empty caption
   // Scenes that measure: validate_pictures held out, then as many like those of training.

@@ -315,12 +315,14 @@ static ink_status read_sheet(const json_t *root, const char *name, ink_painter_r
 
 static ink_status read_painter(const json_t *root, const char *name, ink_painter_recipe *r,
                                ink_error *error) {
-  static const char *const known[] = {"kind",     "name", "data",         "autoencoder", "scenes",
-                                      "concepts", "unet", "text_encoder", "scheduler",   "loss",
-                                      "sheet",    "init", "optimizer",    "run",         NULL};
+  static const char *const known[] = {"kind",      "name",     "data",    "autoencoder",
+                                      "scenes",    "concepts", "unet",    "text_encoder",
+                                      "scheduler", "loss",     "sheet",   "init",
+                                      "optimizer", "run",      "freedom", NULL};
   static const char *const loss[] = {"gamma", "drop", NULL};
   const json_t *s;
   r->scenes = 60000;
+  r->freedom = 1;
   r->gamma = 5;
   r->drop = 0.1;
   INK_TRY(ink_json_only(root, name, known, error));
@@ -328,6 +330,7 @@ static ink_status read_painter(const json_t *root, const char *name, ink_painter
   INK_TRY(ink_recipe_string(root, "autoencoder", name, true, &r->autoencoder, error));
   INK_TRY(ink_json_get_int(root, "scenes", name, 1, 10000000, &r->scenes, error));
   INK_TRY(read_strings(root, name, "/concepts", 10000, &r->concepts, &r->n_concept, error));
+  INK_TRY(ink_json_get_number(root, "freedom", name, 0, 1, &r->freedom, error));
   INK_TRY(read_networks(root, name, r, error));
   INK_TRY(ink_recipe_section(root, "loss", name, loss, &s, error));
   INK_TRY(ink_json_get_number(s, "gamma", name, 1, 1e9, &r->gamma, error));

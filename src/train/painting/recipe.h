@@ -54,6 +54,7 @@ typedef struct ink_painter_recipe {
   int64_t scenes;     // that are encoded once, and trained on
   char **concepts;    // the only ones in them, by name; none: all (train/scene.h)
   size_t n_concept;
+  double freedom;  // of their layout, 0 … 1 (ink_sprites_set_freedom)
   ink_unet_config unet;
   ink_clip_config text;
   json_t *unet_config, *text_config;  // the same as config.json of diffusers and transformers
