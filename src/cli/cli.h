@@ -49,6 +49,9 @@ typedef struct ink_option {
   bool given;            // out: it was on the command line or in the environment
 } ink_option;
 
+// The option --threads, -t, that all commands with heavy work have.
+ink_option ink_option_threads(int64_t *threads);
+
 // Read argv into the options' values; what is left are the positional arguments, moved to the front
 // of argv (argv[0] stays), *n_positional of them. "--" ends options, "-" is positional. Unknown
 // flags, missing or out-of-range values are USAGE with the nearest known name. --help prints help

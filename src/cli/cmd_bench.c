@@ -61,14 +61,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .help = "each figure is the median of N (default 5)",
        .low = 1,
        .high = 99},
-      {.name = "threads",
-       .letter = 't',
-       .kind = INK_OPTION_INT,
-       .value = &threads,
-       .argument = "N",
-       .help = "threads (default: one per processor)",
-       .low = 1,
-       .high = 256},
+      ink_option_threads(&threads),
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"},
   };
   ink_error error = {0};

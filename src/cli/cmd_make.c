@@ -242,14 +242,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .kind = INK_OPTION_FLAG,
        .value = &r.json,
        .help = "print the record as JSON"},
-      {.name = "threads",
-       .letter = 't',
-       .kind = INK_OPTION_INT,
-       .value = &r.threads,
-       .argument = "N",
-       .help = "threads (default: one per processor)",
-       .low = 1,
-       .high = 256},
+      ink_option_threads(&r.threads),
   };
   ink_error error = ink_cli_error();
   int n;

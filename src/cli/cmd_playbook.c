@@ -150,14 +150,7 @@ static int run(const ink_command *self, int argc, char **argv) {
   int64_t threads = 0;
   ink_option options[] = {
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "list, show: print JSON"},
-      {.name = "threads",
-       .letter = 't',
-       .kind = INK_OPTION_INT,
-       .value = &threads,
-       .argument = "N",
-       .help = "threads (default: one per processor)",
-       .low = 1,
-       .high = 256},
+      ink_option_threads(&threads),
   };
   ink_error error = ink_cli_error();
   int n;

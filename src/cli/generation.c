@@ -22,14 +22,7 @@ void ink_cli_model_options(ink_cli_model *model, ink_option *options) {
                             .value = &model->reference,
                             .argument = "M",
                             .help = "model: a folder, a GGUF file, a name or ORG/REPO[:QUANT]"};
-  options[1] = (ink_option){.name = "threads",
-                            .letter = 't',
-                            .kind = INK_OPTION_INT,
-                            .value = &model->threads,
-                            .argument = "N",
-                            .help = "threads (default: one per processor)",
-                            .low = 1,
-                            .high = 256};
+  options[1] = ink_option_threads(&model->threads);
 }
 
 ink_status ink_cli_model_open(ink_cli_model *model, ink_error *error) {

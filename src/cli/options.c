@@ -163,6 +163,17 @@ static ink_status read_option(ink_option *options, size_t n, int argc, char **ar
   return assign(found, source, value, error);
 }
 
+ink_option ink_option_threads(int64_t *threads) {
+  return (ink_option){.name = "threads",
+                      .letter = 't',
+                      .kind = INK_OPTION_INT,
+                      .value = threads,
+                      .argument = "N",
+                      .help = "threads (default: one per processor)",
+                      .low = 1,
+                      .high = 256};
+}
+
 ink_status ink_options_read(const ink_command *command, ink_option *options, size_t n_options,
                             int argc, char **argv, int *n_positional, bool *done,
                             ink_error *error) {

@@ -101,8 +101,7 @@ static ink_option flag(const char *name, bool *value, const char *help) {
 void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]) {
   o[MODEL] = text("model", &a->model, "M", "model: a folder, a file, a name or ORG/REPO");
   o[MODEL].letter = 'm';
-  o[THREADS] = whole("threads", &a->threads, 1, 256, "threads (default: one per processor)");
-  o[THREADS].letter = 't';
+  o[THREADS] = ink_option_threads(&a->threads);
   o[OUTPUT] = text("output", &a->output, "FILE", "write to this .png, .jpg or .webp (out.png)");
   o[OUTPUT].letter = 'o';
   o[SIZE] = text("size", &a->size, "WxH", "size in pixels (default: the model's own)");

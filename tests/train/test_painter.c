@@ -607,13 +607,13 @@ static void only_chosen_concepts_are_drawn(void **state) {
 
 // Rows and columns that a scene's object covers on white.
 static void extent_of(const ink_sprites *sprites, uint64_t index, int extent[4]) {
-  enum { SIDE = 128 };
-  static uint8_t pixels[SIDE * SIDE * 3];
+  enum { EDGE = 128 };
+  static uint8_t pixels[EDGE * EDGE * 3];
   ink_error error = {0};
-  assert_ok(ink_scene_draw(sprites, INK_SCENE_TRAIN, 1, index, SIDE, pixels, NULL, &error));
-  memcpy(extent, (int[]){SIDE, SIDE, -1, -1}, 4 * sizeof *extent);
-  for (int i = 0; i < SIDE * SIDE; i++) {
-    int x = i % SIDE, y = i / SIDE;
+  assert_ok(ink_scene_draw(sprites, INK_SCENE_TRAIN, 1, index, EDGE, pixels, NULL, &error));
+  memcpy(extent, (int[]){EDGE, EDGE, -1, -1}, 4 * sizeof *extent);
+  for (int i = 0; i < EDGE * EDGE; i++) {
+    int x = i % EDGE, y = i / EDGE;
     if (pixels[i * 3] == 255 && pixels[i * 3 + 1] == 255 && pixels[i * 3 + 2] == 255) continue;
     extent[0] = x < extent[0] ? x : extent[0];
     extent[1] = y < extent[1] ? y : extent[1];
