@@ -194,7 +194,7 @@ static void put(sequence *s, int32_t id) {
 
 // Between one and four of the words, in random order, joined by 、.
 static void put_theme(sequence *s, const entry *e, int32_t comma, ink_random *random) {
-  size_t words = e->count / 2, order[INK_THEME_WORDS];
+  size_t words = e->count / 2, order[INK_THEME_WORDS] = {0};
   if (words > INK_THEME_WORDS) words = INK_THEME_WORDS;
   for (size_t i = 0; i < words; i++) order[i] = i;
   for (size_t i = words; i > 1; i--) {

@@ -142,7 +142,9 @@ static void draw_axes(ink_text *svg, const axes *a, const ink_train_words *words
                   "<text x=\"%d\" y=\"28\" font-size=\"17\">%s</text>\n",
                   WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT, title);
   double step = tick_step(a->high - a->low);
-  for (double v = ceil(a->low / step) * step; v <= a->high + 1e-9; v += step) {
+  int first = (int)ceil(a->low / step), last = (int)floor((a->high + 1e-9) / step);
+  for (int i = first; i <= last; i++) {
+    double v = i * step;
     ink_text_format(svg,
                     "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/>"
                     "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",

@@ -317,6 +317,8 @@ static ink_status list_names(const char *folder, const source *from, char ***nam
   closedir(directory);
   if (!fine) {
     free_names(*names, *n);
+    *names = NULL;
+    *n = 0;
     return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to list it", folder);
   }
   if (*n) qsort(*names, *n, sizeof **names, by_name);

@@ -339,7 +339,7 @@ static int pick_by_share(ink_random *random, const int *shares, int n) {
 }
 
 static int32_t between(ink_random *random, int32_t low, int32_t high) {
-  return low + (int32_t)ink_random_below(random, (uint64_t)(high - low + 1));
+  return low + (int32_t)ink_random_below(random, (uint64_t)((int64_t)high - low + 1));
 }
 
 // Like between, but held to the middle by what freedom the layout lacks. At full freedom the same

@@ -251,7 +251,7 @@ static void make_taps(taps *t, int32_t n_source, int32_t side, int32_t box, int3
     for (int32_t i = t->first[k]; i <= last; i++) {
       int64_t distance = i * one + one / 2 - middle;
       int64_t w = reach - (distance < 0 ? -distance : distance);
-      w = nearest ? 1 << WEIGHT_BITS : w > 0 ? (w << WEIGHT_BITS) / sum : 0;
+      w = nearest ? 1 << WEIGHT_BITS : w > 0 && sum > 0 ? (w << WEIGHT_BITS) / sum : 0;
       t->weights[used + i - t->first[k]] = (uint16_t)w;
       kept += w;
       if (strongest < 0 || w > t->weights[strongest]) strongest = used + i - t->first[k];

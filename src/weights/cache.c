@@ -97,8 +97,9 @@ char *ink_path_from_environment(const char *variable, const char *ending) {
   const char *set = getenv(variable), *home = getenv("HOME");
   if (!set || !set[0]) return NULL;
   char *expanded = strncmp(set, "~/", 2) == 0 && home ? ink_path_join(home, set + 2) : strdup(set);
-  char *path = expanded && ending[0] ? ink_path_join(expanded, ending) : expanded;
-  if (path != expanded) free(expanded);
+  if (!expanded || !ending[0]) return expanded;
+  char *path = ink_path_join(expanded, ending);
+  free(expanded);
   return path;
 }
 

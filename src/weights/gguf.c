@@ -54,6 +54,7 @@ static uint64_t load(const unsigned char *bytes, size_t size) {
 }
 
 static int64_t load_signed(const unsigned char *bytes, size_t size) {
+  if (size == 0) return 0;
   uint64_t value = load(bytes, size);
   uint64_t sign = UINT64_C(1) << (8 * size - 1);
   return (int64_t)((value ^ sign) - sign);

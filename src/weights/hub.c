@@ -106,10 +106,12 @@ static ink_status find_token(char **token, ink_error *error) {
 
 static ink_status connect_hub(pull *p, ink_error *error) {
   const char *set = getenv("HF_ENDPOINT");
-  char *token;
-  INK_TRY(find_token(&token, error));
-  ink_status status = ink_transfer_new(set && set[0] ? set : "https://huggingface.co", token,
-                                       p->options, &p->transfer, error);
+  char *token = NULL;
+  ink_status status = find_token(&token, error);
+  if (status == INK_OK) {
+    status = ink_transfer_new(set && set[0] ? set : "https://huggingface.co", token, p->options,
+                              &p->transfer, error);
+  }
   free(token);
   return status;
 }

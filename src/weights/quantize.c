@@ -264,8 +264,8 @@ ink_status ink_passage_run(const ink_passage *passage, size_t ram, ink_pool *poo
   r.values = same_type && !r.turned ? NULL : &none;
   INK_TRY(plan_rows(&r, ram, error));
   size_t elements = (size_t)(r.count * r.columns);
-  r.bytes = malloc((size_t)r.count * r.row_bytes);
-  r.values = r.values ? malloc(elements * sizeof(float)) : NULL;
+  r.bytes = malloc((size_t)r.count * r.row_bytes + 1);
+  r.values = r.values ? malloc((elements + 1) * sizeof(float)) : NULL;
   bool fine = r.bytes && (r.values || (same_type && !r.turned));
   ink_status status = fine ? pass_rows(&r, pool, sink, context, error)
                            : ink_fail(error, INK_ERR_MEMORY, "%.*s: no memory to convert it",

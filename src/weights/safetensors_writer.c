@@ -121,7 +121,7 @@ static void put_header(ink_text *out, const ink_safetensors_entry *const *sorted
       ink_text_format(out, "%s%lld", j ? "," : "", (long long)sorted[i]->shape[j]);
     }
     ink_text_format(out, "],\"data_offsets\":[%llu,%llu]}%s", (unsigned long long)*total,
-                    (unsigned long long)(*total + bytes), i + 1 < n ? "," : "");
+                    (unsigned long long)*total + bytes, i + 1 < n ? "," : "");
     *total += bytes;
   }
   ink_text_add(out, "}");
