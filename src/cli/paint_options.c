@@ -30,6 +30,8 @@ enum {
   GRID,
   VARIATION,
   NOISE,
+  BROWNIAN,
+  CACHE,
   CLIP_SKIP,
   INIT,
   MASK,
@@ -121,6 +123,11 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[VARIATION] = text("variation", &a->variation, "SEED:X",
                       "turn the noise towards that of another seed, by a share of 0 … 1");
   o[NOISE] = text("noise", &a->noise, "G", "own, cpu (as diffusers), cuda (as A1111)");
+  o[BROWNIAN] = flag("brownian", &a->brownian,
+                     "SDE samplers draw from one Brownian path, as A1111 and ComfyUI do");
+  o[CACHE] =
+      whole("cache", &a->cache, 0, INK_PAINT_MOST_CACHE,
+            "compute the UNet's deep part in one step of N (5: about twice as fast; 0: all)");
   o[CLIP_SKIP] = whole("clip-skip", &a->clip_skip, 0, 100, "leave out last layers of the text");
   o[INIT] = text("init", &a->init, "FILE", "begin from this picture");
   o[MASK] = text("mask", &a->mask, "FILE", "paint anew where this picture is white");
@@ -242,6 +249,8 @@ static ink_status lay_numbers(const ink_paint_arguments *a, const ink_option *o,
   if (o[CLIP_SKIP].given) r->clip_skip = (int32_t)a->clip_skip;
   if (o[STRENGTH].given) r->strength = a->strength;
   if (o[BF16].given) r->bf16 = a->bf16;
+  if (o[BROWNIAN].given) r->brownian = a->brownian;
+  if (o[CACHE].given) r->cache = (int32_t)a->cache;
   if (o[SEED].given || !a->from) {
     r->seed = a->seed >= 0 ? (uint64_t)a->seed : ink_random_fresh_seed();
     r->stream = 0;

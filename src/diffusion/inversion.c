@@ -115,7 +115,7 @@ static ink_status draw_nothing(void *context, float *noise, size_t n, ink_error 
 
 static ink_status encode(ink_paint_run *run, const ink_picture *picture) {
   INK_TRY(ink_paint_fit(run, picture, 3, &run->init));
-  run->noise = (ink_noise_source){draw_nothing, NULL};
+  run->noise = (ink_noise_source){.draw = draw_nothing};
   return ink_paint_encode(run, &run->init, NULL, run->latent);
 }
 

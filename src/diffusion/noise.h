@@ -16,6 +16,10 @@ typedef struct ink_noise_source {
   // step of a stochastic sampler needs noise, in order.
   ink_status (*draw)(void *context, float *noise, size_t n, ink_error *error);
   void *context;
+  // The noise of a step from one sigma to another, for solvers of the diffusion's SDE: increments
+  // of one path (diffusion/brownian.h). NULL: `draw`.
+  ink_status (*between)(void *context, double from, double to, float *noise, size_t n,
+                        ink_error *error);
 } ink_noise_source;
 
 // Changes the first noise of a picture after it was drawn: a watermark.

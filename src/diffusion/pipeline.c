@@ -141,6 +141,7 @@ static ink_status check_request(const ink_paint_run *run) {
   int32_t layers = ink_clip_about(sd->texts[0].clip)->n_layer - sd->texts[0].skip - 1;
   INK_TRY(check_number("clip skip", q->clip_skip, 0, layers, error));
   INK_TRY(check_number("variation", q->variation, 0, 1, error));
+  INK_TRY(check_number("cache", q->cache, 0, INK_PAINT_MOST_CACHE, error));
   if (q->init) INK_TRY(check_number("strength", q->strength, 0, 1, error));
   if (q->mask && !q->init) {
     return ink_fail(error, INK_ERR_USAGE, "a mask needs a picture to begin from");
@@ -211,6 +212,29 @@ static ink_status draw_turned(void *context, float *noise, size_t n, ink_error *
   INK_TRY(source.draw(source.context, run->turned, n, error));
   ink_paint_turn_in(run, run->turned, noise);
   return INK_OK;
+}
+
+static ink_status draw_between(void *context, double from, double to, float *noise, size_t n,
+                               ink_error *error) {
+  ink_paint_run *run = context;
+  INK_TRY(ink_brownian_step(&run->brownian, from, to, run->turned, n, error));
+  ink_paint_turn_in(run, run->turned, noise);
+  return INK_OK;
+}
+
+// The motion goes over the levels that the run visits from this step on.
+static void begin_brownian(ink_paint_run *run, int32_t first) {
+  const ink_paint_request *q = run->request;
+  const double *sigmas = run->schedule->sigmas + first;
+  if (!q->brownian || !ink_sampler_is_sde(run->sampler)) return;
+  int32_t last = run->schedule->n_steps - first;
+  while (last > 0 && sigmas[last] <= 0) last--;
+  run->brownian = (ink_brownian){.kind = q->noise,
+                                 .seed = q->seed,
+                                 .stream = q->stream,
+                                 .low = sigmas[last],
+                                 .high = sigmas[0]};
+  run->noise.between = draw_between;
 }
 
 // The first noise turned towards that of the variation's seed.
@@ -349,6 +373,7 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   INK_TRY(ink_paint_budget(run));
   INK_TRY(ink_paint_see_controls(run));
   INK_TRY(begin(run, &first));
+  begin_brownian(run, first);
   if (run->request->mask) INK_TRY(encode_masked(run));
   INK_TRY(ink_paint_texts(run, first));
   painting->encode_seconds = ink_clock_seconds() - start;
@@ -379,7 +404,7 @@ ink_status ink_paint_prepare(ink_paint_run *run) {
   // A model that is told the guidance scale needs no second prompt.
   run->guided = q->guidance_scale > 1 && ink_unet_about(p->model->unet)->time_cond == 0;
   ink_noise_start(&run->generator, q->noise, q->seed, q->stream);
-  run->noise = (ink_noise_source){draw_turned, run};
+  run->noise = (ink_noise_source){.draw = draw_turned, .context = run};
   enum { ARRAYS = 7 };
   run->memory = calloc(ARRAYS * run->n, sizeof *run->memory);
   ink_compute compute = {.pool = p->pool, .precision = q->precision, .prepared = p->prepared};

@@ -59,7 +59,7 @@ typedef struct ink_paint_control {
   double start, end;           // share of the steps during which it leads: 0 and 1 for all
 } ink_paint_control;
 
-enum { INK_PAINT_MOST_SIDE = 4096, INK_PAINT_MOST_STEPS = 1000 };
+enum { INK_PAINT_MOST_SIDE = 4096, INK_PAINT_MOST_STEPS = 1000, INK_PAINT_MOST_CACHE = 100 };
 
 // Is shown the picture as each step makes it out: small, one pixel for each of the latent's, or
 // decoded where the model has a tiny autoencoder.
@@ -82,6 +82,7 @@ typedef struct ink_paint_request {
   uint64_t seed;
   uint64_t stream;  // which picture of a run, for the own generator
   ink_noise_kind noise;
+  bool brownian;  // samplers of the SDE draw from a Brownian motion, as A1111 and ComfyUI do
   // Gets the first noise as it was drawn. NULL: it stays so.
   const ink_noise_shaper *first_noise;
   const ink_picture *init;  // picture to begin from; brought to the size asked for
@@ -95,6 +96,10 @@ typedef struct ink_paint_request {
   // Most bytes of results and prepared weights, 0: any. Where they do not all fit at once, the
   // weights of text encoders, UNet and autoencoder are prepared in turn and let go again.
   size_t ram;
+  // Step caching (DeepCache, arXiv 2312.00858): after the first quarter of the steps, the UNet's
+  // deep part is computed in one evaluation of so many, and gone on with in between. 0 or 1: in
+  // each.
+  int32_t cache;
   // Variations: the first noise turned towards that of another seed, by a share of 0 to 1.
   uint64_t variation_seed;
   double variation;

@@ -235,6 +235,19 @@ static void guide(const ink_paint_run *run, const float *both, float *output) {
   for (size_t i = 0; i < run->n; i++) output[i] *= factor;
 }
 
+// What is deep in the UNet changes most while the picture takes shape: all of the first steps are
+// computed whole.
+static ink_unet_deep *cache(ink_paint_run *run) {
+  int32_t every = run->request->cache;
+  if (every < 2) return NULL;
+  ink_unet_deep *deep = &run->deep;
+  deep->shallow = 1;
+  deep->arena = run->kept.arena;
+  deep->reuse = deep->n > 0 && run->step_begins >= 0.25 && ++run->since < every;
+  if (!deep->reuse) run->since = 0;
+  return deep;
+}
+
 ink_status ink_paint_predict(void *context, const float *input, double timestep, float *output,
                              ink_error *error) {
   ink_paint_run *run = context;
@@ -248,6 +261,7 @@ ink_status ink_paint_predict(void *context, const float *input, double timestep,
                        .timesteps = filled(c, batch, timestep),
                        .context = run->context,
                        .text = run->text,
+                       .deep = cache(run),
                        .activations = ink_paint_activations(run)};
   if (config->pooled) {
     in.pooled = run->pooled;

@@ -2,6 +2,7 @@
 #ifndef INK_DIFFUSION_PIPELINE_PARTS_H
 #define INK_DIFFUSION_PIPELINE_PARTS_H
 
+#include "diffusion/brownian.h"
 #include "diffusion/pipeline.h"
 #include "diffusion/prompt.h"
 #include "diffusion/scheduler_config.h"
@@ -64,6 +65,7 @@ typedef struct ink_paint_run {
   ink_sampler *sampler;
   ink_noise generator;
   ink_noise_source noise;          // of the generator, as (H, W, C)
+  ink_brownian brownian;           // where the request asks for it
   float *memory;                   // behind the arrays below
   float *latent, *drawn, *turned;  // turned: a latent as (C, H, W)
   // Painting from a picture:
@@ -83,6 +85,9 @@ typedef struct ink_paint_run {
   ink_text prompt, negative;
   const ink_tensor *context, *pooled;
   ink_unet_text *text;
+  // Step caching; kept with the texts, and let go with them.
+  ink_unet_deep deep;
+  int32_t since;  // evaluations since it was filled
   ink_error *error;
 } ink_paint_run;
 

@@ -102,6 +102,7 @@ static ink_status encode_texts(ink_paint_run *run) {
   ink_arena_release(c->arena, (ink_arena_mark){0});
   const ink_tensor *hidden[INK_SD_TEXTS] = {0};
   run->pooled = NULL;
+  run->deep = (ink_unet_deep){0};
   for (size_t i = 0; i < sd->n_text; i++) {
     encoded e;
     INK_TRY(encode_side_by_side(run, i, both + 2 - sides, sides, &e));

@@ -71,6 +71,8 @@ ink_paint_request ink_paint_recipe_request(const ink_paint_recipe *r) {
   q.seed = r->seed;
   q.stream = r->stream;
   q.noise = r->noise;
+  q.brownian = r->brownian;
+  q.cache = r->cache;
   q.variation_seed = r->variation_seed;
   q.variation = r->variation;
   q.strength = r->strength;

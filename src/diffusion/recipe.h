@@ -50,6 +50,8 @@ typedef struct ink_paint_recipe {
   ink_curve curve;
   uint64_t seed, stream;
   ink_noise_kind noise;
+  bool brownian;  // samplers of the SDE draw from a Brownian motion
+  int32_t cache;  // step caching; 0: none
   uint64_t variation_seed;
   double variation;    // share of the way to that seed's noise
   ink_margins extend;  // all 0: none

@@ -113,6 +113,8 @@ ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext 
   INK_TRY(set_controls(info, r, error));
   if (r->clip_skip) INK_TRY(set_field(info, error, "Clip skip", "%d", (int)r->clip_skip + 1));
   INK_TRY(set_field(info, error, "RNG", "%s", generators[r->noise]));
+  if (r->brownian) INK_TRY(ink_infotext_set(info, "Noise sampler", "Brownian tree", error));
+  if (r->cache > 1) INK_TRY(set_field(info, error, "Step caching", "%d", (int)r->cache));
   return set_field(info, error, "Version", "inkstone %s", INKSTONE_VERSION);
 }
 
@@ -124,6 +126,7 @@ json_t *ink_paint_recipe_to_comfyui(const ink_paint_recipe *r) {
                                                           "dpmpp_2m",
                                                           "dpmpp_2m_sde",
                                                           "dpmpp_2s_ancestral",
+                                                          "dpmpp_sde",
                                                           "dpmpp_3m_sde",
                                                           "ddim",
                                                           NULL,
@@ -225,6 +228,8 @@ static void list_left(const ink_infotext *info, ink_text *left) {
                                        "Version",
                                        "Variation seed",
                                        "Variation seed strength",
+                                       "Noise sampler",
+                                       "Step caching",
                                        "Hires upscale"};
   for (size_t i = 0; i < info->n; i++) {
     bool known = false;
@@ -240,7 +245,7 @@ static void list_left(const ink_infotext *info, ink_text *left) {
 
 ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_recipe *r,
                                           ink_text *left, ink_error *error) {
-  double steps = 20, seed = 0, skip = 1, variation_seed = 0;
+  double steps = 20, seed = 0, skip = 1, variation_seed = 0, cache = 0;
   r->guidance_scale = 7;
   r->strength = 0.75;
   r->eta = (double)NAN;
@@ -254,6 +259,7 @@ ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_re
   INK_TRY(number_of(info, "Variation seed strength", 0, 1, &r->variation, error));
   r->variation_seed = (uint64_t)variation_seed;
   INK_TRY(number_of(info, "Clip skip", 1, 100, &skip, error));
+  INK_TRY(number_of(info, "Step caching", 0, INK_PAINT_MOST_CACHE, &cache, error));
   INK_TRY(number_of(info, "Denoising strength", 0, 1, &r->strength, error));
   INK_TRY(hires_of(info, r, error));
   r->steps = (int32_t)steps;
@@ -270,6 +276,12 @@ ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_re
              : strcmp(rng, "CPU") == 0                                 ? INK_NOISE_CPU
                                                                        : INK_NOISE_OWN;
   INK_TRY(sampler_of(info, r, error));
+  r->cache = (int32_t)cache;
+  // A1111 draws so for every sampler of the SDE and does not say it.
+  const char *version = ink_infotext_get(info, "Version");
+  bool ours = version && strncmp(version, "inkstone", 8) == 0;
+  r->brownian = ours ? ink_infotext_get(info, "Noise sampler") != NULL
+                     : r->has_sampler && ink_sampler_about(r->sampler)->sde;
   list_left(info, left);
   return ink_text_status(left, error);
 }

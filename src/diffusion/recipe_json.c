@@ -92,6 +92,8 @@ json_t *ink_paint_recipe_to_json(const ink_paint_recipe *r) {
   if (!isnan(r->eta)) put(json, "eta", json_real(r->eta));
   if (r->clip_skip) put(json, "clip_skip", json_integer(r->clip_skip));
   if (r->bf16) put(json, "bf16", json_true());
+  if (r->brownian) put(json, "brownian", json_true());
+  if (r->cache > 1) put(json, "cache", json_integer(r->cache));
   if (r->init_sha256[0]) {
     put(json, "init_sha256", json_string(r->init_sha256));
     put(json, "strength", json_real(r->strength));
@@ -236,19 +238,22 @@ static ink_status get_watermark(const json_t *json, const char *name, ink_paint_
 static ink_status get_numbers(const json_t *json, const char *name, ink_paint_recipe *r,
                               ink_error *error) {
   const int64_t most = INT64_C(1) << 53;
-  int64_t width = 0, height = 0, steps = 0, skip = 0, seed = 0, stream = 0;
+  int64_t width = 0, height = 0, steps = 0, skip = 0, seed = 0, stream = 0, cache = 0;
   INK_TRY(ink_json_get_int(json, "width", name, 1, INK_PAINT_MOST_SIDE, &width, error));
   INK_TRY(ink_json_get_int(json, "height", name, 1, INK_PAINT_MOST_SIDE, &height, error));
   INK_TRY(ink_json_get_int(json, "steps", name, 1, INK_PAINT_MOST_STEPS, &steps, error));
   INK_TRY(ink_json_get_int(json, "clip_skip", name, 0, 100, &skip, error));
   INK_TRY(ink_json_get_int(json, "seed", name, 0, most, &seed, error));
   INK_TRY(ink_json_get_int(json, "picture", name, 0, most, &stream, error));
+  INK_TRY(ink_json_get_int(json, "cache", name, 0, INK_PAINT_MOST_CACHE, &cache, error));
+  INK_TRY(ink_json_get_bool(json, "brownian", name, &r->brownian, error));
   r->width = (int32_t)width;
   r->height = (int32_t)height;
   r->steps = (int32_t)steps;
   r->clip_skip = (int32_t)skip;
   r->seed = (uint64_t)seed;
   r->stream = (uint64_t)stream;
+  r->cache = (int32_t)cache;
   r->eta = (double)NAN;
   INK_TRY(ink_json_get_number(json, "guidance_scale", name, 0, 100, &r->guidance_scale, error));
   INK_TRY(ink_json_get_number(json, "guidance_rescale", name, 0, 1, &r->guidance_rescale, error));

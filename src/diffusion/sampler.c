@@ -15,39 +15,43 @@ typedef struct entry {
 
 static const entry samplers[INK_SAMPLER_COUNT] = {
     [INK_SAMPLER_EULER] = {{"euler", "Euler", "EulerDiscreteScheduler", INK_GRID_CONTINUOUS, true,
-                            false, 0},
+                            false, false, 0},
                            ink_euler_step},
     [INK_SAMPLER_EULER_ANCESTRAL] = {{"euler-a", "Euler a", "EulerAncestralDiscreteScheduler",
-                                      INK_GRID_CONTINUOUS, true, true, 1},
+                                      INK_GRID_CONTINUOUS, true, true, false, 1},
                                      ink_euler_ancestral_step},
     [INK_SAMPLER_HEUN] = {{"heun", "Heun", "HeunDiscreteScheduler", INK_GRID_CONTINUOUS, true,
-                           false, 0},
+                           false, false, 0},
                           ink_heun_step},
     [INK_SAMPLER_DPM2] = {{"dpm2", "DPM2", "KDPM2DiscreteScheduler", INK_GRID_CONTINUOUS_DPM2, true,
-                           false, 0},
+                           false, false, 0},
                           ink_dpm2_step},
     [INK_SAMPLER_DPMPP_2M] = {{"dpm++2m", "DPM++ 2M", "DPMSolverMultistepScheduler", INK_GRID_DPM,
-                               false, false, 0},
+                               false, false, false, 0},
                               ink_dpmpp_2m_step},
     [INK_SAMPLER_DPMPP_2M_SDE] = {{"dpm++2m-sde", "DPM++ 2M SDE", NULL, INK_GRID_DPM, false, true,
-                                   1},
+                                   true, 1},
                                   ink_dpmpp_2m_sde_step},
     [INK_SAMPLER_DPMPP_2S_ANCESTRAL] = {{"dpm++2s-a", "DPM++ 2S a", NULL, INK_GRID_CONTINUOUS, true,
-                                         true, 1},
+                                         true, false, 1},
                                         ink_dpmpp_2s_ancestral_step},
+    [INK_SAMPLER_DPMPP_SDE] = {{"dpm++sde", "DPM++ SDE", "DPMSolverSDEScheduler",
+                                INK_GRID_CONTINUOUS, true, true, true, 1},
+                               ink_dpmpp_sde_step},
     [INK_SAMPLER_DPMPP_3M_SDE] = {{"dpm++3m-sde", "DPM++ 3M SDE", NULL, INK_GRID_CONTINUOUS, true,
-                                   true, 1},
+                                   true, true, 1},
                                   ink_dpmpp_3m_sde_step},
-    [INK_SAMPLER_DDIM] = {{"ddim", "DDIM", "DDIMScheduler", INK_GRID_DDIM, false, false, 0},
+    [INK_SAMPLER_DDIM] = {{"ddim", "DDIM", "DDIMScheduler", INK_GRID_DDIM, false, false, false, 0},
                           ink_ddim_step},
-    [INK_SAMPLER_PNDM] = {{"pndm", "PLMS", "PNDMScheduler", INK_GRID_PNDM, false, false, 0},
+    [INK_SAMPLER_PNDM] = {{"pndm", "PLMS", "PNDMScheduler", INK_GRID_PNDM, false, false, false, 0},
                           ink_pndm_step},
     [INK_SAMPLER_UNIPC] = {{"unipc", "UniPC", "UniPCMultistepScheduler", INK_GRID_DPM, false, false,
-                            0},
+                            false, 0},
                            ink_unipc_step},
-    [INK_SAMPLER_LCM] = {{"lcm", "LCM", "LCMScheduler", INK_GRID_DISTILLED, false, true, 1},
+    [INK_SAMPLER_LCM] = {{"lcm", "LCM", "LCMScheduler", INK_GRID_DISTILLED, false, true, false, 1},
                          ink_lcm_step},
-    [INK_SAMPLER_TCD] = {{"tcd", "TCD", "TCDScheduler", INK_GRID_DISTILLED, false, true, 0.3},
+    [INK_SAMPLER_TCD] = {{"tcd", "TCD", "TCDScheduler", INK_GRID_DISTILLED, false, true, false,
+                          0.3},
                          ink_tcd_step},
 };
 
@@ -162,6 +166,16 @@ ink_status ink_add_fresh_noise(ink_sampler *s, float *x, double coefficient, ink
   return INK_OK;
 }
 
+ink_status ink_add_noise_between(ink_sampler *s, float *x, double coefficient, double from,
+                                 double to, ink_error *error) {
+  const ink_noise_source *source = s->noise_source;
+  if (!source || !source->between) return ink_add_fresh_noise(s, x, coefficient, error);
+  if (coefficient == 0) return INK_OK;
+  INK_TRY(source->between(source->context, from, to, s->noise, s->n, error));
+  INK_COMBINE2(s->n, x, 1, x, coefficient, s->noise);
+  return INK_OK;
+}
+
 void ink_remember(ink_sampler *s, const float *array) {
   float *oldest = s->history[INK_SAMPLER_HISTORY - 1];
   for (int i = INK_SAMPLER_HISTORY - 1; i > 0; i--) s->history[i] = s->history[i - 1];
@@ -267,6 +281,10 @@ ink_status ink_sampler_step(ink_sampler *s, float *latent, const ink_denoiser *d
   s->noise_source = NULL;
   if (status == INK_OK) s->step++;
   return status;
+}
+
+bool ink_sampler_is_sde(const ink_sampler *sampler) {
+  return samplers[sampler->kind].info.sde;
 }
 
 int32_t ink_sampler_done(const ink_sampler *sampler) {

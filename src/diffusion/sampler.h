@@ -19,6 +19,7 @@ typedef enum ink_sampler_kind {
   INK_SAMPLER_DPMPP_2M,            // Lu et al. 2022, arXiv 2211.01095, algorithm 2
   INK_SAMPLER_DPMPP_2M_SDE,        // the same for the diffusion SDE
   INK_SAMPLER_DPMPP_2S_ANCESTRAL,  // arXiv 2211.01095, algorithm 1, with fresh noise each step
+  INK_SAMPLER_DPMPP_SDE,           // arXiv 2211.01095, algorithm 1 for the diffusion SDE
   INK_SAMPLER_DPMPP_3M_SDE,        // third order, k-diffusion
   INK_SAMPLER_DDIM,                // Song et al. 2021, arXiv 2010.02502
   INK_SAMPLER_PNDM,                // Liu et al. 2022, arXiv 2202.09778
@@ -35,6 +36,7 @@ typedef struct ink_sampler_info {
   ink_grid grid;
   bool variance_exploding;  // its latent is signal + sigma * noise, else it keeps unit variance
   bool stochastic;          // draws noise after the first
+  bool sde;                 // and for stretches of sigma: a Brownian motion can give it
   double eta;               // how much, where nobody says
 } ink_sampler_info;
 
@@ -75,6 +77,9 @@ void ink_sampler_add_noise(const ink_sampler *sampler, int32_t step, const float
 // may be NULL. Failures of the callbacks pass through and leave the sampler to be started anew.
 ink_status ink_sampler_step(ink_sampler *sampler, float *latent, const ink_denoiser *denoiser,
                             const ink_noise_source *noise, ink_error *error);
+
+// Whether it solves the diffusion's SDE, so that its source of noise is asked for stretches.
+bool ink_sampler_is_sde(const ink_sampler *sampler);
 
 // Steps done so far, those before the start counted; n_steps: all.
 int32_t ink_sampler_done(const ink_sampler *sampler);

@@ -53,13 +53,24 @@ ink_status ink_dpmpp_2m_sde_step(ink_sampler *s, float *x, ink_error *error) {
   double slope = d.second ? gain / (2 * d.r) : 0;
   INK_COMBINE3(s->n, x, d.t.sigma / d.s.sigma * damp, x, gain + slope, s->history[0], -slope,
                s->history[1]);
-  return ink_add_fresh_noise(s, x, d.t.sigma * sqrt(-expm1(-2 * s->eta * d.h)), error);
+  return ink_add_noise_between(s, x, d.t.sigma * sqrt(-expm1(-2 * s->eta * d.h)), ink_sigma_now(s),
+                               ink_sigma_next(s), error);
+}
+
+// How far below a level to step down, so that fresh noise of `up` comes back to it.
+typedef struct ancestral {
+  double down, up;
+} ancestral;
+
+static ancestral ancestral_of(const ink_sampler *s, double sigma, double next) {
+  double up = fmin(next, s->eta * sqrt(next * next * (sigma * sigma - next * next)) / sigma);
+  return (ancestral){sqrt(next * next - up * up), up};
 }
 
 ink_status ink_dpmpp_2s_ancestral_step(ink_sampler *s, float *x, ink_error *error) {
   double sigma = ink_sigma_now(s), next = ink_sigma_next(s);
-  double up = fmin(next, s->eta * sqrt(next * next * (sigma * sigma - next * next)) / sigma);
-  double down = sqrt(next * next - up * up);
+  ancestral a = ancestral_of(s, sigma, next);
+  double down = a.down;
   INK_TRY(ink_denoise_exploding(s, x, sigma, ink_timestep_now(s), error));
   if (down > 0) {
     double middle = sqrt(sigma * down);
@@ -69,7 +80,29 @@ ink_status ink_dpmpp_2s_ancestral_step(ink_sampler *s, float *x, ink_error *erro
     INK_TRY(ink_denoise_exploding(s, y, middle, timestep, error));
   }
   INK_COMBINE2(s->n, x, down / sigma, x, 1 - down / sigma, s->denoised);
-  return ink_add_fresh_noise(s, x, up, error);
+  return ink_add_fresh_noise(s, x, a.up, error);
+}
+
+// k-diffusion's form: two evaluations, at the step's begin and at the middle of its lambdas.
+ink_status ink_dpmpp_sde_step(ink_sampler *s, float *x, ink_error *error) {
+  double sigma = ink_sigma_now(s), next = ink_sigma_next(s);
+  INK_TRY(ink_denoise_exploding(s, x, sigma, ink_timestep_now(s), error));
+  if (next == 0) {
+    INK_COMBINE2(s->n, x, 1, s->denoised, 0, x);
+    return INK_OK;
+  }
+  // A Brownian motion is asked about levels as they come out of single precision there.
+  float t = -logf((float)sigma), t_next = -logf((float)next);
+  double from = (double)expf(-t), middle = (double)expf(-(t + 0.5F * (t_next - t))),
+         to = (double)expf(-t_next);
+  ancestral half = ancestral_of(s, from, middle), whole = ancestral_of(s, from, to);
+  float *y = s->scratch;
+  INK_COMBINE2(s->n, y, half.down / from, x, 1 - half.down / from, s->denoised);
+  INK_TRY(ink_add_noise_between(s, y, half.up, from, middle, error));
+  double timestep = ink_schedule_timestep_of(s->schedule, middle);
+  INK_TRY(ink_denoise_exploding(s, y, middle, timestep, error));
+  INK_COMBINE2(s->n, x, whole.down / from, x, 1 - whole.down / from, s->denoised);
+  return ink_add_noise_between(s, x, whole.up, from, to, error);
 }
 
 // k-diffusion's third-order multistep solver of the diffusion SDE.
@@ -101,5 +134,5 @@ ink_status ink_dpmpp_3m_sde_step(ink_sampler *s, float *x, ink_error *error) {
   }
   ink_combine(s->n, x, 4, c,
               (const float *const[]){x, s->history[0], s->history[1], s->history[2]});
-  return ink_add_fresh_noise(s, x, next * sqrt(-expm1(-2 * h * s->eta)), error);
+  return ink_add_noise_between(s, x, next * sqrt(-expm1(-2 * h * s->eta)), sigma, next, error);
 }

@@ -37,6 +37,7 @@ ink_status ink_dpm2_step(ink_sampler *s, float *x, ink_error *error);
 ink_status ink_dpmpp_2m_step(ink_sampler *s, float *x, ink_error *error);
 ink_status ink_dpmpp_2m_sde_step(ink_sampler *s, float *x, ink_error *error);
 ink_status ink_dpmpp_2s_ancestral_step(ink_sampler *s, float *x, ink_error *error);
+ink_status ink_dpmpp_sde_step(ink_sampler *s, float *x, ink_error *error);
 ink_status ink_dpmpp_3m_sde_step(ink_sampler *s, float *x, ink_error *error);
 ink_status ink_ddim_step(ink_sampler *s, float *x, ink_error *error);
 ink_status ink_pndm_step(ink_sampler *s, float *x, ink_error *error);
@@ -94,6 +95,10 @@ void ink_clip_denoised(ink_sampler *s);
 ink_status ink_draw_noise(ink_sampler *s, ink_error *error);
 // Add coefficient * fresh noise to x; nothing is drawn for 0.
 ink_status ink_add_fresh_noise(ink_sampler *s, float *x, double coefficient, ink_error *error);
+
+// The same with the noise of the step between two sigmas, where the source tells such apart.
+ink_status ink_add_noise_between(ink_sampler *s, float *x, double coefficient, double from,
+                                 double to, ink_error *error);
 
 // Put a copy of an array before the history, whose oldest falls out.
 void ink_remember(ink_sampler *s, const float *array);

@@ -42,11 +42,12 @@ ink_noise_config ink_noise_config_default(void) {
 
 // ---- training -----------------------------------------------------------------------------------
 
-// n values from start to end, each half counted from its own end as torch.linspace does.
+// n values from start to end, each half counted from its own end, and rounded once each, as
+// torch.linspace does.
 static float linspace_at(float start, float end, int32_t n, int32_t i) {
   if (n == 1) return start;
-  float step = (end - start) / (float)(n - 1);
-  return i < n / 2 ? start + step * (float)i : end - step * (float)(n - i - 1);
+  double step = (double)((end - start) / (float)(n - 1));
+  return (float)(i < n / 2 ? (double)start + step * i : (double)end - step * (n - i - 1));
 }
 
 static double cosine_alpha_bar(double t) {
@@ -164,7 +165,8 @@ static void space(const ink_schedule *s, int32_t n, int32_t of, bool whole, doub
       case INK_SPACING_LINSPACE:
       default:
         out[i] = of == 1 ? 0 : (n_train - 1) * ((double)from_clean / (of - 1));
-        if (whole) out[i] = rint(out[i]);
+        // diffusers keeps fractional timesteps in single precision.
+        out[i] = whole ? rint(out[i]) : (double)(float)out[i];
         break;
     }
   }

@@ -107,7 +107,7 @@ static void run(ink_compute *c, const ink_controlnet *w, const ink_unet_input *i
   const ink_tensor *sample = bf16 ? ink_cast(c, input->sample, INK_BF16) : input->sample;
   ink_tensor *x = ink_run_convolution(c, sample, &w->in, 1);
   x = ink_add(c, x, run_hint(c, w, bf16 ? ink_cast(c, hint, INK_BF16) : hint));
-  x = ink_unet_run_down(c, &pass, w->down, x, skips, &out->n);
+  x = ink_unet_run_down(c, &pass, w->down, x, INK_UNET_MOST_SKIPS, skips, &out->n);
   x = ink_unet_run_middle(c, &pass, w->middle, x);
   for (size_t i = 0; i < out->n; i++) {
     out->skips[i] = leave(c, &w->zero_skips[i], skips[i], strength, places[i]);

@@ -70,6 +70,8 @@ const ink_unet_config *ink_unet_about(const ink_unet *unet);
 ink_parameter *ink_unet_parameters(ink_unet *unet, size_t *n);
 
 enum { INK_UNET_MOST_SKIPS = INK_UNET_LEVELS * 8 };
+// How many tensors the way down leaves for the way up.
+size_t ink_unet_n_skips(const ink_unet_config *config);
 
 // What a ControlNet adds to the skip connections (B, H', W', C) and to the middle.
 typedef struct ink_unet_residuals {
@@ -81,6 +83,21 @@ typedef struct ink_unet_residuals {
 // Keys and values of the text in every transformer: they do not change from step to step.
 typedef struct ink_unet_text ink_unet_text;
 
+// What the deep part of one evaluation made, to stand in for that part in later ones, since it
+// changes slowly from step to step (DeepCache: Ma et al. 2023, arXiv 2312.00858).
+typedef struct ink_unet_deep {
+  // Steps of the way up, the last ones, that are computed in every evaluation, with as many of the
+  // way down: 1 … ink_unet_n_skips - 1.
+  int32_t shallow;
+  // Take what is kept in place of the rest, gone on with along the line through the last two
+  // timesteps, by half of what lies between them at most; else compute it, and keep it.
+  bool reuse;
+  ink_arena *arena;         // where features are kept: not the arena of intermediate results
+  int32_t n;                // how many are: 0 at first
+  ink_tensor *features[2];  // the last kept, and the one before
+  float timesteps[2];       // theirs
+} ink_unet_deep;
+
 typedef struct ink_unet_input {
   const ink_tensor *sample;           // F32 (B, H, W, in_channels)
   const ink_tensor *timesteps;        // F32 (B)
@@ -90,6 +107,7 @@ typedef struct ink_unet_input {
   const ink_tensor *time_ids;         // XL: F32 (B, n_time_id)
   const ink_tensor *guidance;         // LCM: F32 (B), the guidance scale less 1; NULL for zeros
   const ink_unet_residuals *control;  // or NULL
+  ink_unet_deep *deep;                // or NULL: all is computed
   ink_dtype activations;  // INK_F32, or INK_BF16 to halve memory; never BF16 with a tape
 } ink_unet_input;
 

@@ -119,15 +119,15 @@ ink_tensor *ink_unet_run_step(ink_compute *c, const ink_unet_pass *pass, const i
 }
 
 ink_tensor *ink_unet_run_down(ink_compute *c, const ink_unet_pass *pass, const ink_unet_way *down,
-                              ink_tensor *x, ink_tensor **skips, size_t *n) {
+                              ink_tensor *x, size_t most, ink_tensor **skips, size_t *n) {
   *n = 0;
   skips[(*n)++] = x;
   for (int32_t i = 0; i < pass->config->n_level; i++) {
-    for (int32_t j = 0; j < down[i].n; j++) {
+    for (int32_t j = 0; j < down[i].n && *n < most; j++) {
       x = ink_unet_run_step(c, pass, &down[i].steps[j], x);
       skips[(*n)++] = x;
     }
-    if (!down[i].resample.weight) continue;
+    if (!down[i].resample.weight || *n == most) continue;
     x = ink_run_convolution(c, x, &down[i].resample, 2);
     skips[(*n)++] = x;
   }

@@ -85,9 +85,10 @@ ink_tensor *ink_unet_embed_conditions(ink_compute *c, const ink_unet_config *g,
                                       const ink_unet_conditions *w, const ink_unet_input *input);
 ink_tensor *ink_unet_run_step(ink_compute *c, const ink_unet_pass *pass, const ink_unet_step *w,
                               const ink_tensor *x);
-// The way down: what each step leaves is kept in skips[0 … *n), the first being x itself.
+// The way down: what each step leaves is kept in skips[0 … *n), the first being x itself. It ends
+// early where that makes `most` of them.
 ink_tensor *ink_unet_run_down(ink_compute *c, const ink_unet_pass *pass, const ink_unet_way *down,
-                              ink_tensor *x, ink_tensor **skips, size_t *n);
+                              ink_tensor *x, size_t most, ink_tensor **skips, size_t *n);
 ink_tensor *ink_unet_run_middle(ink_compute *c, const ink_unet_pass *pass,
                                 const ink_unet_step steps[2], ink_tensor *x);
 
@@ -101,7 +102,5 @@ ink_status ink_unet_read_added(const json_t *json, const char *name, ink_unet_co
 // The config of a single file but for its way up, unchecked: ink_unet_config_from_weights.
 ink_status ink_unet_levels_from_weights(const struct ink_weights *weights, const char *prefix,
                                         ink_unet_config *config, ink_error *error);
-// How many tensors the way down leaves.
-size_t ink_unet_n_skips(const ink_unet_config *config);
 
 #endif

@@ -1,6 +1,8 @@
 // Random numbers against torch: seeds of other tools give the same noise here.
 #include <math.h>
 
+#include "base/seed_sequence.h"
+#include "diffusion/brownian.h"
 #include "diffusion/noise.h"
 #include "testing.h"
 #include "weights/safetensors.h"
@@ -25,6 +27,86 @@ static void assert_near(const char *name, const float *ours, const float *theirs
       fail_msg("%s[%d] is %.9g, not %.9g", name, (int)i, (double)ours[i], (double)theirs[i]);
     }
   }
+}
+
+static const ink_safetensor *brownian_fixture(const char *name, ink_safetensors **file) {
+  ink_error error = {0};
+  assert_ok(ink_safetensors_open(fixture_path("diffusion/brownian.safetensors"), file, &error));
+  return name ? ink_safetensors_find(*file, name) : NULL;
+}
+
+static void seeds_of_seeds_equal_those_of_numpy(void **state) {
+  (void)state;
+  enum { KNOWN = 6, WORDS = 6 };
+  ink_safetensors *file;
+  const ink_safetensor *t = brownian_fixture("seeds", &file);
+  assert_int_equal(t->shape[0], 16);
+  for (int64_t i = 0; i < t->shape[0]; i++) {
+    const uint32_t *row = (const uint32_t *)(const void *)t->data + i * (KNOWN + WORDS);
+    uint64_t numbers[3];
+    for (int k = 0; k < 3; k++) numbers[k] = row[2 * k] | (uint64_t)row[2 * k + 1] << 32;
+    uint32_t words[WORDS];
+    size_t n_keys = numbers[2] == UINT64_MAX ? 0 : 2;
+    ink_seed_sequence(numbers[0], numbers + 1, n_keys, 24, words, WORDS);
+    assert_memory_equal(words, row + KNOWN, sizeof words);
+  }
+  ink_safetensors_close(file);
+}
+
+static void brownian_noise_equals_torchsde(void **state) {
+  (void)state;
+  enum { N = 36 };
+  ink_safetensors *file;
+  ink_error error = {0};
+  int n_seen = 0;
+  brownian_fixture(NULL, &file);
+  for (size_t i = 0; i < ink_safetensors_count(file); i++) {
+    const ink_safetensor *t = ink_safetensors_at(file, i);
+    char kind[8];
+    unsigned long long seed;
+    ink_brownian motion = {0};
+    if (sscanf(t->name, "%4[a-z].%llu.%lf", kind, &seed, &motion.low) != 3) continue;
+    const char *dot = strchr(strchr(strchr(t->name, '.') + 1, '.') + 1, '.');
+    motion.high = strtod(strchr(dot + 1, '.') + 1, NULL);
+    motion.seed = seed;
+    assert_true(ink_noise_parse(kind, &motion.kind));
+    const float *row = (const void *)t->data;
+    for (int64_t k = 0; k < t->shape[0]; k++, row += 2 + N) {
+      float ours[N];
+      assert_ok(ink_brownian_step(&motion, (double)row[0], (double)row[1], ours, N, &error));
+      assert_near(t->name, ours, row + 2, N);
+    }
+    n_seen++;
+  }
+  assert_int_equal(n_seen, 6);
+  ink_safetensors_close(file);
+}
+
+// Two steps and the one over both are of the same path.
+static void brownian_steps_add_up(void **state) {
+  (void)state;
+  enum { N = 500 };
+  static float first[N], second[N], both[N], other[N];
+  ink_error error = {0};
+  ink_brownian motion = {.kind = INK_NOISE_OWN, .seed = 5, .stream = 3, .low = 0.03, .high = 14.6};
+  assert_ok(ink_brownian_step(&motion, 14.6, 9, first, N, &error));
+  assert_ok(ink_brownian_step(&motion, 9, 2, second, N, &error));
+  assert_ok(ink_brownian_step(&motion, 14.6, 2, both, N, &error));
+  double mean = 0, square = 0, cross = 0;
+  for (int i = 0; i < N; i++) {
+    double sum = (double)first[i] * sqrt(5.6) + (double)second[i] * sqrt(7);
+    assert_true(fabs(sum - (double)both[i] * sqrt(12.6)) < 1e-5);
+    mean += (double)first[i] / N;
+    square += (double)(first[i] * first[i]) / N;
+    cross += (double)(first[i] * second[i]) / N;
+  }
+  assert_true(fabs(mean) < 0.15 && fabs(square - 1) < 0.2 && fabs(cross) < 0.15);
+  motion.stream = 4;
+  assert_ok(ink_brownian_step(&motion, 14.6, 9, other, N, &error));
+  assert_memory_not_equal(first, other, sizeof first);
+  assert_int_equal(ink_brownian_step(&motion, 20, 9, other, N, &error), INK_ERR_USAGE);
+  motion.high = motion.low;
+  assert_int_equal(ink_brownian_step(&motion, 14.6, 9, other, N, &error), INK_ERR_USAGE);
 }
 
 static void mt19937_equals_its_published_vector(void **state) {
@@ -157,6 +239,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(noise_between_two_seeds_equals_a1111s),
       cmocka_unit_test(mt19937_equals_its_published_vector),
+      cmocka_unit_test(seeds_of_seeds_equal_those_of_numpy),
+      cmocka_unit_test(brownian_noise_equals_torchsde),
+      cmocka_unit_test(brownian_steps_add_up),
       cmocka_unit_test(cpu_normals_equal_torch),
       cmocka_unit_test(cpu_normals_in_double_equal_torch),
       cmocka_unit_test(cuda_normals_follow_the_published_layout),

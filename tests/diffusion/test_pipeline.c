@@ -80,6 +80,58 @@ static void a_picture_is_the_same_on_any_number_of_threads(void **state) {
   ink_pool_free(pool);
 }
 
+static void step_caching_is_the_same_on_any_number_of_threads(void **state) {
+  (void)state;
+  ink_pool *pool = ink_pool_new(3);
+  const char *const names[] = {"sd1", "xl"};
+  for (int i = 0; i < 2; i++) {
+    ink_pipeline *alone = open_pipeline(names[i], NULL), *team = open_pipeline(names[i], pool);
+    // The second evaluates the network twice in a step.
+    ink_sampler_kind samplers[] = {INK_SAMPLER_DDIM, INK_SAMPLER_HEUN};
+    for (int k = 0; k < 4; k++) {
+      ink_paint_request plain = small_request();
+      plain.sampler = &samplers[k % 2];
+      plain.steps = 8;
+      if (k > 1) plain.precision = INK_PRECISION_BF16;
+      ink_paint_request cached = plain, idle = plain;
+      cached.cache = 3;
+      idle.cache = 1;
+      assert_same_picture(alone, &cached, team, &cached, true);
+      assert_same_picture(alone, &plain, alone, &cached, false);
+      assert_same_picture(alone, &plain, alone, &idle, true);
+      // Words that change on the way leave nothing of those before.
+      if (k % 2) continue;
+      plain.prompt = cached.prompt = "A photo of a [cat|dog]";
+      assert_same_picture(alone, &plain, alone, &cached, true);
+    }
+    ink_pipeline_free(alone);
+    ink_pipeline_free(team);
+  }
+  ink_pool_free(pool);
+}
+
+static void an_sde_draws_from_one_path_where_asked(void **state) {
+  (void)state;
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  ink_picture init = load_picture("pipelines/init.png");
+  ink_sampler_kind samplers[] = {INK_SAMPLER_DPMPP_SDE, INK_SAMPLER_DPMPP_2M_SDE,
+                                 INK_SAMPLER_DPMPP_3M_SDE, INK_SAMPLER_EULER_ANCESTRAL};
+  for (int i = 0; i < 4; i++) {
+    for (int kind = 0; kind < INK_NOISE_COUNT; kind++) {
+      ink_paint_request plain = small_request();
+      plain.sampler = &samplers[i];
+      plain.noise = (ink_noise_kind)kind;
+      if (kind == INK_NOISE_CPU) plain.init = &init;
+      ink_paint_request brownian = plain;
+      brownian.brownian = true;
+      assert_same_picture(p, &plain, p, &brownian, i == 3);
+      assert_same_picture(p, &brownian, p, &brownian, true);
+    }
+  }
+  ink_picture_free(&init);
+  ink_pipeline_free(p);
+}
+
 static void sixteen_bits_paint_nearly_the_same_picture(void **state) {
   (void)state;
   ink_error error = {0};
@@ -395,6 +447,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pictures_equal_those_of_diffusers),
       cmocka_unit_test(a_picture_is_the_same_on_any_number_of_threads),
+      cmocka_unit_test(step_caching_is_the_same_on_any_number_of_threads),
+      cmocka_unit_test(an_sde_draws_from_one_path_where_asked),
       cmocka_unit_test(sixteen_bits_paint_nearly_the_same_picture),
       cmocka_unit_test(what_is_asked_for_shows),
       cmocka_unit_test(pixels_outside_the_mask_stay),

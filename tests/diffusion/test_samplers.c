@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/json.h"
+#include "diffusion/brownian.h"
 #include "diffusion/sampler.h"
 #include "diffusion/scheduler_config.h"
 #include "testing.h"
@@ -119,6 +120,30 @@ static double tolerance_of(const json_t *item) {
   return exploding && json_is_true(json_object_get(config, "rescale_betas_zero_snr")) ? 1e-4 : 1e-5;
 }
 
+// The first noise from a generator, that of steps from a Brownian motion.
+typedef struct sde_noise {
+  ink_noise_source noise;
+  ink_brownian motion;
+} sde_noise;
+
+static ink_status draw_first(void *context, float *out, size_t n, ink_error *error) {
+  const sde_noise *s = context;
+  return s->noise.draw(s->noise.context, out, n, error);
+}
+
+static ink_status draw_between(void *context, double from, double to, float *out, size_t n,
+                               ink_error *error) {
+  const sde_noise *s = context;
+  return ink_brownian_step(&s->motion, from, to, out, n, error);
+}
+
+static ink_brownian motion_of(const json_t *item, const ink_schedule *schedule) {
+  return (ink_brownian){.kind = INK_NOISE_CPU,
+                        .seed = (uint64_t)json_integer_value(json_object_get(item, "seed")),
+                        .low = schedule->sigmas[schedule->n_steps - 1],
+                        .high = schedule->sigmas[0]};
+}
+
 // Run one case; returns the largest relative difference of latents.
 static double run_case(const reference *r, const json_t *item) {
   const char *name = string_of(item, "name");
@@ -144,6 +169,11 @@ static double run_case(const reference *r, const json_t *item) {
   ink_noise_start(&generator, INK_NOISE_CPU,
                   (uint64_t)json_integer_value(json_object_get(item, "seed")), 0);
   ink_noise_source noise = ink_noise_source_of(&generator);
+  sde_noise sde = {.noise = noise, .motion = motion_of(item, schedule)};
+  if (json_is_true(json_object_get(item, "brownian"))) {
+    assert_true(ink_sampler_is_sde(sampler));
+    noise = (ink_noise_source){.draw = draw_first, .context = &sde, .between = draw_between};
+  }
 
   float latent[N];
   begin(sampler, first, &noise, latent);

@@ -36,6 +36,16 @@ static int difference_of(ink_pipeline *painter, const ink_safetensors *file, con
   return most;
 }
 
+static double psnr(const ink_picture *a, const ink_picture *b) {
+  double squares = 0;
+  size_t n = ink_picture_bytes(a);
+  for (size_t i = 0; i < n; i++) {
+    double d = (double)a->pixels[i] - (double)b->pixels[i];
+    squares += d * d;
+  }
+  return 10 * log10(255.0 * 255 * (double)n / (squares + 1e-9));
+}
+
 static void diffusers_paints_the_same_pictures(void **state) {
   (void)state;
   static const char *const cases[] = {"en", "zh", "free"};
@@ -56,9 +66,43 @@ static void diffusers_paints_the_same_pictures(void **state) {
   ink_pool_free(pool);
 }
 
+// Twice as fast, by half the steps or by step caching: the second is nearer to the exact picture,
+// by 5 dB at least, and near in itself.
+static void step_caching_beats_fewer_steps(void **state) {
+  (void)state;
+  static const char *const prompts[] = {"a red fox", "a yellow house", "a penguin", "a pizza"};
+  ink_error error = {0};
+  ink_pipeline *painter;
+  ink_pool *pool = ink_pool_new(0);
+  assert_ok(ink_pipeline_open(fixture_path("../../models/painter"), pool, &painter, &error));
+  double cached = 0, fewer = 0;
+  for (size_t i = 0; i < 4; i++) {
+    ink_paint_request request = ink_paint_request_default();
+    request.prompt = prompts[i];
+    request.seed = i;
+    ink_painting exact, one, other;
+    assert_ok(ink_pipeline_paint(painter, &request, &exact, &error));
+    request.cache = 5;
+    assert_ok(ink_pipeline_paint(painter, &request, &one, &error));
+    request.cache = 0;
+    request.steps = 10;
+    assert_ok(ink_pipeline_paint(painter, &request, &other, &error));
+    cached += psnr(&one.picture, &exact.picture) / 4;
+    fewer += psnr(&other.picture, &exact.picture) / 4;
+    ink_painting_free(&exact);
+    ink_painting_free(&one);
+    ink_painting_free(&other);
+  }
+  print_message("# step caching %.1f dB, fewer steps %.1f dB\n", cached, fewer);
+  assert_true(cached >= 30 && cached >= fewer + 5);
+  ink_pipeline_free(painter);
+  ink_pool_free(pool);
+}
+
 int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(diffusers_paints_the_same_pictures),
+      cmocka_unit_test(step_caching_beats_fewer_steps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static void every_step_down_and_the_middle_equal_diffusers(void **state) {
       size_t n;
       pass.time = ink_unet_embed_conditions(c, &unet->config, &unet->conditions, &input);
       ink_tensor *x = ink_run_convolution(c, input.sample, &unet->in, 1);
-      x = ink_unet_run_down(c, &pass, unet->down, x, skips, &n);
+      x = ink_unet_run_down(c, &pass, unet->down, x, INK_UNET_MOST_SKIPS, skips, &n);
       assert_int_equal(n, ink_unet_n_skips(&unet->config));
       for (size_t j = 0; j < n; j++) {
         char what[32];
@@ -114,6 +114,60 @@ static void a_prepared_text_does_not_change_a_byte(void **state) {
     assert_non_null(kept);
     assert_memory_equal(plain->data, kept->data,
                         (size_t)ink_tensor_elements(plain) * sizeof(float));
+    ink_unet_free(unet);
+    close_network(&f);
+  }
+}
+
+static void assert_same_bytes(const ink_tensor *a, const ink_tensor *b) {
+  assert_true(a && b && ink_tensor_same_shape(a, b));
+  assert_memory_equal(a->data, b->data, (size_t)ink_tensor_elements(a) * sizeof(float));
+}
+
+static ink_tensor *with_timestep(network_fixture *f, const ink_unet_input *input, float timestep) {
+  int64_t n = input->sample->shape[0];
+  ink_tensor *t = ink_tensor_new(f->compute.arena, INK_F32, 1, &n);
+  assert_non_null(t);
+  for (int64_t i = 0; i < n; i++) ((float *)t->data)[i] = timestep;
+  return t;
+}
+
+// Kept at any depth, they give the whole evaluation at its own timestep, and at an earlier one the
+// line through two evaluations meets the first.
+static void deep_features_stand_in_for_the_deep_part(void **state) {
+  (void)state;
+  for (size_t i = 0; i < N_UNETS; i++) {
+    network_fixture f = open_network(unets[i]);
+    ink_compute *c = &f.compute;
+    ink_unet *unet = open_unet(&f);
+    ink_unet_input first = unet_input(&f, 0), second = unet_input(&f, 0);
+    first.timesteps = with_timestep(&f, &first, 700);
+    second.timesteps = with_timestep(&f, &first, 500);
+    ink_tensor *at_700 = ink_unet_forward(c, unet, &first);
+    ink_tensor *at_500 = ink_unet_forward(c, unet, &second);
+    int32_t n = (int32_t)ink_unet_n_skips(&unet->config);
+    ink_arena *arena = ink_arena_new(0);
+    for (int32_t shallow = 1; shallow < n; shallow++) {
+      ink_unet_deep deep = {.shallow = shallow, .arena = arena};
+      first.deep = second.deep = &deep;
+      assert_same_bytes(ink_unet_forward(c, unet, &first), at_700);
+      deep.reuse = true;
+      assert_same_bytes(ink_unet_forward(c, unet, &first), at_700);
+      deep.reuse = false;
+      assert_same_bytes(ink_unet_forward(c, unet, &second), at_500);
+      deep.reuse = true;
+      assert_same_bytes(ink_unet_forward(c, unet, &second), at_500);
+      assert_same_bytes(ink_unet_forward(c, unet, &first), at_700);
+      // What is kept is really what is used.
+      memset(deep.features[0]->data, 0, (size_t)ink_tensor_elements(deep.features[0]) * 4);
+      ink_tensor *blank = ink_unet_forward(c, unet, &second);
+      assert_memory_not_equal(blank->data, at_500->data,
+                              (size_t)ink_tensor_elements(blank) * sizeof(float));
+    }
+    first.deep = &(ink_unet_deep){.shallow = n, .arena = arena};
+    assert_null(ink_unet_forward(c, unet, &first));
+    assert_int_equal(c->error.status, INK_ERR_USAGE);
+    ink_arena_free(arena);
     ink_unet_free(unet);
     close_network(&f);
   }
@@ -519,6 +573,7 @@ int main(void) {
       cmocka_unit_test(unet_for_inpainting_in_few_steps_equals_diffusers),
       cmocka_unit_test(unet_of_a_smaller_xl_equals_diffusers),
       cmocka_unit_test(a_prepared_text_does_not_change_a_byte),
+      cmocka_unit_test(deep_features_stand_in_for_the_deep_part),
       cmocka_unit_test(threads_do_not_change_a_byte),
       cmocka_unit_test(bf16_activations_stay_near),
       cmocka_unit_test(a_pass_gives_its_memory_back),

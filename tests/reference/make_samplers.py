@@ -2,7 +2,8 @@
 
 Usage: python make_samplers.py [OUT]        (OUT defaults to ../fixtures/diffusion)
 
-OUT/samplers.json lists cases: {"name", "sampler", "curve", "steps", "first", "eta", "seed", "clip", "config"};
+OUT/samplers.json lists cases: {"name", "sampler", "curve", "steps", "first", "eta", "seed", "clip", "config"}, and
+"brownian" where noise is that of torchsde's BrownianTree under the seed;
 OUT/samplers.safetensors holds for each
   <name>.timesteps F64 as F32 [evaluations]   what the network was told, in the order of its evaluations
   <name>.sigmas    F32 [steps + 1]            where the scheduler has them
@@ -10,12 +11,18 @@ OUT/samplers.safetensors holds for each
   <name>.latents   F32 [1 + steps, N]         the latent before and after each whole step
 The network is `answer` below. Initial noise and fresh noise come from torch.manual_seed(seed) on the CPU.
 
+OUT/brownian.safetensors: <kind>.<seed>.<low>.<high> F32 [4, 2 + N], steps from one sigma to another (the first two
+numbers) and their noise by k-diffusion's BrownianTreeNoiseSampler; kind is cpu, or cuda with the normals of cuda_randn.
+seeds I32 [cases, 6 + 6]: entropy and spawn key (two words each; -1 at the end: none) and six words of numpy's
+SeedSequence.
+
 OUT/schedules.safetensors: <betas>[.zero].alphas_cumprod F32 [1000]; beta.quantiles F64 pairs as F32.
 OUT/noise.safetensors: cpu.<seed>.<n> F32, torch.randn(n); cpu.<seed>.<n>.then F32 the five that follow;
   cpu_double.<seed>.<n> I32 (the bits, two words each); cuda.<seed>.<n>.<threads> F32, by curand's published
   layout (no CUDA device is needed) in double precision, two successive draws.
 """
 
+import contextlib
 import json
 import math
 import pathlib
@@ -25,6 +32,7 @@ import types
 import numpy as np
 import scipy.stats
 import torch
+import torchsde._brownian.brownian_interval as intervals
 from safetensors.torch import save_file
 
 import diffusers
@@ -120,8 +128,9 @@ def with_diffusers(case, cls, orders=1, pass_eta=False, custom=None, **extra):
     return case
 
 
-def with_k_diffusion(case, sampler, sigmas, **arguments):
-    """Run a k-diffusion sampler for a network that predicts noise."""
+def with_k_diffusion(case, sampler, sigmas, brownian=False, timesteps=None, **arguments):
+    """Run a k-diffusion sampler for a network that predicts noise. With timesteps, the case is of a sampler whose
+    latents have unit variance."""
     a = case.about
     scheduler = diffusers.EulerDiscreteScheduler(**a["config"])
     levels = kx.DiscreteSchedule(((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod) ** 0.5, quantize=False)
@@ -131,12 +140,21 @@ def with_k_diffusion(case, sampler, sigmas, **arguments):
         out = case.network(x / (s**2 + 1) ** 0.5, levels.sigma_to_t(s))
         return x - s * out
 
+    if timesteps is not None:
+        told = {float(s): t for s, t in zip(sigmas, timesteps)}
+        levels.sigma_to_t = lambda s: told[float(s)]
     case.sigmas = sigmas
-    x = case.noise() * sigmas[0]
+    x = case.noise() * (sigmas[0] if timesteps is None else (sigmas[0] ** 2 + 1) ** 0.5)
     seen = []
+    noise = lambda a, b: case.noise()  # noqa: E731
+    if brownian:
+        a["brownian"] = True
+        noise = kd.BrownianTreeNoiseSampler(x, sigmas[sigmas > 0].min(), sigmas.max(), seed=a["seed"])
     x = sampler(denoised, x, sigmas, callback=lambda d: seen.append(d["x"].clone()), disable=True,
-                noise_sampler=lambda a, b: case.noise(), **arguments)
+                noise_sampler=noise, **arguments)
     case.latents = seen + [x]
+    if timesteps is not None:
+        case.latents = [x / (s**2 + 1) ** 0.5 for x, s in zip(case.latents, sigmas)]
     return case
 
 
@@ -157,15 +175,35 @@ def published_sigmas(curve, n):
     return torch.cat([inner, torch.zeros(1)])
 
 
-def k_case(name, sampler, steps, curve="default", eta=None):
+@contextlib.contextmanager
+def exact_roots():
+    """A Brownian motion tells sigmas apart that differ in the last bit, and torch's square roots are off there on
+    some processors; numpy's are not."""
+    power = torch.Tensor.__pow__
+    torch.Tensor.__pow__ = lambda x, e: torch.from_numpy(np.sqrt(np.atleast_1d(x.numpy()))).reshape(x.shape) if e == 0.5 else power(x, e)
+    yield
+    torch.Tensor.__pow__ = power
+
+
+def k_case(name, sampler, steps, curve="default", eta=None, brownian=False):
     case = Case(name, sampler, steps, curve, eta=eta, timestep_spacing="linspace")
     function = {"euler": kd.sample_euler, "dpm++2s-a": kd.sample_dpmpp_2s_ancestral,
-                "dpm++3m-sde": kd.sample_dpmpp_3m_sde}[sampler]
-    sigmas = published_sigmas(curve, steps) if curve in ("sgm-uniform", "simple") else k_sigmas(curve, steps)
+                "dpm++3m-sde": kd.sample_dpmpp_3m_sde, "dpm++sde": kd.sample_dpmpp_sde}[sampler]
+    with exact_roots() if brownian else contextlib.nullcontext():
+        sigmas = published_sigmas(curve, steps) if curve in ("sgm-uniform", "simple") else k_sigmas(curve, steps)
     arguments = {} if eta is None else {"eta": eta}
     if sampler == "euler":
         return with_k_diffusion(case, lambda *a, noise_sampler, **k: function(*a, **k), sigmas)
-    return with_k_diffusion(case, function, sigmas, **arguments)
+    return with_k_diffusion(case, function, sigmas, brownian, **arguments)
+
+
+def k_case_2m_sde(name, steps, curve):
+    """k-diffusion's steps at the levels and timesteps of diffusers' scheduler."""
+    case = Case(name, "dpm++2m-sde", steps, curve, timestep_spacing="linspace")
+    scheduler = diffusers.DPMSolverMultistepScheduler(**case.about["config"], **{CURVES[curve]: True})
+    with exact_roots():
+        scheduler.set_timesteps(steps)
+    return with_k_diffusion(case, kd.sample_dpmpp_2m_sde, scheduler.sigmas.clone(), True, scheduler.timesteps)
 
 
 def cases():
@@ -228,6 +266,17 @@ def cases():
     yield k_case("euler.sgm-uniform", "euler", 5, "sgm-uniform")
     yield k_case("dpm++3m-sde.eta", "dpm++3m-sde", 5, "karras", eta=0.5)
     yield k_case("dpm++2s-a.eta", "dpm++2s-a", 5, "karras", eta=0.0)
+    for curve in ("default", "karras"):
+        yield k_case(f"dpm++sde.{curve}", "dpm++sde", 5, curve)
+        yield k_case(f"dpm++sde.{curve}.brownian", "dpm++sde", 5, curve, brownian=True)
+        yield k_case(f"dpm++3m-sde.{curve}.brownian", "dpm++3m-sde", 6, curve, brownian=True)
+    yield k_case("dpm++sde.eta", "dpm++sde", 5, "karras", eta=0.5)
+    yield k_case_2m_sde("dpm++2m-sde.karras.brownian", 6, "karras")
+    yield k_case_2m_sde("dpm++2m-sde.exponential.brownian", 6, "exponential")
+    case = Case("dpm++sde.scheduler", "dpm++sde", 5, "karras", timestep_spacing="linspace")
+    case.about["brownian"] = True
+    with exact_roots():
+        yield with_diffusers(case, d.DPMSolverSDEScheduler, 2, noise_sampler_seed=case.about["seed"])
 
 
 def schedules():
@@ -289,6 +338,34 @@ def noises():
     return out
 
 
+def brownians():
+    """Noise of steps, and of the same steps again out of order, as single precision has them."""
+    out, cpu = {}, intervals._randn
+
+    def cuda(size, dtype, device, seed):
+        n = math.prod(size)
+        return cuda_randn(int(seed), n, 1 << 20, 0)[0].reshape(size)
+
+    for kind, randn in (("cpu", cpu), ("cuda", cuda)):
+        for seed, low, high in ((0, 0.0291675, 14.614642), (42, 0.1, 4.2), (2**40 + 9, 0.03, 4096.0)):
+            intervals._randn = randn
+            sampler = kd.BrownianTreeNoiseSampler(torch.zeros(SHAPE), low, high, seed=seed)
+            rows = []
+            for a, b in ((high, high * 0.7), (high * 0.7, low * 3), (low * 3, low), (high, low * 1.5)):
+                a, b = torch.tensor(a), torch.tensor(b)
+                rows.append(torch.cat([torch.stack([a, b]), sampler(a, b).flatten()]))
+            out[f"{kind}.{seed}.{low}.{high}"] = torch.stack(rows)
+    intervals._randn = cpu
+    rows = []
+    for entropy in (0, 7, 2**32 - 1, 2**45 + 3):
+        for key in ((), (0, 0), (5, 3), (2**33 + 1, 34)):
+            state = np.random.SeedSequence(entropy, spawn_key=key, pool_size=24).generate_state(6)
+            words = [entropy, *key] if key else [entropy, 0, 2**64 - 1]
+            rows.append(np.concatenate([np.array(words, np.uint64).view(np.int32), state.view(np.int32)]))
+    out["seeds"] = torch.from_numpy(np.stack(rows))
+    return out
+
+
 def main():
     out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "fixtures" / "diffusion"
     out.mkdir(parents=True, exist_ok=True)
@@ -302,6 +379,7 @@ def main():
     (out / "samplers.json").write_text(f"[\n{lines}\n]\n")
     save_file(schedules(), out / "schedules.safetensors")
     save_file(noises(), out / "noise.safetensors")
+    save_file(brownians(), out / "brownian.safetensors")
     print(len(abouts), "cases")
 
 
