@@ -118,6 +118,13 @@ static void bench_unet(bench *b) {
                           .text = ink_unet_prepare_text(&b->compute, unet, context, b->activations),
                           .activations = b->activations};
   measure(b, "unet", run_unet, unet, &input);
+  // A step whose deep part was kept (step caching).
+  ink_unet_deep deep = {.shallow = 1, .arena = ink_arena_new(0)};
+  input.deep = &deep;
+  run_unet(b, unet, &input);
+  deep.reuse = true;
+  measure(b, "cached", run_unet, unet, &input);
+  ink_arena_free(deep.arena);
   forget(b);
   ink_unet_free(unet);
 }

@@ -215,7 +215,8 @@ static ink_status lay_numbers(const ink_paint_arguments *a, const ink_option *o,
   if (a->model) INK_TRY(replace(&r->model, a->model, error));
   if (!r->model) INK_TRY(replace(&r->model, "painter", error));
   int width = 0, height = 0, end = 0;
-  if (a->size && (sscanf(a->size, "%5dx%5d%n", &width, &height, &end) != 2 || a->size[end])) {
+  if (a->size && (sscanf(a->size, "%5dx%5d%n", &width, &height, &end) != 2 || a->size[end] ||
+                  width < 1 || height < 1)) {
     return ink_fail(error, INK_ERR_USAGE, "--size takes WIDTHxHEIGHT, not \"%s\"", a->size);
   }
   if (a->size) {
@@ -236,7 +237,7 @@ static ink_status lay_numbers(const ink_paint_arguments *a, const ink_option *o,
     return ink_fail(
         error, INK_ERR_USAGE,
         "no schedule \"%s\"; there are default, karras, exponential, beta, sgm-uniform, "
-        "simple, ays and ays-xl",
+        "simple, trailing, ays and ays-xl",
         a->schedule);
   }
   if (a->noise && !ink_noise_parse(a->noise, &r->noise)) {

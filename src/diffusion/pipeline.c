@@ -81,7 +81,7 @@ ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, dou
   INK_TRY(ink_weights_open(path, &file, error));
   ink_status status = merge_lora(pipeline, file, weight, error);
   ink_weights_close(file);
-  return status == INK_OK ? status : ink_context(error, status, "%s", path);
+  return status;
 }
 
 const struct ink_stable_diffusion *ink_pipeline_about(const ink_pipeline *pipeline) {

@@ -11,8 +11,8 @@
 
 // Schedules by the names that A1111 has for them.
 static const char *const curve_labels[INK_CURVE_COUNT] = {
-    "Automatic",   "Karras", "Exponential",      "Beta",
-    "SGM Uniform", "Simple", "Align Your Steps", "Align Your Steps XL"};
+    "Automatic", "Karras",           "Exponential",         "Beta",    "SGM Uniform",
+    "Simple",    "Align Your Steps", "Align Your Steps XL", "Trailing"};
 
 static ink_status set_field(ink_infotext *info, ink_error *error, const char *key,
                             const char *format, ...) INK_PRINTF(4, 5);
@@ -134,7 +134,7 @@ json_t *ink_paint_recipe_to_comfyui(const ink_paint_recipe *r) {
                                                           "lcm",
                                                           NULL};
   static const char *const curves[INK_CURVE_COUNT] = {
-      "normal", "karras", "exponential", "beta", "sgm_uniform", "simple", NULL, NULL};
+      "normal", "karras", "exponential", "beta", "sgm_uniform", "simple", NULL, NULL, NULL};
   if (r->upscaled || !samplers[r->sampler] || !curves[r->curve]) return NULL;
   return json_pack(
       "{s:{s:s,s:{s:s}},s:{s:s,s:{s:s,s:[s,i]}},s:{s:s,s:{s:s,s:[s,i]}},s:{s:s,s:{s:i,s:i,s:i}},"

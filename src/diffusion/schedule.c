@@ -8,8 +8,9 @@
 #include "base/checked.h"
 #include "diffusion/beta_distribution.h"
 
-static const char *const curve_names[INK_CURVE_COUNT] = {
-    "default", "karras", "exponential", "beta", "sgm-uniform", "simple", "ays", "ays-xl"};
+static const char *const curve_names[INK_CURVE_COUNT] = {"default", "karras",      "exponential",
+                                                         "beta",    "sgm-uniform", "simple",
+                                                         "ays",     "ays-xl",      "trailing"};
 
 const char *ink_curve_name(ink_curve curve) {
   return curve_names[curve];
@@ -238,6 +239,7 @@ static double curve_at(const ink_schedule *s, double sigma_max, double sigma_min
     case INK_CURVE_AYS_XL:
       return ays_at(ays_levels[s->curve == INK_CURVE_AYS_XL], n, i);
     case INK_CURVE_SPACED:
+    case INK_CURVE_TRAILING:
     case INK_CURVE_COUNT:
     default:
       return sigma_at(s, s->timesteps[i]);
@@ -354,6 +356,12 @@ static void lay_out(ink_schedule *s, double *spaced) {
 ink_status ink_schedule_new(const ink_noise_config *config, ink_grid grid, ink_curve curve,
                             int32_t n_steps, ink_schedule **out, ink_error *error) {
   *out = NULL;
+  ink_noise_config trailing = *config;
+  if (curve == INK_CURVE_TRAILING) {
+    trailing.spacing = INK_SPACING_TRAILING;
+    config = &trailing;
+    curve = INK_CURVE_SPACED;
+  }
   INK_TRY(check(config, grid, curve, n_steps, error));
   ink_schedule *s = calloc(1, sizeof *s);
   double *spaced = calloc((size_t)n_steps, sizeof *spaced);

@@ -42,10 +42,12 @@ typedef enum ink_curve {
   INK_CURVE_SIMPLE,       // every (n_train / n)-th level of training, from the noisiest
   INK_CURVE_AYS,          // Align Your Steps (arXiv 2404.14507), levels for Stable Diffusion 1
   INK_CURVE_AYS_XL,       // the same for Stable Diffusion XL
+  INK_CURVE_TRAILING,     // timesteps spaced from the noisiest on, whatever the configuration says
   INK_CURVE_COUNT
 } ink_curve;
 
-// "default", "karras", "exponential", "beta", "sgm-uniform", "simple", "ays", "ays-xl".
+// "default", "karras", "exponential", "beta", "sgm-uniform", "simple", "ays", "ays-xl",
+// "trailing".
 const char *ink_curve_name(ink_curve curve);
 bool ink_curve_parse(const char *name, ink_curve *curve);
 

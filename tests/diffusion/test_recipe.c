@@ -26,6 +26,8 @@ static ink_paint_recipe full_recipe(void) {
                         .bf16 = true,
                         .variation_seed = 9,
                         .variation = 0.25,
+                        .brownian = true,
+                        .cache = 5,
                         .extend = {8, 0, 16, 24},
                         .hires_scale = 1.5,
                         .hires_strength = 0.375,
@@ -59,6 +61,7 @@ static void json_gives_the_recipe_back(void **state) {
   assert_int_equal(back.noise, INK_NOISE_CUDA);
   assert_string_equal(back.loras[0].path, "x.safetensors");
   assert_true(back.variation_seed == 9 && back.variation == 0.25 && back.grid == 4);
+  assert_true(back.brownian && back.cache == 5);
   assert_true(back.extend.bottom == 16 && back.extend.left == 24);
   assert_true(back.hires_scale == 1.5 && back.hires_strength == 0.375);
   assert_string_equal(back.hires_upscaler, "u.pth");
@@ -98,6 +101,7 @@ static void recipes_that_lie_are_refused(void **state) {
       {"{\"version\": 1, \"controls\": [{\"weight\": -1}]}", "weight"},
       {"{\"version\": 1, \"embeddings\": 1}", "embeddings"},
       {"{\"version\": 1, \"watermark\": []}", "watermark"},
+      {"{\"version\": 1, \"cache\": 101}", "cache"},
       {"{\"version\": 1, \"watermark\": {\"gaussian_shading\": \"x\"}}", "key"},
       {"{\"version\": 1, \"watermark\": {\"dwt_dct\": \"x\"}}", "dwt_dct"},
   };
@@ -146,6 +150,12 @@ static void parameters_of_a1111_are_understood(void **state) {
   assert_int_equal(r.curve, INK_CURVE_SGM_UNIFORM);
   assert_int_equal(r.noise, INK_NOISE_CPU);
   assert_int_equal(left.size, 0);
+  assert_false(r.brownian);
+  ink_paint_recipe_free(&r);
+  // A1111 draws the noise of these from a Brownian tree, and does not say it.
+  r = from_text("x\nSteps: 4, Sampler: DPM++ SDE Karras, Seed: 1", &left);
+  assert_int_equal(r.sampler, INK_SAMPLER_DPMPP_SDE);
+  assert_true(r.brownian);
   ink_paint_recipe_free(&r);
   ink_text_free(&left);
 }
@@ -187,6 +197,7 @@ static void what_we_write_as_parameters_reads_the_same(void **state) {
   assert_int_equal(back.noise, r.noise);
   assert_int_equal(back.clip_skip, r.clip_skip);
   assert_true(back.seed == r.seed && back.variation_seed == 9 && back.variation == 0.25);
+  assert_true(back.brownian && back.cache == 5);
   assert_true(back.hires_scale == 1.5 && back.hires_strength == 0.375);
   assert_string_equal(back.hires_upscaler, "u.pth");
   assert_string_equal(back.prompt, r.prompt);

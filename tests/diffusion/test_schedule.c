@@ -100,6 +100,24 @@ static void what_cannot_be_laid_out_is_refused(void **state) {
   refuse(bad, INK_GRID_DPM, INK_CURVE_SPACED, 4, "order");
 }
 
+static void trailing_is_the_spacing_of_that_name(void **state) {
+  (void)state;
+  static const ink_grid grids[] = {INK_GRID_CONTINUOUS, INK_GRID_DPM, INK_GRID_DDIM};
+  for (int i = 0; i < 3; i++) {
+    ink_error error = {0};
+    ink_noise_config config = ink_noise_config_default();
+    ink_schedule *asked, *meant;
+    assert_ok(ink_schedule_new(&config, grids[i], INK_CURVE_TRAILING, 4, &asked, &error));
+    config.spacing = INK_SPACING_TRAILING;
+    assert_ok(ink_schedule_new(&config, grids[i], INK_CURVE_SPACED, 4, &meant, &error));
+    assert_true(asked->timesteps[0] == 999);
+    assert_memory_equal(asked->timesteps, meant->timesteps, 4 * sizeof *meant->timesteps);
+    assert_memory_equal(asked->sigmas, meant->sigmas, 5 * sizeof *meant->sigmas);
+    ink_schedule_free(asked);
+    ink_schedule_free(meant);
+  }
+}
+
 static ink_status read(const char *text, ink_scheduler_config *config, ink_error *error) {
   json_t *json = json_loads(text, 0, NULL);
   assert_non_null(json);
@@ -167,6 +185,7 @@ int main(void) {
       cmocka_unit_test(beta_quantiles_equal_scipy),
       cmocka_unit_test(timestep_of_a_level_is_its_own),
       cmocka_unit_test(what_cannot_be_laid_out_is_refused),
+      cmocka_unit_test(trailing_is_the_spacing_of_that_name),
       cmocka_unit_test(scheduler_config_names_sampler_and_noise),
       cmocka_unit_test(scheduler_config_that_is_not_understood_is_refused),
   };
