@@ -9,6 +9,7 @@ usage() {
 ./ink test        run every test
 ./ink build       install what is missing and build
 ./ink lint        look over the sources: gcc, clang, clang-tidy, cppcheck, shellcheck
+./ink fuzz        fuzz the readers of foreign files with libFuzzer: ./ink fuzz [SECONDS [TARGET …]]
 ./ink COMMAND …   the program itself: ./ink write, ./ink make, ./ink help
 
 The first of them asks to install Debian packages that are missing, and builds into build/.
@@ -133,6 +134,10 @@ test)
 lint)
   shift
   exec sh "$root/tools/lint.sh" "$root" "$@"
+  ;;
+fuzz)
+  shift
+  exec sh "$root/tools/fuzz.sh" "$root" "$@"
   ;;
 demo)
   ready

@@ -1,5 +1,6 @@
 // Documents that are archives: nothing in them escapes the signature, and no archive that says one
 // thing in two ways is read.
+#include "base/hash.h"
 #include "mark/detect.h"
 #include "marking.h"
 
@@ -161,6 +162,39 @@ static void what_changes_within_is_told(void **state) {
   ink_signer_free(signer);
 }
 
+// Of the store's checksum no hash speaks (A.6.2.2): it is that of its bytes all the same, in both
+// of the places where it stands. Names are URIs (18.8.3).
+static void the_stores_checksum_is_its_own(void **state) {
+  (void)state;
+  ink_signer *signer = signer_named("es256");
+  ink_c2pa_manifest manifest = test_manifest();
+  const ink_carrier *docx = ink_carrier_named("docx");
+  blob plain = copy_of("plain.docx");
+  ink_text made = sign_blob(&plain, docx, &manifest, signer);
+  assert_non_null(memmem(made.bytes, made.size, "%5BContent_Types%5D.xml", 23));
+  static const char name[] = "META-INF/content_credential.c2pa";
+  unsigned char *bytes = (unsigned char *)made.bytes;
+  unsigned char *local = memmem(bytes, made.size, name, sizeof name - 1);
+  size_t behind = (size_t)(local + 1 - bytes);
+  unsigned char *central = memmem(bytes + behind, made.size - behind, name, sizeof name - 1);
+  assert_non_null(central);
+  local -= 30;
+  central -= 46;
+  assert_int_equal(get(local + 14, 4),
+                   ink_crc32(0, local + 30 + sizeof name - 1, get(local + 18, 4)));
+  assert_int_equal(get(central + 16, 4), get(local + 14, 4));
+  local[14] ^= 1;
+  assert_int_equal(state_of(bytes, made.size, docx, NULL, NULL), INK_C2PA_INVALID);
+  central[16] ^= 1;
+  ink_c2pa_report report = {0};
+  assert_int_equal(state_of(bytes, made.size, docx, NULL, &report), INK_C2PA_INVALID);
+  assert_true(ink_c2pa_failed_with(&report, "assertion.collectionHash.mismatch"));
+  ink_c2pa_report_free(&report);
+  ink_text_free(&made);
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
 // In an office document's properties; bounded, whatever its size says.
 static void an_office_document_says_its_label(void **state) {
   (void)state;
@@ -191,6 +225,7 @@ int main(void) {
       cmocka_unit_test(archives_that_say_two_things_are_refused),
       cmocka_unit_test(documents_are_known_by_what_they_hold),
       cmocka_unit_test(what_changes_within_is_told),
+      cmocka_unit_test(the_stores_checksum_is_its_own),
       cmocka_unit_test(an_office_document_says_its_label),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

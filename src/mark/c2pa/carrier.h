@@ -36,6 +36,14 @@ typedef struct ink_part {
   size_t start, length;
 } ink_part;
 
+// The directory of a container, from `start` to the end of the file. No hash covers the store's
+// checksum in it, the four bytes from `checksum` on, which would depend on itself (A.6.2.2).
+typedef struct ink_directory {
+  size_t start;
+  size_t checksum;  // 0: there is no store
+  bool holds;       // the checksum is that of the store
+} ink_directory;
+
 typedef struct ink_carrier ink_carrier;
 struct ink_carrier {
   const char *name, *media_type;
@@ -64,9 +72,9 @@ struct ink_carrier {
   ink_status (*divide)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                        const ink_place *place, ink_text *ranges, ink_error *error);
   // A container, whose files are bound one by one (c2pa.hash.collection.data): append an ink_part
-  // for each but the store. From *directory on to the end lies the directory. NULL elsewhere.
+  // for each but the store. NULL elsewhere.
   ink_status (*collect)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
-                        ink_text *parts, size_t *directory, ink_error *error);
+                        ink_text *parts, ink_directory *directory, ink_error *error);
 };
 
 void ink_place_free(ink_place *place);

@@ -1,14 +1,14 @@
 // ZIP-based documents: Office Open XML, EPUB, OpenDocument (C2PA appendix A.6; PKWARE
-// APPNOTE 6.3.10). The store is the stored, unencrypted file META-INF/content_credential.c2pa with
-// a checksum of 0.
+// APPNOTE 6.3.10). The store is the stored, unencrypted file META-INF/content_credential.c2pa.
 //
 // Nothing may lie in such a file that its directory does not speak of: files stand one behind the
 // other without gaps, then the directory, then its end record, to the last byte. So every byte is
-// bound by one of the hashes.
+// bound by one of the hashes, but the store's checksum, which follows from what is signed.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "mark/c2pa/carrier.h"
 
 enum {
@@ -22,6 +22,7 @@ enum {
   MOST_COMMENT = 0xFFFF,
   HAS_DESCRIPTOR = 1 << 3,
   VERSION_STORED = 20,
+  FIRST_DAY = 0x21,  // 1980-01-01: the same file gives the same bytes
 };
 
 static const char store_name[] = "META-INF/content_credential.c2pa";
@@ -255,11 +256,11 @@ static bool has_part(const unsigned char *bytes, size_t size, const char *name) 
 
 // ---- the carrier
 
-// Stored, unencrypted, without checksum (A.6.2.2), and no hash binds the header in front of it: it
-// must say what the directory does, which is bound.
+// Stored and unencrypted (A.6.2.2), and no hash binds the header in front of it: it must say what
+// the directory does, which is bound.
 static bool store_is_plain(const unsigned char *bytes, const entry *e) {
   const unsigned char *local = bytes + e->start, *central = bytes + e->central;
-  return !e->method && !e->flags && !e->checksum && get32(central + 24) == e->data_size &&
+  return !e->method && !e->flags && get32(central + 24) == e->data_size &&
          memcmp(local + 4, central + 6, 24) == 0 && get16(local + 28) == 0;
 }
 
@@ -272,8 +273,7 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
   const entry *e = a.store;
   if (e && !store_is_plain(bytes, e)) {
     status = ink_place_fault(place, "manifest.inaccessible",
-                             "META-INF/content_credential.c2pa is not a stored file without flags "
-                             "and checksum");
+                             "META-INF/content_credential.c2pa is not a stored file without flags");
   } else if (e) {
     place->present = true;
     place->start = e->start;
@@ -300,10 +300,11 @@ static void add_end(ink_text *out, const unsigned char *end, size_t end_size, si
 }
 
 // Version, flags, method, time, date, checksum, both sizes, the name's and the extra field's.
-static void add_head(ink_text *out, size_t store_size) {
+static void add_head(ink_text *out, const unsigned char *store, size_t store_size) {
   put16(out, VERSION_STORED);
-  for (int i = 0; i < 4; i++) put16(out, 0);
-  put32(out, 0);
+  for (int i = 0; i < 3; i++) put16(out, 0);
+  put16(out, FIRST_DAY);
+  put32(out, ink_crc32(0, store, store_size));
   put32(out, (unsigned)store_size);
   put32(out, (unsigned)store_size);
   put16(out, sizeof store_name - 1);
@@ -326,14 +327,14 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
     *length = LOCAL_SIZE + sizeof store_name - 1 + store_size;
     ink_text_add_bytes(out, bytes, a.directory);
     put32(out, LOCAL);
-    add_head(out, store_size);
+    add_head(out, store, store_size);
     ink_text_add(out, store_name);
     ink_text_add_bytes(out, store, store_size);
     size_t directory = a.directory + *length;
     ink_text_add_bytes(out, bytes + a.directory, a.end - a.directory);
     put32(out, CENTRAL);
     put16(out, VERSION_STORED);
-    add_head(out, store_size);
+    add_head(out, store, store_size);
     put16(out, 0);  // comment, disk, attributes
     put16(out, 0);
     put16(out, 0);
@@ -381,7 +382,7 @@ static ink_status take_out(const ink_carrier *carrier, const unsigned char *byte
 }
 
 static ink_status collect(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
-                          ink_text *parts, size_t *directory, ink_error *error) {
+                          ink_text *parts, ink_directory *directory, ink_error *error) {
   archive a;
   (void)carrier;
   INK_TRY(archive_read(bytes, size, &a, error));
@@ -391,7 +392,11 @@ static ink_status collect(const ink_carrier *carrier, const unsigned char *bytes
     ink_part part = {e->name, e->name_size, e->start, e->length};
     ink_text_add_bytes(parts, &part, sizeof part);
   }
-  *directory = a.directory;
+  *directory = (ink_directory){.start = a.directory};
+  if (a.store) {
+    directory->checksum = a.store->central + 16;
+    directory->holds = ink_crc32(0, bytes + a.store->data, a.store->data_size) == a.store->checksum;
+  }
   archive_free(&a);
   return ink_text_status(parts, error);
 }

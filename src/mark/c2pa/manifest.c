@@ -10,6 +10,7 @@
 #include "mark/c2pa/cose.h"
 #include "mark/c2pa/digest.h"
 #include "mark/c2pa/jumbf.h"
+#include "weights/transfer.h"
 
 enum {
   MOST_REFERENCES = 64,
@@ -371,33 +372,50 @@ static ink_cbor *hash_item(writer *w, const unsigned char *bytes, size_t size) {
   return ink_cbor_new_bytes(&w->cbor, hash, 32);
 }
 
+// Hash of a container's directory, but for the store's checksum.
+static ink_cbor *directory_item(writer *w, const binding *bound, const ink_directory *directory) {
+  unsigned char *hash = ink_arena_take(w->cbor.arena, 32);
+  ink_digest_range checksum = {directory->checksum - directory->start, 4};
+  if (!hash || ink_digest_ranges("sha256", bound->file + directory->start,
+                                 bound->file_size - directory->start, &checksum,
+                                 directory->checksum ? 1 : 0, false, hash, NULL) != INK_OK) {
+    w->cbor.failed = true;
+    return NULL;
+  }
+  return ink_cbor_new_bytes(&w->cbor, hash, 32);
+}
+
+// The name of a part as a relative URI (section 18.8.3).
+static void put_uri(writer *w, ink_cbor *map, const unsigned char *name, size_t size) {
+  ink_text plain = {0}, escaped = {0};
+  ink_text_add_bytes(&plain, name, size);
+  ink_url_escape(&escaped, ink_text_string(&plain), true);
+  char *uri = ink_arena_string(w->cbor.arena, ink_text_string(&escaped));
+  w->cbor.failed = w->cbor.failed || plain.failed || escaped.failed || !uri;
+  if (uri) ink_cbor_put_text(&w->cbor, map, "uri", uri);
+  ink_text_free(&plain);
+  ink_text_free(&escaped);
+}
+
 // c2pa.hash.collection.data (sections 18.8 and A.6.2). Its size depends on the parts' names alone.
 static ink_status add_collection(writer *w, const binding *bound) {
   ink_cbor_builder *b = &w->cbor;
   ink_text parts = {0};
-  size_t directory;
+  ink_directory directory = {0};
   INK_TRY(bound->container->collect(bound->container, bound->file, bound->file_size, &parts,
                                     &directory, w->error));
   ink_cbor *map = ink_cbor_new_map(b), *list = ink_cbor_new_array(b);
   const ink_part *part = (const ink_part *)(const void *)parts.bytes;
   for (size_t i = 0; i < parts.size / sizeof *part; i++) {
     ink_cbor *one = ink_cbor_new_map(b);
-    char *uri = ink_arena_take(b->arena, part[i].name_size + 1);
-    if (!uri) {
-      b->failed = true;
-      break;
-    }
-    memcpy(uri, bound->file + part[i].name, part[i].name_size);
-    uri[part[i].name_size] = 0;
-    ink_cbor_put_text(b, one, "uri", uri);
+    put_uri(w, one, bound->file + part[i].name, part[i].name_size);
     ink_cbor_put(b, one, "hash", hash_item(w, bound->file + part[i].start, part[i].length));
     ink_cbor_add(b, list, one);
   }
   ink_text_free(&parts);
   ink_cbor_put(b, map, "uris", list);
   ink_cbor_put_text(b, map, "alg", "sha256");
-  ink_cbor_put(b, map, "zip_central_directory_hash",
-               hash_item(w, bound->file + directory, bound->file_size - directory));
+  ink_cbor_put(b, map, "zip_central_directory_hash", directory_item(w, bound, &directory));
   return cbor_assertion(w, "c2pa.hash.collection.data", map);
 }
 

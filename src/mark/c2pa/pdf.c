@@ -245,6 +245,12 @@ ink_status ink_pdf_update(const unsigned char *bytes, size_t size, ink_text *out
       !ink_pdf_read_reference(p, &root, &w->root, &w->root_generation)) {
     return ink_fail(error, INK_ERR_FORMAT, "PDF: its catalog cannot be read");
   }
+  // New objects must not stand in place of old ones.
+  bool taken = w->root >= w->next || w->next > SIZE_MAX - INK_PDF_OBJECTS;
+  for (size_t i = 0; i < INK_PDF_OBJECTS && !taken; i++) taken = object(p, w->next + i) != 0;
+  if (taken) {
+    return ink_fail(error, INK_ERR_FORMAT, "PDF: it has more objects than its trailer says");
+  }
   w->catalog_end = ink_pdf_skip(p, w->catalog);
   ink_text_add_bytes(out, bytes, size);
   ink_text_add(out, "\n");

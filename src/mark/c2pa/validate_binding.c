@@ -1,4 +1,5 @@
 // The hard binding: the hash of a file's content (C2PA specification 2.4, section 15.12).
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,9 +170,43 @@ static ink_status check_boxes(ink_validator *v, ink_manifest_view *m, const ink_
 
 // ---- c2pa.hash.collection.data, of archives (sections 15.12.5 and A.6.2)
 
+// A part and its name, sorted so that they are found.
+typedef struct named_part {
+  const unsigned char *name;
+  size_t size;
+  const ink_part *part;
+  bool listed;
+} named_part;
+
+// The name that a URI spells, in the arena: %41 is A. False when it is no such thing.
+static bool read_uri(ink_validator *v, const ink_cbor *uri, named_part *name) {
+  char *text = ink_arena_take(v->arena, uri->size + 1);
+  *name = (named_part){.name = (unsigned char *)text};
+  if (!text) {
+    v->failed = true;
+    return false;
+  }
+  for (size_t i = 0; i < uri->size; i++) {
+    unsigned value;
+    text[name->size] = (char)uri->bytes[i];
+    if (uri->bytes[i] == '%') {
+      char digits[3] = {0};
+      if (uri->size - i < 3) return false;
+      memcpy(digits, uri->bytes + i + 1, 2);
+      if (strspn(digits, "0123456789ABCDEFabcdef") != 2 || sscanf(digits, "%x", &value) != 1) {
+        return false;
+      }
+      text[name->size] = (char)value;
+      i += 2;
+    }
+    name->size++;
+  }
+  return true;
+}
+
 // Neither "." nor ".." may be part of a URI (section 15.12.5.1).
-static bool leads_outside(const ink_cbor *uri) {
-  const char *text = (const char *)uri->bytes;
+static bool leads_outside(const named_part *uri) {
+  const char *text = (const char *)uri->name;
   for (size_t from = 0; from <= uri->size;) {
     const char *slash = from < uri->size ? memchr(text + from, '/', uri->size - from) : NULL;
     size_t length = slash ? (size_t)(slash - text) - from : uri->size - from;
@@ -182,14 +217,6 @@ static bool leads_outside(const ink_cbor *uri) {
   }
   return false;
 }
-
-// A part and its name, sorted so that they are found.
-typedef struct named_part {
-  const unsigned char *name;
-  size_t size;
-  const ink_part *part;
-  bool listed;
-} named_part;
 
 static int compare_names(const void *a, const void *b) {
   const named_part *x = a, *y = b;
@@ -215,15 +242,15 @@ static bool has_hash(const ink_cbor *expected, const char *algorithm, const unsi
 }
 
 // Each file that is listed is there and as it was, and each that is there is listed, once.
-static collection_fault compare_files(const ink_validator *v, const ink_cbor *list,
-                                      const char *algorithm, named_part *names, size_t n) {
+static collection_fault compare_files(ink_validator *v, const ink_cbor *list, const char *algorithm,
+                                      named_part *names, size_t n) {
   size_t n_listed = 0;
   for (const ink_cbor *at = list->first; at; at = at->next) {
     const ink_cbor *uri = ink_cbor_member(at, "uri", INK_CBOR_TEXT);
     const ink_cbor *hash = ink_cbor_member(at, "hash", INK_CBOR_BYTES);
     if (!uri || !hash) return COLLECTION_MALFORMED;
-    if (leads_outside(uri)) return COLLECTION_OUTSIDE;
-    named_part key = {.name = uri->bytes, .size = uri->size};
+    named_part key;
+    if (!read_uri(v, uri, &key) || leads_outside(&key)) return COLLECTION_OUTSIDE;
     named_part *found = n ? bsearch(&key, names, n, sizeof *names, compare_names) : NULL;
     if (!found || found->listed) return COLLECTION_MISSING;
     found->listed = true;
@@ -235,6 +262,18 @@ static collection_fault compare_files(const ink_validator *v, const ink_cbor *li
   return n_listed == n ? COLLECTION_HOLDS : COLLECTION_MISSING;
 }
 
+// Of the directory no hash covers the store's checksum, which must be the store's.
+static bool directory_holds(const ink_validator *v, const ink_cbor *expected, const char *algorithm,
+                            const ink_directory *directory) {
+  unsigned char hash[INK_DIGEST_MOST];
+  size_t n = ink_digest_size(algorithm);
+  ink_digest_range checksum = {directory->checksum - directory->start, 4};
+  return directory->checksum && directory->holds && expected->size == n &&
+         ink_digest_ranges(algorithm, v->bytes + directory->start, v->size - directory->start,
+                           &checksum, 1, false, hash, NULL) == INK_OK &&
+         memcmp(expected->bytes, hash, n) == 0;
+}
+
 static ink_status judge_collection(ink_validator *v, const ink_cbor *map, const char *algorithm,
                                    collection_fault *fault) {
   const ink_cbor *list = ink_cbor_member(map, "uris", INK_CBOR_ARRAY);
@@ -242,7 +281,7 @@ static ink_status judge_collection(ink_validator *v, const ink_cbor *map, const 
       ink_cbor_member(map, "zip_central_directory_hash", INK_CBOR_BYTES);
   ink_text parts = {0};
   ink_error unread = {0};
-  size_t directory = 0;
+  ink_directory directory = {0};
   *fault = COLLECTION_MALFORMED;
   if (!list || !directory_hash) return INK_OK;
   ink_status status =
@@ -261,8 +300,7 @@ static ink_status judge_collection(ink_validator *v, const ink_cbor *map, const 
     }
     qsort(names, n, sizeof *names, compare_names);
     *fault = compare_files(v, list, algorithm, names, n);
-    if (*fault == COLLECTION_HOLDS &&
-        !has_hash(directory_hash, algorithm, v->bytes + directory, v->size - directory)) {
+    if (*fault == COLLECTION_HOLDS && !directory_holds(v, directory_hash, algorithm, &directory)) {
       *fault = COLLECTION_CHANGED;
     }
   }
