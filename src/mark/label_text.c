@@ -25,8 +25,13 @@ static ink_status check_text(const ink_label_work *w, ink_labelled *out, ink_err
   size_t bad;
   out->visible_rule = "5.1";
   out->metadata_rule = "Annex E";
-  if (ink_utf8_valid((const char *)w->bytes, w->size, &bad)) return INK_OK;
-  return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)bad, "the text is not UTF-8");
+  if (!ink_utf8_valid((const char *)w->bytes, w->size, &bad)) {
+    return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)bad, "the text is not UTF-8");
+  }
+  // Many readers stop there, before the label.
+  const unsigned char *nul = w->size ? memchr(w->bytes, 0, w->size) : NULL;
+  if (!nul) return INK_OK;
+  return ink_fail_at(error, INK_ERR_FORMAT, nul - w->bytes, "the text holds a NUL byte");
 }
 
 // The end of line that a text uses.

@@ -27,8 +27,17 @@ static ink_status parse(const char *packet, size_t size, xmlDoc **document, ink_
     size = sizeof empty - 1;
   }
   if (size > INT_MAX / 2) return ink_fail(error, INK_ERR_UNSUPPORTED, "XMP of %zu bytes", size);
-  *document = xmlReadMemory(packet, (int)size, "XMP", "UTF-8",
-                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+  xmlParserCtxt *parser = xmlNewParserCtxt();
+  if (!parser) return ink_fail(error, INK_ERR_MEMORY, "no memory for XMP");
+  *document = xmlCtxtReadMemory(parser, packet, (int)size, "XMP", "UTF-8",
+                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+  // A prefix of no namespace would gain a meaning from the namespaces of labels.
+  bool named = parser->nsWellFormed;
+  xmlFreeParserCtxt(parser);
+  if (*document && !named) {
+    xmlFreeDoc(*document);
+    *document = NULL;
+  }
   if (!*document) return ink_fail(error, INK_ERR_FORMAT, "its XMP is not well-formed XML");
   if ((*document)->intSubset) {
     xmlFreeDoc(*document);

@@ -43,7 +43,15 @@ static ink_status read_chunks(const ink_picture_input *input, ink_picture_extras
 ink_status ink_webp_read(const ink_picture_input *input, ink_picture *picture,
                          ink_picture_extras *extras, int *orientation, ink_error *error) {
   WebPBitstreamFeatures features;
-  if (WebPGetFeatures(input->bytes, input->size, &features) != VP8_STATUS_OK) {
+  // What lies behind the container is no part of the picture; libwebp would read on into it.
+  size_t whole = input->size;
+  if (whole >= 12) {
+    const unsigned char *b = input->bytes;
+    size_t stated =
+        ((size_t)b[4] | (size_t)b[5] << 8 | (size_t)b[6] << 16 | (size_t)b[7] << 24) + 8;
+    if (stated < whole) whole = stated;
+  }
+  if (WebPGetFeatures(input->bytes, whole, &features) != VP8_STATUS_OK) {
     return ink_fail(error, INK_ERR_FORMAT, "%s: not a sound WebP: its header is not in order",
                     input->name);
   }
@@ -56,9 +64,9 @@ ink_status ink_webp_read(const ink_picture_input *input, ink_picture *picture,
       ink_picture_new(features.width, features.height, features.has_alpha ? 4 : 3, picture, error));
   int row = (int)ink_picture_row(picture);
   size_t size = ink_picture_bytes(picture);
-  const uint8_t *done =
-      features.has_alpha ? WebPDecodeRGBAInto(input->bytes, input->size, picture->pixels, size, row)
-                         : WebPDecodeRGBInto(input->bytes, input->size, picture->pixels, size, row);
+  const uint8_t *done = features.has_alpha
+                            ? WebPDecodeRGBAInto(input->bytes, whole, picture->pixels, size, row)
+                            : WebPDecodeRGBInto(input->bytes, whole, picture->pixels, size, row);
   if (!done) {
     return ink_fail(error, INK_ERR_FORMAT, "%s: not a sound WebP, or one that ends early",
                     input->name);

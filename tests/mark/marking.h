@@ -97,6 +97,8 @@ static const sample samples[] = {
     {"webp", "plain.webp", NULL},
     {"wav", "plain.wav", NULL},
     {"svg", "plain.svg", NULL},
+    {"svg", NULL, "<svg xmlns=\"http://www.w3.org/2000/svg\"><metadata><a/></metadata><g/></svg>"},
+    {"svg", NULL, "<svg><metadata/><metadata></metadata></svg>"},
     {"gif", "plain.gif", NULL},
     {"mp3", "plain.mp3", NULL},
     {"mp3", "tagged.mp3", NULL},

@@ -269,9 +269,48 @@ static void base64_is_read_strictly(void **state) {
   ink_text_free(&bytes);
 }
 
+// c2pa-rs signed plain.<kind>; without its store the file is that again, or one that reads alike.
+static void what_others_put_in_comes_out(void **state) {
+  (void)state;
+  static const char *const kinds[] = {"png", "jpg", "wav", "mp3"};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    ink_error error = {0};
+    char name[32];
+    snprintf(name, sizeof name, "plain.%s", kinds[i]);
+    blob plain = load(name);
+    snprintf(name, sizeof name, "other.%s", kinds[i]);
+    blob other = load(name);
+    const ink_carrier *carrier = ink_carrier_for(name, other.bytes, other.size);
+    ink_text bare = {0};
+    assert_ok(ink_carrier_remove(carrier, other.bytes, other.size, &bare, &error));
+    assert_int_equal(bare.size, plain.size);
+    assert_memory_equal(bare.bytes, plain.bytes, plain.size);
+    ink_text_free(&bare);
+    free(plain.bytes);
+    free(other.bytes);
+  }
+}
+
+static void an_element_of_another_writer_is_taken_out_of_svg(void **state) {
+  (void)state;
+  ink_error error = {0};
+  blob other = load("other.svg");
+  const ink_carrier *svg = ink_carrier_named("svg");
+  ink_text bare = {0};
+  ink_place place = {0};
+  assert_ok(ink_carrier_remove(svg, other.bytes, other.size, &bare, &error));
+  assert_ok(svg->find(svg, (unsigned char *)bare.bytes, bare.size, &place, &error));
+  assert_false(place.present);
+  assert_non_null(strstr(ink_text_string(&bare), "<metadata></metadata>\n<rect"));
+  ink_text_free(&bare);
+  free(other.bytes);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_goes_in_is_found_and_comes_out),
+      cmocka_unit_test(what_others_put_in_comes_out),
+      cmocka_unit_test(an_element_of_another_writer_is_taken_out_of_svg),
       cmocka_unit_test(carriers_are_known_by_content_before_name),
       cmocka_unit_test(old_gif_files_become_new_ones),
       cmocka_unit_test(long_stores_run_through_jpeg_segments),

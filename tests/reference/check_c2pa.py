@@ -1,12 +1,18 @@
-"""Signs files with the program and has others read them: c2pa-python, and for what it does not know the checker of
-c2pa_checker.py (and encypher-c2pa where it is installed).
+"""Makes files of every kind with the program, in every way it has, and has others judge them: c2pa-python, the checker of
+c2pa_checker.py, the program itself, and encypher-c2pa where it is installed.
 
     python tests/reference/check_c2pa.py build/inkstone 1000
 
-Every file must be Valid with no failure but signingCredential.untrusted. Exits 1 and names the first that is not.
+Signed as they are drawn by lot (c2pa_shapes.py), signed twice, after c2pa-python signed them, labelled and signed, with
+sidecars; painted by a tiny Stable Diffusion, and pieces of `make poem`; by keys of every algorithm, some with a
+time-stamp of a local authority (openssl ts). Each must be Valid for every judge that knows it, with no failure but
+signingCredential.untrusted. Prints counts by carrier and every failure's code; exits 1 when anything was refused, and
+keeps what was.
 """
 
 import collections
+import contextlib
+import http.server
 import io
 import json
 import os
@@ -15,12 +21,13 @@ import random
 import subprocess
 import sys
 import tempfile
-import wave
+import threading
+import zipfile
 
 import c2pa
-from PIL import Image
 
 import c2pa_checker
+import c2pa_shapes
 import make_mark
 
 try:
@@ -29,85 +36,26 @@ try:
 except ImportError:
     encypher_c2pa = None
 
-UNTRUSTED = ["signingCredential.untrusted"]
+FIXTURES = make_mark.OUT.parent
+UNTRUSTED = "signingCredential.untrusted"
+# Kinds that c2pa-python reads. It does not read archives whose files the specification's array lists (18.8.2): its own
+# are a map.
+MEDIA = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "wav": "audio/wav", "svg": "image/svg+xml",
+         "gif": "image/gif", "pdf": "application/pdf", "mp3": "audio/mpeg"}
+SIGNED_BY_OTHERS = {e: m for e, m in MEDIA.items() if e != "pdf"}  # it reads PDF, and writes none
+# What encypher-c2pa knows a media type for.
+KNOWN_TO_ENCYPHER = ("html", "md", "py", "js", "css", "yaml", "txt", *c2pa_checker.ARCHIVES)
+LABELLED = ("png", "jpg", "webp", "pdf", "wav", "mp3", "html", "md", "py", "txt")
+KEYS = ("own", "es256", "es384", "es512", "ps256", "ed25519")
+PAINTERS = ("sd1", "xl")
 
 
-def picture(chance, kind):
-    size = chance.randint(1, 40), chance.randint(1, 40)
-    mode = chance.choice(["RGB", "L"] if kind == "JPEG" else ["RGB", "RGBA", "L"])
-    image = Image.frombytes(mode, size, chance.randbytes(size[0] * size[1] * len(mode)))
-    out = io.BytesIO()
-    image.save(out, kind, **({"quality": chance.randint(5, 95)} if kind != "PNG" else {}))
-    return out.getvalue()
+# ---- judges: (state, codes of failures)
 
 
-def sound(chance):
-    out = io.BytesIO()
-    with wave.open(out, "wb") as w:
-        w.setnchannels(chance.choice([1, 2]))
-        w.setsampwidth(2)
-        w.setframerate(8000)
-        w.writeframes(chance.randbytes(4 * chance.randint(1, 300)))
-    return out.getvalue()
-
-
-def words(chance):
-    return "".join(chance.choice("秋夜山居 the moon é ü \n 𠮷 áb") for _ in range(chance.randint(0, 200)))
-
-
-def svg(chance):
-    head = chance.choice(["", '<?xml version="1.0" encoding="UTF-8"?>\n', "<!-- <svg> -->\n"])
-    body = "".join(f'<rect x="{chance.randint(0, 9)}" width="{chance.randint(1, 9)}" height="3"/>'
-                   for _ in range(chance.randint(1, 9)))
-    return f'{head}<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{body}</svg>\n'.encode()
-
-
-def html(chance):
-    head = chance.choice(["", "<style>a > b {}</style>", "<!-- </head> -->", "<script>'</head>'</script>"])
-    return f"<!doctype html>\n<html><head>{head}<title>x</title></head><body><p>{words(chance)}</p></body></html>\n".encode()
-
-
-def markdown(chance):
-    head = chance.choice(["", "---\ntitle: x\n---\n\n"])
-    return (head + "# 题\n\n" + words(chance) + chance.choice(["", "\n"])).encode()
-
-
-def source(chance):
-    return (chance.choice(["", "#!/usr/bin/env python3\n"]) + "print(1)\n" * chance.randint(0, 9)).encode()
-
-
-def pdf(chance):
-    out = io.BytesIO()
-    out.write(make_mark.pdf(chance.randint(1, 9)))
-    return out.getvalue()
-
-
-def gif(chance):
-    out = io.BytesIO()
-    frames = [Image.frombytes("L", (9, 7), chance.randbytes(63)).convert("P") for _ in range(chance.randint(1, 3))]
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
-    return out.getvalue()
-
-
-KINDS = {
-    "png": ("image/png", lambda r: picture(r, "PNG")),
-    "jpg": ("image/jpeg", lambda r: picture(r, "JPEG")),
-    "webp": ("image/webp", lambda r: picture(r, "WEBP")),
-    "wav": ("audio/wav", sound),
-    "svg": ("image/svg+xml", svg),
-    "gif": ("image/gif", gif),
-    "pdf": ("application/pdf", pdf),
-    "mp3": ("audio/mpeg", lambda r: make_mark.mp3(r.randint(1, 9), r.choice([None, b"x" * r.randint(1, 99)]))),
-    "html": (None, html),
-    "md": (None, markdown),
-    "py": (None, source),
-    "txt": (None, lambda r: words(r).encode()),
-}
-
-
-def by_c2pa(kind, path, sidecar=None):
+def by_c2pa(media, path, sidecar=None):
     asset = io.BytesIO(path.read_bytes())
-    reader = c2pa.Reader(kind, asset, sidecar.read_bytes()) if sidecar else c2pa.Reader(kind, asset)
+    reader = c2pa.Reader(media, asset, sidecar.read_bytes()) if sidecar else c2pa.Reader(media, asset)
     found = json.loads(reader.json())
     results = found["validation_results"]
     failures = [f["code"] for f in results["activeManifest"]["failure"]]
@@ -118,56 +66,238 @@ def by_c2pa(kind, path, sidecar=None):
 
 def by_encypher(path):
     found = encypher_c2pa.verify(str(path))
-    failures = [f["code"] for f in found["validation_results"].get("failure", [])]
-    return found["validation_state"], failures
+    return found["validation_state"], [f["code"] for f in found["validation_results"].get("failure", [])]
+
+
+def by_program(run, path):
+    found = json.loads(run("verify", path, "--json", check=False).stdout)
+    return found["state"], [f["code"] for f in found["failure"]]
+
+
+def judged(judge, *arguments):
+    try:
+        return judge(*arguments)
+    except Exception as fault:
+        return "Refused", [f"{type(fault).__name__}: {fault}"[:120]]
+
+
+def has_folder(data):
+    """Names that end with a slash are none for encypher-c2pa, which wants every name listed."""
+    return data[:2] == b"PK" and any(i.is_dir() for i in zipfile.ZipFile(io.BytesIO(data)).infolist())
+
+
+# ---- the local authority
+
+
+def run_quietly(*command, **options):
+    subprocess.run([str(c) for c in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+
+
+@contextlib.contextmanager
+def authority(folder):
+    """The address of a server of time-stamps."""
+    folder.mkdir()
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    run_quietly("openssl", "req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=Times",
+                cwd=folder)
+    run_quietly("openssl", "req", *new, "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/O=Test/CN=Stamps", cwd=folder)
+    (folder / "ext").write_text("keyUsage=critical,digitalSignature\nextendedKeyUsage=critical,timeStamping\n")
+    run_quietly("openssl", "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out",
+                "tsa.pem", "-days", "30", "-extfile", "ext", cwd=folder)
+    (folder / "cnf").write_text("[tsa]\ndefault_tsa = c\n[c]\nserial = n\nsigner_cert = tsa.pem\nsigner_key = tsa.key\n"
+                                "default_policy = 1.2.3.4\ndigests = sha256, sha384\nsigner_digest = sha256\n"
+                                "ess_cert_id_alg = sha256\naccuracy = secs:1\n")
+
+    class Stamps(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            (folder / "q").write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
+            run_quietly("openssl", "ts", "-reply", "-config", "cnf", "-queryfile", "q", "-out", "r", cwd=folder)
+            answer = (folder / "r").read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Stamps)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+# ---- making files
+
+
+class Studio:
+    """The program, with installations that have keys of their own."""
+
+    def __init__(self, program, folder, stamps):
+        self.program, self.folder, self.stamps = program, folder, stamps
+        self.signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(
+            alg=b"es256", sign_cert=(make_mark.OUT / "es256.pem").read_bytes(),
+            private_key=(make_mark.OUT / "es256.key").read_bytes(), ta_url=None))
+        self.environments = {}
+        for name in KEYS:
+            home = folder / name
+            self.environments[name] = dict(os.environ, HOME=str(home), XDG_DATA_HOME=str(home))
+            taken = [] if name == "own" else ["--key", make_mark.OUT / f"{name}.key", "--certificates",
+                                              make_mark.OUT / f"{name}.pem"]
+            self.run(name)("key", "init", *taken)
+
+    def run(self, key):
+        def run(*command, check=True):
+            done = subprocess.run([self.program, *map(str, command)], env=self.environments[key], capture_output=True)
+            if check and done.returncode:
+                raise RuntimeError(f"{command}: {done.stderr.decode()}")
+            return done
+        return run
+
+    def others(self, ending, data):
+        out = io.BytesIO()
+        definition = json.dumps({"claim_generator_info": [{"name": "others", "version": "1"}], "title": "other",
+                                 "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [{
+                                     "action": "c2pa.created", "digitalSourceType":
+                                     "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"}]}}]})
+        plain = c2pa.Context(settings=c2pa.Settings.from_dict({"builder": {"thumbnail": {"enabled": False}}}))
+        c2pa.Builder(definition, context=plain).sign(self.signer, MEDIA[ending], io.BytesIO(data), out)
+        return out.getvalue()
+
+    def signed(self, chance, ending, i):
+        """One file: (way, path, sidecar or None, key)."""
+        key = chance.choice(KEYS)
+        run = self.run(key)
+        plain, made, again = (self.folder / f"{name}.{ending}" for name in ("plain", "signed", "again"))
+        plain.write_bytes(c2pa_shapes.SHAPES[ending](chance))
+        stamp = ["--timestamp-url", self.stamps] if chance.random() < 0.1 and ending != "txt" else []
+        way = chance.random()
+        if way < 0.1:
+            side = self.folder / "side.c2pa"
+            run("sign", plain, "--sidecar", "--out", side, *stamp)
+            return "sidecar" + " stamped" * bool(stamp), plain, side, key
+        if way < 0.25 and ending in SIGNED_BY_OTHERS:
+            plain.write_bytes(self.others(ending, plain.read_bytes()))
+            run("sign", plain, "--out", made, "--training", "notAllowed", *stamp)
+            return "after c2pa-python", made, None, key
+        # A label needs room, and refuses another's: those are no failures of the signature.
+        if way < 0.45 and ending in LABELLED:
+            laws = chance.choice(["cn", "eu", "cn,eu,ca", "eu,ca"])
+            if run("label", plain, "--out", made, "--law", laws, check=False).returncode == 0:
+                if run("verify", made, check=False).returncode == 0 and chance.random() < 0.5:
+                    return "labelled", made, None, key
+                run("sign", made, "--out", again, *stamp)
+                return "labelled, signed", again, None, key
+        run("sign", plain, "--out", made, "--title", f"file {i}", *stamp)
+        if way > 0.85:
+            run("sign", made, "--out", again, "--source", "compositeWithTrainedAlgorithmicMedia")
+            return "signed twice", again, None, key
+        return "signed" + " stamped" * bool(stamp), made, None, key
+
+    def painted(self, chance, i):
+        key, ending = chance.choice(KEYS), chance.choice(["png", "jpg", "webp"])
+        out = self.folder / f"painted.{ending}"
+        more = ["--init", self.last] if getattr(self, "last", None) and chance.random() < 0.5 else []
+        self.run(key)("paint", "a fox", "--model", FIXTURES / "pipelines" / chance.choice(PAINTERS), "--steps", 2, "--size",
+                      f"{chance.choice([64, 128, 256])}x{chance.choice([64, 128])}", "--seed", i, "-o", out, *more)
+        self.last = self.folder / f"init.{ending}"
+        self.last.write_bytes(out.read_bytes())
+        return "painted" + " over another" * bool(more), out, None, key
+
+    def pieces(self, chance, i):
+        key, folder = chance.choice(KEYS), self.folder / f"piece-{i}"
+        stamp = ["--timestamp-url", self.stamps] if chance.random() < 0.5 else []
+        self.run(key)("make", "poem", "--set", f"theme={chance.choice('秋夜 江南 春山 明月'.split())}", "--set", "form=五绝",
+                      "--seed", i, "--out", folder, *stamp)
+        for path in sorted(folder.iterdir()):
+            if path.suffix in (".md", ".html", ".png"):
+                yield "made" + " stamped" * bool(stamp), path, None, key
+
+
+def check_golden(counts):
+    for ending in c2pa_shapes.SHAPES:
+        golden = make_mark.OUT / f"golden.{ending}"
+        if golden.exists():
+            assert by_c2pa(MEDIA[ending], golden) == ("Valid", [UNTRUSTED]), golden
+            assert c2pa_checker.check(golden.read_bytes(), ending) == ("Valid", []), golden
+            counts[ending, "golden bytes"] += 1
+
+
+def check_the_checker(studio, chance):
+    """The checker must not be one that says yes to anything."""
+    passed = []
+    for ending in ("png", "html", "docx", "txt", "pdf", "mp3"):
+        while (made := studio.signed(chance, ending, 0))[2]:
+            pass
+        data = made[1].read_bytes()
+        for _ in range(60):
+            changed = bytearray(data)
+            at = chance.randrange(len(data))
+            changed[at] ^= 1 << chance.randrange(8)
+            if c2pa_checker.check(bytes(changed), ending)[0] == "Valid" and not only_padding(data, bytes(changed), ending):
+                passed.append((ending, at, data[at], changed[at], data[max(at - 40, 0):at + 20]))
+    assert not passed, f"the checker let changes pass: {passed}"
+
+
+def only_padding(data, changed, ending):
+    before, after = (c2pa_checker.Archive(d).store if ending in c2pa_checker.ARCHIVES else c2pa_checker.FIND[ending](d)[0]
+                     for d in (data, changed))
+    pad = before.rindex(b"cpad") + 1
+    return before != after and before[:pad] == after[:pad]
 
 
 def main():
     program, n = os.path.abspath(sys.argv[1]), int(sys.argv[2])
-    chance = random.Random(2026)
-    counts = collections.Counter()
-    for ending, (kind, _) in KINDS.items():
-        golden = make_mark.OUT / f"golden.{ending}"
-        if golden.exists():
-            assert by_c2pa(kind, golden) == ("Valid", UNTRUSTED), golden
-            assert c2pa_checker.check(golden.read_bytes(), ending) == ("Valid", []), golden
-            counts["both, golden bytes", ending] += 1
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        environment = dict(os.environ, HOME=str(folder), XDG_DATA_HOME=str(folder / "data"))
-        run = lambda *command: subprocess.run([program, *map(str, command)], env=environment, check=True,
-                                              stdout=subprocess.DEVNULL)
-        run("key", "init")
-        for i in range(n):
-            ending = list(KINDS)[i % len(KINDS)]
-            kind, make = KINDS[ending]
-            plain, signed, again = (folder / f"{name}.{ending}" for name in ("plain", "signed", "again"))
-            plain.write_bytes(make(chance))
-            sidecar = kind and chance.random() < 0.1
-            if sidecar:
-                side = folder / "side.c2pa"
-                run("sign", plain, "--sidecar", "--out", side)
-                verdicts = [("c2pa-python, sidecar", by_c2pa(kind, plain, side))]
-            else:
-                run("sign", plain, "--out", signed, "--title", f"file {i}")
-                if kind and chance.random() < 0.2:  # signed twice: the first manifest becomes the parent's
-                    run("sign", signed, "--out", again)
-                    signed = again
-                verdicts = [("checker", c2pa_checker.check(signed.read_bytes(), ending))]
-                if kind:
-                    verdicts.append(("c2pa-python", by_c2pa(kind, signed)))
-                elif encypher_c2pa:
-                    verdicts.append(("encypher-c2pa", by_encypher(signed)))
-            for judge, (state, failures) in verdicts:
-                if state != "Valid" or (failures != UNTRUSTED and judge != "checker"
-                                        and not (judge == "encypher-c2pa" and set(failures) <= set(UNTRUSTED))):
-                    kept = pathlib.Path(tempfile.gettempdir()) / f"refused.{ending}"
-                    kept.write_bytes((plain if sidecar else signed).read_bytes())
-                    sys.exit(f"{judge}: file {i} ({ending}) is {state}: {failures}; kept as {kept}")
-                counts[judge, ending] += 1
-    for (judge, ending), count in sorted(counts.items()):
-        print(f"{judge:22} {ending:5} {count} Valid")
-    print(f"{n} files, no failure but signingCredential.untrusted")
+    chance = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 2026)
+    counts, codes, refused = collections.Counter(), collections.Counter(), []
+    files = judges_of = 0
+    ways = collections.Counter()
+    check_golden(counts)
+    with tempfile.TemporaryDirectory() as folder, authority(pathlib.Path(folder) / "times") as stamps:
+        studio = Studio(program, pathlib.Path(folder), stamps)
+        check_the_checker(studio, random.Random(1))
+
+        def judge(way, path, side, key):
+            nonlocal files, judges_of
+            ending, verdicts = path.suffix[1:], {}
+            data = path.read_bytes()
+            verdicts["checker"] = judged(c2pa_checker.check, data, ending, side and side.read_bytes())
+            if ending in MEDIA:
+                verdicts["c2pa-python"] = judged(by_c2pa, MEDIA[ending], path, side)
+            elif encypher_c2pa and not side and ending in KNOWN_TO_ENCYPHER and not has_folder(data):
+                verdicts["encypher-c2pa"] = judged(by_encypher, path)
+            if not side:
+                verdicts["inkstone verify"] = judged(by_program, studio.run(key), path)
+            for name, (state, failures) in verdicts.items():
+                counts[ending, name] += 1
+                codes.update((name, code) for code in failures)
+                if state != "Valid" or set(failures) - {UNTRUSTED}:
+                    kept = pathlib.Path(tempfile.gettempdir()) / f"refused-{len(refused)}.{ending}"
+                    kept.write_bytes(data)
+                    refused.append(f"{name}: {way}, {key}: {state} {failures}; kept as {kept}")
+            counts[ending, "files"] += 1
+            ways[way] += 1
+            files += 1
+            judges_of += len(verdicts)
+
+        for i in range(n // 50):
+            for made in studio.pieces(chance, i):
+                judge(*made)
+        for i in range(n // 16):
+            judge(*studio.painted(chance, i))
+        while files < n:
+            judge(*studio.signed(chance, list(c2pa_shapes.SHAPES)[files % len(c2pa_shapes.SHAPES)], files))
+    columns = ["files", "c2pa-python", "checker", "inkstone verify", "encypher-c2pa"]
+    print(f"{'':8}" + "".join(f"{c:>17}" for c in columns))
+    for ending in c2pa_shapes.SHAPES:
+        print(f"{ending:8}" + "".join(f"{counts[ending, c] or '':>17}" for c in columns))
+    print("ways: " + ", ".join(f"{count} {way}" for way, count in ways.most_common()))
+    print("codes of failure:", {f"{judge}: {code}": count for (judge, code), count in sorted(codes.items())})
+    for line in refused[:40]:
+        print(line)
+    print(f"{files} files, {judges_of} verdicts, {len(refused)} refused")
+    sys.exit(1 if refused else 0)
 
 
 if __name__ == "__main__":

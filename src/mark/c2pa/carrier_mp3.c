@@ -139,13 +139,14 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
 static ink_status take_out(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                            const ink_place *place, ink_text *out, ink_error *error) {
   (void)carrier;
-  size_t end = place->start + place->length, old = tag_size(bytes, size);
-  // The frame around the store begins with its fields as we write them.
-  if (place->start < TAG + FRAME + sizeof fields ||
-      memcmp(bytes + place->start - sizeof fields, fields, sizeof fields) != 0) {
-    return ink_fail(error, INK_ERR_UNSUPPORTED, "MP3: its manifest is another writer's");
+  size_t end = place->start + place->length, old = tag_size(bytes, size), frame = 0;
+  ink_id3_frame around = {0};
+  for (size_t at = 0; at < end; frame = (size_t)(around.data - bytes) - FRAME) {
+    if (!ink_id3_next(bytes, size, &at, &around)) {
+      return ink_fail(error, INK_ERR_FORMAT, "MP3: no frame holds its manifest");
+    }
   }
-  size_t frame = place->start - sizeof fields - FRAME, left = old - (end - frame);
+  size_t left = old - (end - frame);
   if (left > TAG) {
     ink_text_add_bytes(out, bytes, 6);
     add_size(out, left - TAG, 7);

@@ -6,6 +6,9 @@
 
 static const char opening[] = "<metadata><c2pa:manifest xmlns:c2pa=\"http://c2pa.org/manifest\">";
 static const char closing[] = "</c2pa:manifest></metadata>";
+// Into metadata that are there only the element goes; the other quotes tell it from the above.
+static const char opening_element[] = "<c2pa:manifest xmlns:c2pa='http://c2pa.org/manifest'>";
+static const char closing_element[] = "</c2pa:manifest>";
 
 // One tag of XML; comments, processing instructions, declarations and CDATA are passed over.
 typedef struct tag {
@@ -111,6 +114,22 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
   return ink_text_status(&place->store, error);
 }
 
+// Behind the tag that opens the last metadata of the root; 0: it has none. Other readers look into
+// the last.
+static size_t last_metadata(const unsigned char *bytes, size_t size) {
+  tag t;
+  size_t depth = 0, found = 0;
+  for (size_t at = 0; next_tag(bytes, size, &at, &t);) {
+    if (depth == 1 && is(&t, "metadata") && !t.closes && !t.empty) found = t.end;
+    if (t.closes) {
+      if (depth) depth--;
+    } else if (!t.empty) {
+      depth++;
+    }
+  }
+  return found;
+}
+
 static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                         const unsigned char *store, size_t store_size, ink_text *out, size_t *start,
                         size_t *length, ink_error *error) {
@@ -120,14 +139,15 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
   if (!next_tag(bytes, size, &at, &root) || !is(&root, "svg") || root.empty || root.closes) {
     return ink_fail(error, INK_ERR_FORMAT, "SVG: its root is not an element svg with content");
   }
-  ink_text_add_bytes(out, bytes, root.end);
-  ink_text_add(out, opening);
-  *start = root.end + sizeof opening - 1;
-  size_t before = out->size;
+  size_t metadata = last_metadata(bytes, size), place = metadata ? metadata : root.end;
+  size_t begin = out->size;
+  ink_text_add_bytes(out, bytes, place);
+  ink_text_add(out, metadata ? opening_element : opening);
+  *start = out->size - begin;
   ink_base64_add(out, store, store_size);
-  *length = out->size - before;
-  ink_text_add(out, closing);
-  ink_text_add_bytes(out, bytes + root.end, size - root.end);
+  *length = out->size - begin - *start;
+  ink_text_add(out, metadata ? closing_element : closing);
+  ink_text_add_bytes(out, bytes + place, size - place);
   return ink_text_status(out, error);
 }
 
@@ -135,14 +155,21 @@ static ink_status take_out(const ink_carrier *carrier, const unsigned char *byte
                            const ink_place *place, ink_text *out, ink_error *error) {
   (void)carrier;
   size_t before = sizeof opening - 1, end = place->start + place->length;
-  if (place->start < before || !begins(bytes, size, place->start - before, opening) ||
+  size_t begin = place->start - before, after = end + sizeof closing - 1;
+  if (place->start < before || !begins(bytes, size, begin, opening) ||
       !begins(bytes, size, end, closing)) {
-    return ink_fail(error, INK_ERR_UNSUPPORTED,
-                    "SVG: its manifest stands in an element of another writer");
+    // In metadata that were there, or another writer's: only the element.
+    tag t = {0};
+    for (size_t at = 0; next_tag(bytes, size, &at, &t) && t.end < place->start;) continue;
+    begin = t.start;
+    after = end + sizeof closing_element - 1;
+    if (t.end != place->start || !begins(bytes, size, end, closing_element)) {
+      return ink_fail(error, INK_ERR_UNSUPPORTED,
+                      "SVG: its manifest stands in an element of another writer");
+    }
   }
-  end += sizeof closing - 1;
-  ink_text_add_bytes(out, bytes, place->start - before);
-  ink_text_add_bytes(out, bytes + end, size - end);
+  ink_text_add_bytes(out, bytes, begin);
+  ink_text_add_bytes(out, bytes + after, size - after);
   return ink_text_status(out, error);
 }
 
