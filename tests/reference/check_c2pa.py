@@ -215,6 +215,21 @@ class Studio:
                 yield "made" + " stamped" * bool(stamp), path, None, key
 
 
+def check_public(run):
+    """The public files, which others signed: state and failures as c2pa-python has them."""
+    n = 0
+    for path in sorted((pathlib.Path(__file__).parent.parent.parent / "../shared/data/c2pa").resolve().glob("*.jpg")):
+        try:
+            found = json.loads(c2pa.Reader("image/jpeg", io.BytesIO(path.read_bytes())).json())
+            theirs = found["validation_state"], [f["code"] for f in found["validation_results"]["activeManifest"]["failure"]]
+        except c2pa.C2paError:
+            theirs = "none", []
+        ours = by_program(run, path)
+        assert (ours[0], sorted(ours[1])) == (theirs[0], sorted(theirs[1])), f"{path.name}: {ours}, c2pa-python: {theirs}"
+        n += 1
+    print(f"{n} public files: state and failures as c2pa-python gives them")
+
+
 def check_golden(counts):
     for ending in c2pa_shapes.SHAPES:
         golden = make_mark.OUT / f"golden.{ending}"
@@ -257,6 +272,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, authority(pathlib.Path(folder) / "times") as stamps:
         studio = Studio(program, pathlib.Path(folder), stamps)
         check_the_checker(studio, random.Random(1))
+        check_public(studio.run("own"))
 
         def judge(way, path, side, key):
             nonlocal files, judges_of
