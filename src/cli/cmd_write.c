@@ -164,6 +164,12 @@ static int run_write(const ink_command *self, int argc, char **argv) {
     status = ink_fail(&error, INK_ERR_USAGE, "one prompt at a time; put it in quotes");
   }
   ink_cli_catch_interrupts();
+  // Verse is too short to be marked: who asks for a mark wants text.
+  bool marked = strcmp(sampling.watermark, "auto") != 0 && strcmp(sampling.watermark, "off") != 0;
+  if (status == INK_OK && marked && ink_cli_verse_asked(&verse)) {
+    status = ink_fail(&error, INK_ERR_USAGE,
+                      "verse is too short to carry a watermark; leave --watermark out");
+  }
   // Verse needs no prompt.
   if (status == INK_OK && (n == 1 || !ink_cli_verse_asked(&verse))) {
     status = ink_cli_text(n == 1 ? argv[1] : NULL, &r.prompt, &r.prompt_size, &error);
@@ -171,13 +177,8 @@ static int run_write(const ink_command *self, int argc, char **argv) {
   if (status == INK_OK) status = ink_cli_model_open(&model, &error);
   if (status == INK_OK) {
     // The poet knows text as poems only: a bare prompt is how one begins.
-    // Poems are too short to be marked, so who asks for a mark wants text.
-    bool marked = strcmp(sampling.watermark, "auto") != 0 && strcmp(sampling.watermark, "off") != 0;
     bool bare = !r.special && r.logprobs < 0 && r.stop.n == 0 && !marked;
-    if (ink_cli_verse_asked(&verse) && marked) {
-      status = ink_fail(&error, INK_ERR_USAGE,
-                        "verse is too short to carry a watermark; leave --watermark out");
-    } else if (ink_cli_verse_asked(&verse) || (bare && ink_poet_knows_poems(model.model))) {
+    if (ink_cli_verse_asked(&verse) || (bare && ink_poet_knows_poems(model.model))) {
       status = ink_cli_write_verse(&model, &sampling, &verse, r.prompt, r.json, &error);
     } else {
       status = write_text(&model, &sampling, &r, &error);

@@ -205,6 +205,7 @@ static void faults_have_a_word_and_an_exit_code(void **state) {
       {"write --model \"$FIXTURES/models/gpt2\" hello --tpo-p 1", 2, "--top-p"},
       {"write --model \"$FIXTURES/models/gpt2\" one two", 2, "one prompt"},
       {"write --model \"$FIXTURES/models/gpt2\" --form 七绝", 1, "knows no poems"},
+      {"write --form 七绝 --watermark synthid", 2, "too short"},
       {"write --model \"$FIXTURES/nowhere\" hello", 1, "nowhere"},
       {"write --model \"$FIXTURES/models/gpt2/config.json\" hello", 1, "config.json"},
       {"score --model \"$FIXTURES/models/gpt2\" one two", 2, "one text"},
@@ -242,6 +243,30 @@ static void the_poet_goes_on_from_a_bare_prompt_in_whole_lines(void **state) {
   drop_run(&two);
 }
 
+// The poet writes poems, which are too short to be marked, but not where a mark is asked for.
+static void a_mark_that_is_asked_for_is_there(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "\"$INK\" write 秋 --seed 3 --temperature 1 --top-p 1 --watermark synthid | \"$INK\" detect "
+      "- "
+      "--json");
+  if (run.exit_code != 0) {
+    print_message("# the poet is not here: %s\n", run.err);
+    drop_run(&run);
+    skip();
+  }
+  json_t *json = json_of(&run), *evidence;
+  bool found = false;
+  size_t i;
+  json_array_foreach(json_object_get(json, "evidence"), i, evidence) {
+    found = found || (strncmp(text_at(evidence, "name"), "synthid", 7) == 0 &&
+                      json_is_true(json_object_get(evidence, "found")));
+  }
+  assert_true(found);
+  json_decref(json);
+  drop_run(&run);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(write_prints_the_fields_that_tools_rely_on),
@@ -254,6 +279,7 @@ int main(void) {
       cmocka_unit_test(a_command_that_fails_in_a_chat_does_not_end_it),
       cmocka_unit_test(faults_have_a_word_and_an_exit_code),
       cmocka_unit_test(the_poet_goes_on_from_a_bare_prompt_in_whole_lines),
+      cmocka_unit_test(a_mark_that_is_asked_for_is_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -306,11 +306,32 @@ static void an_element_of_another_writer_is_taken_out_of_svg(void **state) {
   free(other.bytes);
 }
 
+// Where the trailer's count is too low, new objects would stand in place of old ones.
+static void a_pdf_with_more_objects_than_it_says_is_refused(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_text out = {0};
+  size_t start, length;
+  blob b = load("plain.pdf");
+  char *count = memmem(b.bytes, b.size, "/Size 4", 7);
+  assert_non_null(count);
+  for (char n = '1'; n < '5'; n++) {
+    count[6] = n;
+    const ink_carrier *pdf = ink_carrier_named("pdf");
+    ink_status status =
+        pdf->embed(pdf, b.bytes, b.size, store, sizeof store, &out, &start, &length, &error);
+    assert_int_equal(status, n < '4' ? INK_ERR_FORMAT : INK_OK);
+  }
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_goes_in_is_found_and_comes_out),
       cmocka_unit_test(what_others_put_in_comes_out),
       cmocka_unit_test(an_element_of_another_writer_is_taken_out_of_svg),
+      cmocka_unit_test(a_pdf_with_more_objects_than_it_says_is_refused),
       cmocka_unit_test(carriers_are_known_by_content_before_name),
       cmocka_unit_test(old_gif_files_become_new_ones),
       cmocka_unit_test(long_stores_run_through_jpeg_segments),
