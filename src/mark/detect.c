@@ -49,16 +49,14 @@ static ink_evidence *add_evidence(ink_detection *d, ink_evidence_kind kind, cons
 
 // ---- the parts of a text file ------------------------------------------------------------------
 
+// By its ending or, whatever that is, by its content, as labels and manifests go by.
 static bool is_html(const char *name, const char *bytes, size_t size) {
   const char *dot = name ? strrchr(name, '.') : NULL;
-  if (dot) {
-    return strcasecmp(dot, ".html") == 0 || strcasecmp(dot, ".htm") == 0 ||
-           strcasecmp(dot, ".xhtml") == 0;
+  if (dot && (strcasecmp(dot, ".html") == 0 || strcasecmp(dot, ".htm") == 0 ||
+              strcasecmp(dot, ".xhtml") == 0)) {
+    return true;
   }
-  size_t at = 0;
-  while (at < size && strchr(" \t\r\n", bytes[at]) && bytes[at]) at++;
-  return size - at >= 14 && (strncasecmp(bytes + at, "<!doctype html", 14) == 0 ||
-                             strncasecmp(bytes + at, "<html", 5) == 0);
+  return ink_carrier_named("html")->recognise((const unsigned char *)bytes, size);
 }
 
 static bool is_element(const xmlNode *node, const char *name) {
