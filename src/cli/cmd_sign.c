@@ -13,13 +13,24 @@
 #include "mark/c2pa/parent.h"
 #include "mark/mark.h"
 
-enum { MOST_FILE = 1 << 30 };
+enum { MOST_FILE = 1 << 30, MOST_JSON = 1 << 22, MOST_ASSERTIONS = 16 };
 
 typedef struct request {
   ink_signing_options signing;
-  const char *out, *title, *source, *carrier, *training;
-  bool sidecar, json;
+  const char *out, *title, *source, *carrier, *training, *metadata, *binding;
+  ink_string_list assertions;
+  int64_t reserve;
+  bool sidecar, json, update, published;
 } request;
+
+// What the files that the request names hold.
+typedef struct words {
+  json_t *metadata;
+  ink_c2pa_assertion assertions[MOST_ASSERTIONS];
+  json_t *json[MOST_ASSERTIONS];
+  char *labels[MOST_ASSERTIONS];
+  size_t n;
+} words;
 
 #define IPTC "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
@@ -38,8 +49,120 @@ static ink_status choose_carrier(const request *r, const char *path, const unsig
   return INK_OK;
 }
 
+static void words_free(words *w) {
+  json_decref(w->metadata);
+  for (size_t i = 0; i < w->n; i++) {
+    json_decref(w->json[i]);
+    free(w->labels[i]);
+  }
+}
+
+// Labels of others begin with their domain, as "org.example.review" does.
+static bool is_own_label(const char *label) {
+  static const char *const kept[] = {"c2pa.", "cawg.", "stds.", "schema."};
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+    if (strncmp(label, kept[i], strlen(kept[i])) == 0) return false;
+  }
+  for (const char *at = label; *at; at++) {
+    bool good = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                (*at >= '0' && *at <= '9') || *at == '.' || *at == '-' || *at == '_';
+    if (!good) return false;
+  }
+  return strchr(label, '.') && !strstr(label, "__") && strlen(label) <= 80;
+}
+
+static ink_status read_words(const request *r, words *w, ink_error *error) {
+  if (r->metadata) {
+    INK_TRY(ink_json_load(r->metadata, MOST_JSON, &w->metadata, error));
+    if (!json_is_object(w->metadata)) {
+      return ink_fail(error, INK_ERR_FORMAT, "%s: metadata is a JSON object", r->metadata);
+    }
+  }
+  for (size_t i = 0; i < r->assertions.n; i++) {
+    const char *given = r->assertions.items[i], *sign = strchr(given, '=');
+    if (i == MOST_ASSERTIONS) {
+      return ink_fail(error, INK_ERR_USAGE, "more than %d assertions", MOST_ASSERTIONS);
+    }
+    char *label = sign ? strndup(given, (size_t)(sign - given)) : NULL;
+    if (sign && !label) return ink_fail(error, INK_ERR_MEMORY, "no memory for an assertion");
+    w->labels[w->n] = label;
+    w->json[w->n++] = NULL;
+    if (!label || !is_own_label(label)) {
+      return ink_fail(
+          error, INK_ERR_USAGE,
+          "--assertion \"%s\": it is LABEL=FILE, with a label that begins with a domain "
+          "of yours, as org.example.review does",
+          given);
+    }
+    INK_TRY(ink_json_load(sign + 1, MOST_JSON, &w->json[w->n - 1], error));
+    w->assertions[w->n - 1] = (ink_c2pa_assertion){.label = label, .json = w->json[w->n - 1]};
+  }
+  return INK_OK;
+}
+
+// The state after writing, of what an update left.
+static ink_status check_update(const request *r, const unsigned char *bytes, size_t size,
+                               const ink_carrier *carrier, const ink_text *out, ink_error *error) {
+  ink_c2pa_report report = {0};
+  const unsigned char *made = (const unsigned char *)out->bytes;
+  ink_status status =
+      r->sidecar ? ink_c2pa_validate(bytes, size, carrier, made, out->size, NULL, &report, error)
+                 : ink_c2pa_validate(made, out->size, carrier, NULL, 0, NULL, &report, error);
+  if (status == INK_OK && report.state < INK_C2PA_VALID) {
+    status = ink_fail(error, INK_ERR_INTERNAL, "the update does not hold; nothing was written");
+  }
+  ink_c2pa_report_free(&report);
+  return status;
+}
+
+// What does not hold, to say why it is not updated.
+static const char *first_failure(const ink_c2pa_report *report) {
+  size_t i;
+  json_t *finding;
+  json_array_foreach(json_object_get(report->results, "failure"), i, finding) {
+    const char *code = json_string_value(json_object_get(finding, "code"));
+    if (code && strcmp(code, "signingCredential.untrusted") != 0) return code;
+  }
+  return "ingredient";
+}
+
+static ink_status update_bytes(const request *r, const unsigned char *bytes, size_t size,
+                               const ink_carrier *carrier, ink_c2pa_manifest *manifest,
+                               const ink_c2pa_parent *parent, const ink_signer *signer,
+                               ink_text *out, ink_error *error) {
+  ink_c2pa_action actions[3] = {{.action = "c2pa.opened"}};
+  if (!parent->is_signed) {
+    return ink_fail(error, INK_ERR_NOT_FOUND,
+                    "it has no manifest that could be updated; `inkstone sign` without --update "
+                    "gives it one");
+  }
+  if (parent->report.state < INK_C2PA_VALID) {
+    return ink_fail(error, INK_ERR_CONFLICT,
+                    "its manifest does not hold (%s), and an update would not either",
+                    first_failure(&parent->report));
+  }
+  manifest->n_action = 1;
+  manifest->actions = actions;
+  if (manifest->metadata) actions[manifest->n_action++].action = "c2pa.edited.metadata";
+  if (r->published) actions[manifest->n_action++].action = "c2pa.published";
+  INK_TRY(ink_c2pa_update(bytes, size, r->sidecar ? NULL : carrier, manifest, signer, out, error));
+  return check_update(r, bytes, size, carrier, out, error);
+}
+
+// What the file was: signed before, in itself or with --update beside itself.
+static ink_status read_parent(const char *title, const ink_carrier *carrier,
+                              const unsigned char *bytes, size_t size, const ink_map *beside,
+                              ink_c2pa_parent *parent, ink_error *error) {
+  if (beside->data) {
+    return ink_c2pa_parent_beside(title, carrier, bytes, size, beside->data, beside->size, parent,
+                                  error);
+  }
+  return ink_c2pa_parent_read(title, carrier, bytes, size, parent, error);
+}
+
 static ink_status sign_bytes(const request *r, const char *path, const unsigned char *bytes,
-                             size_t size, const char *identity, ink_text *out, ink_error *error) {
+                             size_t size, const ink_map *beside, const words *w,
+                             const char *identity, ink_text *out, ink_error *error) {
   const ink_carrier *carrier;
   char created[24];
   ink_signer *signer;
@@ -56,7 +179,7 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
   ink_status status = ink_text_status(&source, error);
   // A file that was signed before is the parent of the new one: its manifests are kept.
   if (status == INK_OK) {
-    status = ink_c2pa_parent_read(title, carrier, bytes, size, &parent, error);
+    status = read_parent(title, carrier, bytes, size, beside, &parent, error);
   }
   if (status == INK_OK && parent.fault[0]) {
     status = ink_fail(error, INK_ERR_FORMAT, "its manifest cannot be kept: %s", parent.fault);
@@ -73,12 +196,24 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
                                   .n_action = 1,
                                   .ingredients = &parent.ingredient,
                                   .n_ingredient = derived,
-                                  .training = r->training};
-    if (derived && !r->sidecar) {
-      bytes = (const unsigned char *)parent.bare.bytes;
-      size = parent.bare.size;
+                                  .training = r->training,
+                                  .assertions = w->assertions,
+                                  .n_assertion = w->n,
+                                  .metadata = w->metadata,
+                                  .binding = r->binding && strcmp(r->binding, "boxes") == 0
+                                                 ? INK_C2PA_BIND_BOXES
+                                                 : INK_C2PA_BIND_DATA,
+                                  .reserve = (size_t)r->reserve};
+    if (r->update) {
+      status = update_bytes(r, bytes, size, carrier, &manifest, &parent, signer, out, error);
+    } else {
+      if (derived && !r->sidecar) {
+        bytes = (const unsigned char *)parent.bare.bytes;
+        size = parent.bare.size;
+      }
+      status =
+          ink_c2pa_sign(bytes, size, r->sidecar ? NULL : carrier, &manifest, signer, out, error);
     }
-    status = ink_c2pa_sign(bytes, size, r->sidecar ? NULL : carrier, &manifest, signer, out, error);
   }
   ink_c2pa_parent_free(&parent);
   ink_text_free(&source);
@@ -108,8 +243,23 @@ static ink_status note(const request *r, const char *path, const char *out, cons
   return ink_cli_note(&entry, error);
 }
 
+static ink_status check_request(const request *r, ink_error *error) {
+  if (r->binding && strcmp(r->binding, "data") != 0 && strcmp(r->binding, "boxes") != 0) {
+    return ink_fail(error, INK_ERR_USAGE, "--binding is data or boxes, not \"%s\"", r->binding);
+  }
+  if (r->update && (r->binding || r->title)) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "an update keeps the binding and the title of what it updates");
+  }
+  if (r->published && !r->update) {
+    return ink_fail(error, INK_ERR_USAGE, "--published goes with --update");
+  }
+  return INK_OK;
+}
+
 static ink_status sign(const request *r, const char *path, ink_error *error) {
-  ink_map map;
+  ink_map map, beside = {0};
+  words w = {0};
   ink_text signed_file = {0};
   char identity[INK_UUID_TEXT], sidecar[4096];
   const char *out = r->out;
@@ -120,6 +270,7 @@ static ink_status sign(const request *r, const char *path, ink_error *error) {
     out = sidecar;
   }
   if (!out) return ink_fail(error, INK_ERR_USAGE, "name the signed file with --out");
+  INK_TRY(check_request(r, error));
   if (r->training && strcmp(r->training, "allowed") != 0 &&
       strcmp(r->training, "notAllowed") != 0) {
     return ink_fail(error, INK_ERR_USAGE, "--training is allowed or notAllowed, not \"%s\"",
@@ -129,7 +280,14 @@ static ink_status sign(const request *r, const char *path, ink_error *error) {
   INK_TRY(ink_map_open(path, &map, error));
   ink_status status = map.size > MOST_FILE
                           ? ink_fail(error, INK_ERR_UNSUPPORTED, "%s: more than 1 GiB", path)
-                          : sign_bytes(r, path, map.data, map.size, identity, &signed_file, error);
+                          : read_words(r, &w, error);
+  // The manifest that is updated lies where the new one will.
+  if (status == INK_OK && r->update && r->sidecar) status = ink_map_open(out, &beside, error);
+  if (status == INK_OK) {
+    status = sign_bytes(r, path, map.data, map.size, &beside, &w, identity, &signed_file, error);
+  }
+  ink_map_close(&beside);
+  words_free(&w);
   if (status != INK_OK) {
     ink_context(error, status, "%s", path);
   } else {
@@ -140,11 +298,7 @@ static ink_status sign(const request *r, const char *path, ink_error *error) {
   ink_text_free(&signed_file);
   INK_TRY(status);
   if (r->json) {
-    json_t *json = json_pack("{s:s, s:s}", "file", out, "identity", identity);
-    char *text = ink_json_text(json);
-    puts(text ? text : "");
-    free(text);
-    json_decref(json);
+    return ink_cli_print_json(json_pack("{s:s, s:s}", "file", out, "identity", identity), error);
   } else {
     printf("%s · %s\n", out, identity);
   }
@@ -184,6 +338,37 @@ static int run(const ink_command *self, int argc, char **argv) {
        .value = &r.carrier,
        .argument = "NAME",
        .help = "how the file carries it (default: by content and name)"},
+      {.name = "update",
+       .kind = INK_OPTION_FLAG,
+       .value = &r.update,
+       .help = "say something later of a file that is signed, whose content stays as it is"},
+      {.name = "metadata",
+       .kind = INK_OPTION_STRING,
+       .value = &r.metadata,
+       .argument = "FILE",
+       .help = "fields for the manifest (JSON-LD: an @context, and names with a prefix)"},
+      {.name = "assertion",
+       .kind = INK_OPTION_LIST,
+       .value = &r.assertions,
+       .argument = "LABEL=FILE",
+       .help =
+           "an assertion of your own (JSON), as org.example.review=review.json; may be repeated"},
+      {.name = "published",
+       .kind = INK_OPTION_FLAG,
+       .value = &r.published,
+       .help = "with --update: say that the file was published"},
+      {.name = "binding",
+       .kind = INK_OPTION_STRING,
+       .value = &r.binding,
+       .argument = "WAY",
+       .help = "data (default) or boxes: what of the file is hashed, its bytes or its parts"},
+      {.name = "reserve",
+       .kind = INK_OPTION_INT,
+       .value = &r.reserve,
+       .low = 0,
+       .high = INK_C2PA_RESERVE_MOST,
+       .argument = "BYTES",
+       .help = "leave room for later updates in formats that state the manifest's length"},
       INK_PASSPHRASE_OPTION(&r.signing),
       INK_TIMESTAMP_OPTION(&r.signing),
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
@@ -205,6 +390,7 @@ const ink_command ink_command_sign = {
     .usage = "sign FILE --out FILE [OPTIONS]",
     .examples =
         "inkstone sign picture.png --out signed.png\n"
-        "inkstone sign notes.txt --sidecar\n",
+        "inkstone sign notes.txt --sidecar\n"
+        "inkstone sign signed.png --update --timestamp-url http://stamps.example --out later.png\n",
     .run = run,
 };

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "mark/c2pa/cbor.h"
-#include "mark/c2pa/cose.h"
 #include "mark/c2pa/digest.h"
 #include "mark/c2pa/jumbf.h"
+#include "mark/c2pa/manifest_parts.h"
 #include "weights/transfer.h"
 
 enum {
@@ -28,17 +28,6 @@ typedef struct reference {
   unsigned char hash[32];
 } reference;
 
-// Where the store lies, and the hash of the rest.
-typedef struct binding {
-  bool excluded;  // false: a sidecar excludes nothing
-  size_t start, length;
-  unsigned char hash[32];
-  // A container, and the file as far as it is made: its parts are bound instead.
-  const ink_carrier *container;
-  const unsigned char *file;
-  size_t file_size;
-} binding;
-
 typedef struct writer {
   const ink_c2pa_manifest *manifest;
   const char *format;
@@ -47,6 +36,7 @@ typedef struct writer {
   char label[96];  // of the manifest
   reference references[MOST_REFERENCES];
   size_t n_reference;
+  const ink_manifest_pass *pass;
   ink_error *error;
 } writer;
 
@@ -315,19 +305,60 @@ static ink_status add_soft_binding(writer *w) {
   return cbor_assertion(w, "c2pa.soft-binding", map);
 }
 
-static ink_status add_metadata(writer *w) {
+static ink_status merge_metadata(json_t *json, const json_t *fields, ink_error *error) {
+  json_t *context = json_object_get(json, "@context");
+  const json_t *prefixes = json_object_get(fields, "@context");
+  const char *key;
+  json_t *value;
+  int failed = json_object_update_missing(context, (json_t *)prefixes);
+  json_object_foreach((json_t *)fields, key, value) {
+    if (strcmp(key, "@context") == 0) continue;
+    char prefix[64];
+    size_t n = strcspn(key, ":");
+    if (!key[n] || n >= sizeof prefix) {
+      return ink_fail(error, INK_ERR_USAGE,
+                      "the metadata field \"%.60s\" has no prefix, as \"dc:creator\" has", key);
+    }
+    memcpy(prefix, key, n);
+    prefix[n] = 0;
+    if (!json_is_string(json_object_get(context, prefix))) {
+      return ink_fail(error, INK_ERR_USAGE,
+                      "the \"@context\" of the metadata does not say what \"%s\" means", prefix);
+    }
+    failed |= json_object_set(json, key, value);
+  }
+  return failed ? ink_fail(error, INK_ERR_MEMORY, "no memory for metadata") : INK_OK;
+}
+
+// An update says nothing of its own here: title and format are what they were.
+static ink_status add_metadata(writer *w, bool update) {
   const ink_c2pa_manifest *m = w->manifest;
   const char *source = NULL;
+  if (update && !m->metadata) return INK_OK;
   for (size_t i = 0; i < m->n_action && !source; i++) source = m->actions[i].source_type;
-  json_t *json =
-      json_pack("{s:{s:s, s:s}, s:s, s:s}", "@context", "dc", "http://purl.org/dc/elements/1.1/",
-                "Iptc4xmpExt", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "dc:title", m->title,
-                "dc:format", w->format);
+  json_t *json = update ? json_pack("{s:{}}", "@context")
+                        : json_pack("{s:{s:s, s:s}, s:s, s:s}", "@context", "dc",
+                                    "http://purl.org/dc/elements/1.1/", "Iptc4xmpExt",
+                                    "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "dc:title",
+                                    m->title, "dc:format", w->format);
   if (!json) return ink_fail(w->error, INK_ERR_USAGE, "the title of a manifest must be UTF-8");
   if (source) json_object_set_new(json, "Iptc4xmpExt:DigitalSourceType", json_string(source));
-  ink_status status = json_assertion(w, "c2pa.metadata", json);
+  ink_status status = m->metadata ? merge_metadata(json, m->metadata, w->error) : INK_OK;
+  if (status == INK_OK) status = json_assertion(w, "c2pa.metadata", json);
   json_decref(json);
   return status;
+}
+
+// Tokens for the signatures of earlier manifests (section 18.17).
+static ink_status add_stamps(writer *w) {
+  ink_cbor_builder *b = &w->cbor;
+  ink_cbor *map = ink_cbor_new_map(b);
+  for (size_t i = 0; i < w->pass->n_stamp; i++) {
+    const ink_manifest_stamp *stamp = &w->pass->stamps[i];
+    ink_cbor_put(b, map, stamp->label,
+                 ink_cbor_new_bytes(b, stamp->token.bytes, stamp->token.size));
+  }
+  return cbor_assertion(w, "c2pa.time-stamp", map);
 }
 
 static ink_status add_disclosure(writer *w) {
@@ -373,7 +404,8 @@ static ink_cbor *hash_item(writer *w, const unsigned char *bytes, size_t size) {
 }
 
 // Hash of a container's directory, but for the store's checksum.
-static ink_cbor *directory_item(writer *w, const binding *bound, const ink_directory *directory) {
+static ink_cbor *directory_item(writer *w, const ink_manifest_binding *bound,
+                                const ink_directory *directory) {
   unsigned char *hash = ink_arena_take(w->cbor.arena, 32);
   ink_digest_range checksum = {directory->checksum - directory->start, 4};
   if (!hash || ink_digest_ranges("sha256", bound->file + directory->start,
@@ -398,12 +430,12 @@ static void put_uri(writer *w, ink_cbor *map, const unsigned char *name, size_t 
 }
 
 // c2pa.hash.collection.data (sections 18.8 and A.6.2). Its size depends on the parts' names alone.
-static ink_status add_collection(writer *w, const binding *bound) {
+static ink_status add_collection(writer *w, const ink_manifest_binding *bound) {
   ink_cbor_builder *b = &w->cbor;
   ink_text parts = {0};
   ink_directory directory = {0};
-  INK_TRY(bound->container->collect(bound->container, bound->file, bound->file_size, &parts,
-                                    &directory, w->error));
+  INK_TRY(bound->parts->collect(bound->parts, bound->file, bound->file_size, &parts, &directory,
+                                w->error));
   ink_cbor *map = ink_cbor_new_map(b), *list = ink_cbor_new_array(b);
   const ink_part *part = (const ink_part *)(const void *)parts.bytes;
   for (size_t i = 0; i < parts.size / sizeof *part; i++) {
@@ -419,8 +451,63 @@ static ink_status add_collection(writer *w, const binding *bound) {
   return cbor_assertion(w, "c2pa.hash.collection.data", map);
 }
 
+// One entry of c2pa.hash.boxes: the parts from `begin` to `end`, one after the other in the file.
+static void add_boxes_entry(writer *w, ink_cbor *list, const ink_manifest_binding *bound,
+                            const ink_named_range *ranges, size_t begin, size_t end) {
+  ink_cbor_builder *b = &w->cbor;
+  ink_cbor *entry = ink_cbor_new_map(b), *names = ink_cbor_new_array(b);
+  if (begin == end) return;
+  for (size_t i = begin; i < end; i++) {
+    const char *name = ink_arena_string(b->arena, ranges[i].name);
+    if (!name) b->failed = true;
+    if (name) ink_cbor_add(b, names, ink_cbor_new_text(b, name));
+  }
+  bool store = strcmp(ranges[begin].name, "C2PA") == 0;
+  size_t start = ranges[begin].start, stop = ranges[end - 1].start + ranges[end - 1].length;
+  ink_cbor_put(b, entry, "names", names);
+  ink_cbor_put(
+      b, entry, "hash",
+      store ? ink_cbor_new_bytes(b, "", 1) : hash_item(w, bound->file + start, stop - start));
+  ink_cbor_put(b, entry, "pad", ink_cbor_new_bytes(b, "", 0));
+  ink_cbor_add(b, list, entry);
+}
+
+// c2pa.hash.boxes (section 18.7): all before the store, the store, all behind it. Its size depends
+// on the parts' names alone; before a file is made it is empty.
+static ink_status add_boxes(writer *w, const ink_manifest_binding *bound) {
+  ink_cbor_builder *b = &w->cbor;
+  ink_cbor *map = ink_cbor_new_map(b), *list = ink_cbor_new_array(b);
+  const ink_carrier *carrier = bound->parts;
+  ink_place place = {0};
+  ink_text parts = {0};
+  ink_status status = INK_OK;
+  if (bound->file) {
+    status = carrier->find(carrier, bound->file, bound->file_size, &place, w->error);
+    if (status == INK_OK) {
+      status = carrier->divide(carrier, bound->file, bound->file_size, &place, &parts, w->error);
+    }
+    ink_place_free(&place);
+    if (status != INK_OK) {
+      ink_text_free(&parts);
+      return status;
+    }
+  }
+  const ink_named_range *ranges = (const ink_named_range *)(const void *)parts.bytes;
+  size_t n = parts.size / sizeof *ranges, store = 0;
+  while (store < n && strcmp(ranges[store].name, "C2PA") != 0) store++;
+  if (n) {
+    add_boxes_entry(w, list, bound, ranges, 0, store);
+    if (store < n) add_boxes_entry(w, list, bound, ranges, store, store + 1);
+    if (store < n) add_boxes_entry(w, list, bound, ranges, store + 1, n);
+  }
+  ink_text_free(&parts);
+  ink_cbor_put(b, map, "boxes", list);
+  ink_cbor_put_text(b, map, "alg", "sha256");
+  return cbor_assertion(w, "c2pa.hash.boxes", map);
+}
+
 // Its size does not depend on start and length: the padding takes up what their encodings leave.
-static ink_status add_binding(writer *w, const binding *bound) {
+static ink_status add_binding(writer *w, const ink_manifest_binding *bound) {
   static const unsigned char zeros[BINDING_INTEGERS + 1];
   ink_cbor_builder *b = &w->cbor;
   ink_cbor *map = ink_cbor_new_map(b);
@@ -491,7 +578,12 @@ static ink_status claim_bytes(writer *w, ink_text *claim) {
 
 // ---- the store
 
-static ink_status add_assertions(writer *w, const binding *bound) {
+static ink_status bind_content(writer *w, const ink_manifest_binding *bound) {
+  if (!bound->parts) return add_binding(w, bound);
+  return bound->parts->collect ? add_collection(w, bound) : add_boxes(w, bound);
+}
+
+static ink_status add_assertions(writer *w, const ink_manifest_binding *bound) {
   const ink_c2pa_manifest *m = w->manifest;
   size_t begin = ink_jumbf_begin(w->out, "c2as", "c2pa.assertions");
   INK_TRY(add_actions(w));
@@ -504,29 +596,14 @@ static ink_status add_assertions(writer *w, const binding *bound) {
   if (m->soft) INK_TRY(add_soft_binding(w));
   if (m->model) INK_TRY(add_disclosure(w));
   if (m->training) INK_TRY(add_training(w));
-  INK_TRY(add_metadata(w));
-  INK_TRY(bound->container ? add_collection(w, bound) : add_binding(w, bound));
+  INK_TRY(add_metadata(w, !bound));
+  if (w->pass->n_stamp) INK_TRY(add_stamps(w));
+  if (bound) INK_TRY(bind_content(w, bound));
   ink_jumbf_end(w->out, begin);
   return ink_text_status(w->out, w->error);
 }
 
-// What a pass needs and keeps.
-typedef struct pass {
-  const ink_c2pa_manifest *manifest;
-  const char *format;
-  const ink_signer *signer;
-  ink_text header;  // protected header of the signature
-  ink_text stamp;   // a time-stamp token of the signature; empty: none
-  size_t n_pad;
-  // Out: the store with the signature box at its end, and what rewriting that box takes.
-  ink_text store;
-  size_t root, urn, box;  // where the boxes around the signature begin
-  unsigned char signature[INK_COSE_SIGNATURE];
-  size_t signature_size;
-} pass;
-
-// Write the signature box at the end of the store, and close the boxes around it.
-static ink_status close_store(pass *p, size_t n_high, ink_error *error) {
+ink_status ink_manifest_close(ink_manifest_pass *p, size_t n_high, ink_error *error) {
   ink_text cose = {0};
   p->store.size = p->box;
   ink_status status = ink_cose_write(&p->header, p->signature, p->signature_size, p->n_pad, n_high,
@@ -543,7 +620,8 @@ static ink_status close_store(pass *p, size_t n_high, ink_error *error) {
   return status;
 }
 
-static ink_status build_store(pass *p, const binding *bound, ink_error *error) {
+ink_status ink_manifest_build(ink_manifest_pass *p, const ink_manifest_binding *bound,
+                              ink_error *error) {
   ink_arena *arena = ink_arena_new(ARENA);
   if (!arena) return ink_fail(error, INK_ERR_MEMORY, "no memory for a manifest");
   writer *w = ink_arena_zeros(arena, 1, sizeof *w);
@@ -555,13 +633,14 @@ static ink_status build_store(pass *p, const binding *bound, ink_error *error) {
                   .format = p->format,
                   .cbor = {.arena = arena},
                   .out = &p->store,
+                  .pass = p,
                   .error = error};
     snprintf(w->label, sizeof w->label, "urn:c2pa:%s", p->manifest->identity);
     p->root = ink_jumbf_begin(&p->store, "c2pa", "c2pa");
     status = copy_manifests(w);
   }
   if (status == INK_OK) {
-    p->urn = ink_jumbf_begin(&p->store, "c2ma", w->label);
+    p->urn = ink_jumbf_begin(&p->store, p->kind, w->label);
     status = add_assertions(w, bound);
   }
   if (status == INK_OK) status = claim_bytes(w, &claim);
@@ -573,7 +652,7 @@ static ink_status build_store(pass *p, const binding *bound, ink_error *error) {
     status = ink_cose_sign(p->signer, &p->header, claim.bytes, claim.size, p->signature,
                            &p->signature_size, error);
   }
-  if (status == INK_OK) status = close_store(p, 0, error);
+  if (status == INK_OK) status = ink_manifest_close(p, 0, error);
   ink_text_free(&claim);
   ink_arena_free(arena);
   return status;
@@ -586,14 +665,16 @@ typedef struct placed {
   size_t start, length;
 } placed;
 
-static ink_status place_store(const pass *p, const ink_carrier *carrier, const unsigned char *bytes,
-                              size_t size, placed *out, ink_error *error) {
+static ink_status place_store(const ink_manifest_pass *p, const ink_carrier *carrier,
+                              const unsigned char *bytes, size_t size, placed *out,
+                              ink_error *error) {
   ink_text_clear(&out->file);
   return carrier->embed(carrier, bytes, size, (const unsigned char *)p->store.bytes, p->store.size,
                         &out->file, &out->start, &out->length, error);
 }
 
-static ink_status hash_around(const placed *at, bool normalised, binding *bound, ink_error *error) {
+static ink_status hash_around(const placed *at, bool normalised, ink_manifest_binding *bound,
+                              ink_error *error) {
   ink_digest_range range = {bound->start, bound->length};
   return ink_digest_ranges("sha256", (const unsigned char *)at->file.bytes, at->file.size, &range,
                            1, normalised, bound->hash, error);
@@ -613,8 +694,7 @@ static ink_status find_again(const ink_carrier *carrier, const placed *at, ink_e
                   carrier->name);
 }
 
-// Have the signature stamped, and put the token beside it: the store stays as long as it was.
-static ink_status stamp_store(pass *p, ink_error *error) {
+ink_status ink_manifest_stamp_it(ink_manifest_pass *p, ink_error *error) {
   const ink_stamper *stamper = p->signer->stamper;
   ink_text stamped = {0};
   if (!stamper) return INK_OK;
@@ -625,43 +705,69 @@ static ink_status stamp_store(pass *p, ink_error *error) {
   }
   ink_text_free(&stamped);
   if (status != INK_OK || !p->stamp.size) return status;
-  return ink_cose_stamp_room(p->stamp.size) > p->n_pad ? INK_OK : close_store(p, 0, error);
+  return ink_cose_stamp_room(p->stamp.size) > p->n_pad ? INK_OK : ink_manifest_close(p, 0, error);
 }
 
-// A token that the padding has no room for: the next one will find it.
-static bool wants_room(pass *p) {
+bool ink_manifest_wants_room(ink_manifest_pass *p) {
   size_t room = ink_cose_stamp_room(p->stamp.size);
   if (!p->stamp.size || room <= p->n_pad) return false;
-  p->n_pad = room + INK_COSE_STAMP_LEAST_PAD;
+  p->n_pad = room + INK_COSE_STAMP_LEAST_PAD + p->manifest->reserve;
   ink_text_clear(&p->stamp);
   return true;
 }
 
-static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned char *bytes,
-                            size_t size, placed *at, ink_error *error) {
-  binding bound = {.excluded = true,
-                   .start = size,
-                   .length = size,
-                   .container = carrier->collect ? carrier : NULL,
-                   .file = bytes,
-                   .file_size = size};
-  INK_TRY(build_store(p, &bound, error));
+// The hash of what lies around the store, and what the store binds by it.
+static ink_status bind_data(ink_manifest_pass *p, const ink_carrier *carrier,
+                            const unsigned char *bytes, size_t size, placed *at,
+                            ink_manifest_binding *bound, ink_error *error) {
+  *bound = (ink_manifest_binding){.excluded = true,
+                                  .start = size,
+                                  .length = size,
+                                  .parts = carrier->collect ? carrier : NULL,
+                                  .file = bytes,
+                                  .file_size = size};
+  INK_TRY(ink_manifest_build(p, bound, error));
   INK_TRY(place_store(p, carrier, bytes, size, at, error));
-  bound.start = at->start;
-  bound.length = at->length;
-  INK_TRY(hash_around(at, carrier->normalised, &bound, error));
-  if (carrier->value_sized) bound.length += SLACK_BY_VALUE;
+  bound->start = at->start;
+  bound->length = at->length;
+  INK_TRY(hash_around(at, carrier->normalised, bound, error));
+  if (carrier->value_sized) bound->length += SLACK_BY_VALUE;
   // The directory speaks of the store's place and size, not of its bytes.
-  bound.file = (const unsigned char *)at->file.bytes;
-  bound.file_size = at->file.size;
-  INK_TRY(build_store(p, &bound, error));
+  bound->file = (const unsigned char *)at->file.bytes;
+  bound->file_size = at->file.size;
+  return ink_manifest_build(p, bound, error);
+}
+
+// First the parts' names, with them the store's size, which some formats state elsewhere, and then
+// the hashes.
+static ink_status bind_boxes(ink_manifest_pass *p, const ink_carrier *carrier,
+                             const unsigned char *bytes, size_t size, placed *at,
+                             ink_manifest_binding *bound, ink_error *error) {
+  *bound = (ink_manifest_binding){.parts = carrier};
+  for (int i = 0; i < 2; i++) {
+    INK_TRY(ink_manifest_build(p, bound, error));
+    INK_TRY(place_store(p, carrier, bytes, size, at, error));
+    bound->file = (const unsigned char *)at->file.bytes;
+    bound->file_size = at->file.size;
+  }
+  bound->start = at->start;
+  bound->length = at->length;
+  return ink_manifest_build(p, bound, error);
+}
+
+static ink_status sign_into(ink_manifest_pass *p, const ink_carrier *carrier,
+                            const unsigned char *bytes, size_t size, placed *at, ink_error *error) {
+  ink_manifest_binding bound;
+  INK_TRY(p->manifest->binding == INK_C2PA_BIND_BOXES
+              ? bind_boxes(p, carrier, bytes, size, at, &bound, error)
+              : bind_data(p, carrier, bytes, size, at, &bound, error));
   INK_TRY(place_store(p, carrier, bytes, size, at, error));
   if (carrier->value_sized && at->length <= bound.length && bound.length - at->length <= p->n_pad) {
-    INK_TRY(close_store(p, bound.length - at->length, error));
+    INK_TRY(ink_manifest_close(p, bound.length - at->length, error));
     INK_TRY(place_store(p, carrier, bytes, size, at, error));
   }
-  INK_TRY(stamp_store(p, error));
-  if (wants_room(p)) return sign_into(p, carrier, bytes, size, at, error);
+  INK_TRY(ink_manifest_stamp_it(p, error));
+  if (ink_manifest_wants_room(p)) return sign_into(p, carrier, bytes, size, at, error);
   if (p->stamp.size) INK_TRY(place_store(p, carrier, bytes, size, at, error));
   if (at->start != bound.start || at->length != bound.length) {
     return ink_fail(error, INK_ERR_INTERNAL, "%s: the manifest store did not keep its place",
@@ -670,15 +776,16 @@ static ink_status sign_into(pass *p, const ink_carrier *carrier, const unsigned 
   return find_again(carrier, at, error);
 }
 
-static ink_status sign_sidecar(pass *p, const unsigned char *bytes, size_t size, ink_error *error) {
-  binding bound = {.excluded = false};
+static ink_status sign_sidecar(ink_manifest_pass *p, const unsigned char *bytes, size_t size,
+                               ink_error *error) {
+  ink_manifest_binding bound = {.excluded = false};
   INK_TRY(ink_digest_sha256(bytes, size, bound.hash, error));
-  INK_TRY(build_store(p, &bound, error));
-  INK_TRY(stamp_store(p, error));
-  return wants_room(p) ? sign_sidecar(p, bytes, size, error) : INK_OK;
+  INK_TRY(ink_manifest_build(p, &bound, error));
+  INK_TRY(ink_manifest_stamp_it(p, error));
+  return ink_manifest_wants_room(p) ? sign_sidecar(p, bytes, size, error) : INK_OK;
 }
 
-static ink_status check_description(const ink_c2pa_manifest *m, ink_error *error) {
+ink_status ink_manifest_check(const ink_c2pa_manifest *m, ink_error *error) {
   if (!m->identity || strlen(m->identity) != 36 || !m->created || !m->title || !m->n_action) {
     return ink_fail(error, INK_ERR_USAGE, "a manifest needs identity, time, title and an action");
   }
@@ -687,29 +794,59 @@ static ink_status check_description(const ink_c2pa_manifest *m, ink_error *error
     return ink_fail(error, INK_ERR_USAGE,
                     "the first action of a manifest is c2pa.created or c2pa.opened, not %s", first);
   }
+  if (m->reserve > INK_C2PA_RESERVE_MOST) {
+    return ink_fail(error, INK_ERR_USAGE, "room for updates is %d bytes at most, not %zu",
+                    INK_C2PA_RESERVE_MOST, m->reserve);
+  }
   return INK_OK;
+}
+
+ink_status ink_manifest_begin(const ink_carrier *carrier, const ink_c2pa_manifest *manifest,
+                              const ink_signer *signer, const char *kind, ink_manifest_pass *pass,
+                              ink_error *error) {
+  *pass = (ink_manifest_pass){.manifest = manifest,
+                              .kind = kind,
+                              .signer = signer,
+                              .n_pad = carrier && carrier->value_sized ? PAD_BY_VALUE
+                                       : signer->stamper               ? PAD_STAMPED
+                                                                       : PAD,
+                              .format = manifest->format ? manifest->format
+                                        : carrier        ? carrier->media_type
+                                                         : "application/octet-stream"};
+  pass->n_pad += manifest->reserve;
+  return ink_cose_protect(signer, &pass->header, error);
+}
+
+void ink_manifest_end(ink_manifest_pass *pass) {
+  ink_text_free(&pass->header);
+  ink_text_free(&pass->stamp);
+  ink_text_free(&pass->store);
+}
+
+static ink_status check_binding(const ink_c2pa_manifest *manifest, const ink_carrier *carrier,
+                                ink_error *error) {
+  if (manifest->binding != INK_C2PA_BIND_BOXES || (carrier && carrier->divide)) return INK_OK;
+  return ink_fail(
+      error, INK_ERR_UNSUPPORTED,
+      "%s: only PNG, JPEG, GIF, WebP and WAV files with their manifest within are bound "
+      "by their boxes",
+      carrier ? carrier->name : "sidecar");
 }
 
 ink_status ink_c2pa_sign(const unsigned char *bytes, size_t size, const ink_carrier *carrier,
                          const ink_c2pa_manifest *manifest, const ink_signer *signer, ink_text *out,
                          ink_error *error) {
-  pass p = {.manifest = manifest,
-            .signer = signer,
-            .n_pad = carrier && carrier->value_sized ? PAD_BY_VALUE
-                     : signer->stamper               ? PAD_STAMPED
-                                                     : PAD,
-            .format = manifest->format ? manifest->format
-                      : carrier        ? carrier->media_type
-                                       : "application/octet-stream"};
+  ink_manifest_pass p;
   placed at = {0};
   ink_place place = {0};
-  INK_TRY(check_description(manifest, error));
+  INK_TRY(ink_manifest_check(manifest, error));
+  INK_TRY(check_binding(manifest, carrier, error));
   // There each byte of a token would be four, and how long it is not known before.
   if (carrier && carrier->value_sized && signer->stamper) {
     return ink_fail(error, INK_ERR_UNSUPPORTED,
                     "plain text carries no time-stamp; --sidecar puts the manifest beside it");
   }
-  ink_status status = ink_cose_protect(signer, &p.header, error);
+  ink_status status = ink_manifest_begin(carrier, manifest, signer, "c2ma", &p, error);
   if (status == INK_OK && carrier) status = carrier->find(carrier, bytes, size, &place, error);
   if (status == INK_OK && place.present) {
     status = ink_fail(error, INK_ERR_CONFLICT, "the file has a manifest already");
@@ -724,9 +861,7 @@ ink_status ink_c2pa_sign(const unsigned char *bytes, size_t size, const ink_carr
     ink_text_add_bytes(out, made->bytes, made->size);
     status = ink_text_status(out, error);
   }
-  ink_text_free(&p.header);
-  ink_text_free(&p.stamp);
-  ink_text_free(&p.store);
+  ink_manifest_end(&p);
   ink_text_free(&at.file);
   return status;
 }

@@ -55,6 +55,14 @@ typedef struct ink_c2pa_soft_binding {
   size_t size;
 } ink_c2pa_soft_binding;
 
+// How a manifest is bound to the file around it.
+typedef enum ink_c2pa_binding {
+  INK_C2PA_BIND_DATA,  // c2pa.hash.data, of archives c2pa.hash.collection.data
+  INK_C2PA_BIND_BOXES  // c2pa.hash.boxes, where the carrier's parts have names
+} ink_c2pa_binding;
+
+enum { INK_C2PA_RESERVE_MOST = 1 << 15 };
+
 // All that a manifest says. Everything is borrowed; the same description, file and Ed25519 key give
 // the same bytes.
 typedef struct ink_c2pa_manifest {
@@ -75,6 +83,11 @@ typedef struct ink_c2pa_manifest {
   const char *model;      // for c2pa.ai-disclosure; NULL: no such assertion
   const char *oversight;  // its humanOversightLevel; NULL: none said
   const char *training;   // cawg.training-mining: "allowed", "notAllowed"; NULL: none
+  // Further fields of c2pa.metadata: an object whose names have a prefix, and whose "@context" says
+  // what the prefixes mean. NULL: none.
+  const json_t *metadata;
+  ink_c2pa_binding binding;
+  size_t reserve;  // bytes left free for later updates (ink_c2pa_update), at most RESERVE_MOST
 } ink_c2pa_manifest;
 
 // Append to `out` the file with a signed manifest in it. The file must not have one yet (CONFLICT).
@@ -83,5 +96,20 @@ typedef struct ink_c2pa_manifest {
 ink_status ink_c2pa_sign(const unsigned char *bytes, size_t size, const ink_carrier *carrier,
                          const ink_c2pa_manifest *manifest, const ink_signer *signer, ink_text *out,
                          ink_error *error);
+
+// Append to `out` a signed file with an update manifest (section 11.2.3) behind those that it has:
+// something is said later, and the content stays as the manifest before binds it. The description
+// has one ingredient, the parentOf that ink_c2pa_parent_read gave for these bytes, and the actions
+// c2pa.opened and, behind it, c2pa.edited.metadata and c2pa.published; no thumbnail, no soft
+// binding. Where the signer has a stamper, the signatures before that have no time-stamp get one
+// too (c2pa.time-stamp, section 18.17).
+//
+// Formats that state the length of the store elsewhere (RIFF, MP3, PDF, archives) bind that: there
+// the store keeps its size, and the update takes the padding of the signature before it; `reserve`
+// and time-stamps leave some. UNSUPPORTED when it does not suffice. A NULL carrier: `out` is the
+// store alone. CONFLICT when the bytes do not hold that store.
+ink_status ink_c2pa_update(const unsigned char *bytes, size_t size, const ink_carrier *carrier,
+                           const ink_c2pa_manifest *manifest, const ink_signer *signer,
+                           ink_text *out, ink_error *error);
 
 #endif

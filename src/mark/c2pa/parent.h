@@ -31,6 +31,10 @@ typedef struct ink_c2pa_parent {
 ink_status ink_c2pa_parent_read(const char *title, const ink_carrier *carrier,
                                 const unsigned char *bytes, size_t size, ink_c2pa_parent *parent,
                                 ink_error *error);
+// The same of a file whose manifest store lies beside it.
+ink_status ink_c2pa_parent_beside(const char *title, const ink_carrier *carrier,
+                                  const unsigned char *bytes, size_t size, const void *sidecar,
+                                  size_t sidecar_size, ink_c2pa_parent *parent, ink_error *error);
 void ink_c2pa_parent_free(ink_c2pa_parent *parent);
 
 #endif

@@ -858,7 +858,16 @@ bool ink_c2pa_says(const ink_c2pa_report *report, const char *code) {
   return false;
 }
 
+const json_t *ink_c2pa_described(const ink_c2pa_report *report) {
+  size_t i;
+  json_t *manifest;
+  // Each stands before its ingredients, and an update has no other than what it updates.
+  json_array_foreach(report->manifests, i, manifest) {
+    if (!json_is_true(json_object_get(manifest, "isUpdateManifest"))) return manifest;
+  }
+  return NULL;
+}
+
 const json_t *ink_c2pa_assertion_of(const ink_c2pa_report *report, const char *label) {
-  return json_object_get(json_object_get(json_array_get(report->manifests, 0), "assertions"),
-                         label);
+  return json_object_get(json_object_get(ink_c2pa_described(report), "assertions"), label);
 }
