@@ -48,6 +48,69 @@ static void sidecars_bind_the_file_as_it_is(void **state) {
   ink_signer_free(signer);
 }
 
+// By its parts a file is bound as by its bytes: none but those of the store may be others.
+static void boxes_bind_every_byte_but_the_store(void **state) {
+  (void)state;
+  static const char *const names[] = {"png", "jpeg", "gif", "webp", "wav"};
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  manifest.binding = INK_C2PA_BIND_BOXES;
+  for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
+    // Stores of even and of odd length, which RIFF evens.
+    ink_error error = {0};
+    manifest.reserve = i % 2;
+    const ink_carrier *carrier = ink_carrier_named(names[i / 2]);
+    const sample *s = samples;
+    while (strcmp(s->carrier, carrier->name) != 0) s++;
+    blob plain = sample_blob(s);
+    ink_text file = sign_blob(&plain, carrier, &manifest, signer);
+    ink_c2pa_report report = {0};
+    ink_place place = {0};
+    assert_int_equal(state_of(file.bytes, file.size, carrier, NULL, &report), INK_C2PA_VALID);
+    assert_true(ink_c2pa_says(&report, "assertion.boxesHash.match"));
+    assert_int_equal(json_array_size(json_object_get(report.results, "failure")), 1);
+    assert_null(ink_c2pa_assertion_of(&report, "c2pa.hash.data"));
+    ink_c2pa_report_free(&report);
+    assert_ok(carrier->find(carrier, (unsigned char *)file.bytes, file.size, &place, &error));
+    for (size_t at = 0; at < file.size; at++) {
+      if (at >= place.start && at < place.start + place.length) continue;
+      file.bytes[at] ^= 1;
+      if (state_of(file.bytes, file.size, carrier, NULL, NULL) >= INK_C2PA_VALID) {
+        fail_msg("%s: byte %zu may change", carrier->name, at);
+      }
+      file.bytes[at] ^= 1;
+    }
+    // Nor may something stand behind the last part.
+    char *longer = malloc(file.size + 1);
+    memcpy(longer, file.bytes, file.size);
+    longer[file.size] = 0;
+    assert_int_equal(state_of(longer, file.size + 1, carrier, NULL, NULL), INK_C2PA_INVALID);
+    free(longer);
+    ink_place_free(&place);
+    ink_text_free(&file);
+    free(plain.bytes);
+  }
+  ink_signer_free(signer);
+}
+
+static void boxes_bind_no_file_without_parts(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_text out = {0};
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  manifest.binding = INK_C2PA_BIND_BOXES;
+  blob plain = load("plain.svg");
+  const ink_carrier *svg = ink_carrier_named("svg");
+  assert_int_equal(ink_c2pa_sign(plain.bytes, plain.size, svg, &manifest, signer, &out, &error),
+                   INK_ERR_UNSUPPORTED);
+  assert_int_equal(ink_c2pa_sign(plain.bytes, plain.size, NULL, &manifest, signer, &out, &error),
+                   INK_ERR_UNSUPPORTED);
+  assert_int_equal(out.size, 0);
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
 static void every_algorithm_signs_and_verifies(void **state) {
   (void)state;
   static const char *const names[] = {"ed25519", "es256", "es384", "es512", "ps256"};
@@ -251,6 +314,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(signed_files_are_valid_on_every_carrier),
       cmocka_unit_test(sidecars_bind_the_file_as_it_is),
+      cmocka_unit_test(boxes_bind_every_byte_but_the_store),
+      cmocka_unit_test(boxes_bind_no_file_without_parts),
       cmocka_unit_test(every_algorithm_signs_and_verifies),
       cmocka_unit_test(the_same_description_gives_the_same_bytes),
       cmocka_unit_test(assertions_say_what_they_were_told),

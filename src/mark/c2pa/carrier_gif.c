@@ -1,11 +1,12 @@
 // GIF 89a: the store is an application extension "C2PA_GIF" behind the global colour table, in
 // sub-blocks; the extension is left out of the hash (C2PA specification 2.4, appendix A.3.6).
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "mark/c2pa/carrier.h"
 
-enum { HEADER = 13, VERSION = 4, BLOCK = 255 };
+enum { MARK = 6, HEADER = 13, VERSION = 4, BLOCK = 255, TRAILER = 0x3B };
 static const unsigned char head[14] = {0x21, 0xFF, 0x0B, 'C', '2', 'P', 'A',
                                        '_',  'G',  'I',  'F', 1,   0,   0};
 
@@ -94,10 +95,41 @@ static ink_status take_out(const ink_carrier *carrier, const unsigned char *byte
   return ink_text_status(out, error);
 }
 
+// Section 18.7.3.4: a descriptor counts with its colour table, an extension by both its labels.
+static ink_status divide(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                         const ink_place *place, ink_text *ranges, ink_error *error) {
+  (void)carrier;
+  size_t at = recognise(bytes, size) ? HEADER + table_size(bytes[10]) : size + 1;
+  if (at > size) return ink_fail(error, INK_ERR_FORMAT, "GIF: its colour table is cut short");
+  ink_range_add(ranges, place, "GIF89a", 0, MARK);
+  ink_range_add(ranges, place, "LSD", MARK, at - MARK);
+  while (at < size && bytes[at] != TRAILER) {
+    char name[8] = "2C";
+    size_t next = skip_block(bytes, size, at), data = next;
+    if (!next) {
+      return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "GIF: a block is none, or cut short");
+    }
+    if (bytes[at] == 0x21) {
+      snprintf(name, sizeof name, "21%02X", bytes[at + 1]);
+    } else {
+      data = at + 10 + table_size(bytes[at + 9]);
+    }
+    ink_range_add(ranges, place, name, at, data - at);
+    if (data < next) ink_range_add(ranges, place, "TBID", data, next - data);
+    at = next;
+  }
+  if (at + 1 != size) {
+    return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "GIF: it does not end with its trailer");
+  }
+  ink_range_add(ranges, place, "3B", at, 1);
+  return ink_text_status(ranges, error);
+}
+
 const ink_carrier ink_carrier_gif = {.name = "gif",
                                      .media_type = "image/gif",
                                      .endings = {"gif"},
                                      .recognise = recognise,
                                      .find = find,
                                      .embed = embed,
-                                     .remove = take_out};
+                                     .remove = take_out,
+                                     .divide = divide};

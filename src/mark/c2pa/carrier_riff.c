@@ -109,17 +109,54 @@ static ink_status take_out(const ink_carrier *carrier, const unsigned char *byte
   return ink_text_status(out, error);
 }
 
+// Section 18.7.3.5: the head of the file by its form, each chunk by its name, a list by that of the
+// list, all with the bytes that even them. Of the store's chunk that byte is bound nowhere, and
+// must be zero.
+static ink_status divide(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                         const ink_place *place, ink_text *ranges, ink_error *error) {
+  (void)carrier;
+  size_t end = 0;
+  INK_TRY(end_of(bytes, size, &end, error));
+  if (end != size) {
+    return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)end, "RIFF: bytes follow its last chunk");
+  }
+  for (size_t at = 0; at < end;) {
+    char name[5] = "";
+    if (!ink_fits(at, CHUNK, end) || (at && !ink_fits(at + CHUNK, u32_at(bytes + at + 4), end))) {
+      return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "RIFF: a chunk is cut short");
+    }
+    size_t length = at ? u32_at(bytes + at + 4) : RIFF - CHUNK;
+    size_t whole = CHUNK + length + (length & 1);
+    if (whole > end - at) whole = end - at;
+    bool list = at && memcmp(bytes + at, "LIST", 4) == 0 && length >= 4;
+    memcpy(name, bytes + at + (at && !list ? 0 : CHUNK), 4);
+    if (place->present && at == place->start) {
+      ink_named_range store = {.name = "C2PA", .start = at, .length = whole};
+      if (whole > place->length && bytes[at + whole - 1]) {
+        return ink_fail(error, INK_ERR_FORMAT, "RIFF: the byte that evens the store is not zero");
+      }
+      ink_text_add_bytes(ranges, &store, sizeof store);
+    } else {
+      ink_range_add(ranges, place, name, at, whole);
+    }
+    at += whole;
+  }
+  return ink_text_status(ranges, error);
+}
+
 const ink_carrier ink_carrier_webp = {.name = "webp",
                                       .media_type = "image/webp",
                                       .endings = {"webp"},
                                       .recognise = is_webp,
                                       .find = find,
                                       .embed = embed,
-                                      .remove = take_out};
+                                      .remove = take_out,
+                                      .divide = divide};
 const ink_carrier ink_carrier_wav = {.name = "wav",
                                      .media_type = "audio/wav",
                                      .endings = {"wav"},
                                      .recognise = is_wav,
                                      .find = find,
                                      .embed = embed,
-                                     .remove = take_out};
+                                     .remove = take_out,
+                                     .divide = divide};

@@ -52,7 +52,7 @@ void ink_find(ink_validator *v, json_t *results, ink_finding kind, const char *c
 
 // ---- the claim
 
-static const ink_cbor *read_content(ink_validator *v, const ink_jumbf *box) {
+const ink_cbor *ink_validate_content(ink_validator *v, const ink_jumbf *box) {
   const ink_jumbf *content = ink_jumbf_content(box, "cbor");
   const ink_cbor *item = NULL;
   if (!content) return NULL;
@@ -95,7 +95,7 @@ static bool read_claim(ink_validator *v, ink_manifest_view *m) {
     return false;
   }
   m->claim_box = ink_jumbf_content(claim, "cbor");
-  m->claim = read_content(v, claim);
+  m->claim = ink_validate_content(v, claim);
   if (!m->claim) {
     ink_find(v, m->results, INK_FAILURE, "claim.cbor.invalid", claim, "the claim is not CBOR");
     return false;
@@ -112,61 +112,100 @@ static bool read_claim(ink_validator *v, ink_manifest_view *m) {
 
 // ---- the signature
 
-// Time at which the signature was made, as far as it is proven; else now.
-static int64_t check_stamp(ink_validator *v, ink_manifest_view *m, const ink_jumbf *signature,
-                           json_t *json) {
+// What became of one token.
+static bool report_stamp(ink_validator *v, ink_manifest_view *m, const ink_jumbf *box,
+                         const ink_timestamp *stamp, bool of_claim, json_t *json) {
+  switch (stamp->state) {
+    case INK_TIMESTAMP_MALFORMED:
+      ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.malformed", box,
+               "the time-stamp is none, or not signed by its signer");
+      return false;
+    case INK_TIMESTAMP_MISMATCH:
+      ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.mismatch", box,
+               "the time-stamp of %s is of something else", stamp->name);
+      return false;
+    case INK_TIMESTAMP_OUTSIDE:
+      ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.outsideValidity", box,
+               "the certificate of %s was not valid at its time-stamp", stamp->name);
+      return false;
+    case INK_TIMESTAMP_VALIDATED:
+      break;
+  }
+  ink_find(v, m->results, INK_SUCCESS, "timeStamp.validated", box, "time-stamped by %s",
+           stamp->name);
+  // Claims of version 1 are older than the list of time-stamp authorities.
+  if (!stamp->trusted && (m->v2 || !of_claim)) {
+    ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.untrusted", box,
+             "%s is not on the list of time-stamp authorities", stamp->name);
+    return false;
+  }
+  char text[32];
+  ink_find(v, m->results, INK_SUCCESS, "timeStamp.trusted", box, "%s is trusted", stamp->name);
+  ink_time_text(stamp->time, text);
+  json_object_set_new(json, "timeStampInfo",
+                      json_pack("{s:s, s:O}", "timestamp", text, "certificateInfo", stamp->signer));
+  return true;
+}
+
+// The token beside the signature. True when it proves a time.
+static bool check_header_stamp(ink_validator *v, ink_manifest_view *m, const ink_jumbf *box,
+                               json_t *json, int64_t *time) {
   ink_text stamped = {0};
   ink_timestamp stamp = {0};
-  int64_t time = v->now;
-  if (!m->cose.stamp) return time;
   if (m->cose.n_stamp > 1) {
-    ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.malformed", signature,
+    ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.malformed", box,
              "there are %zu time-stamps where one is allowed", m->cose.n_stamp);
-    return time;
+    return false;
   }
-  if (ink_cose_stamped(&m->cose, m->claim_box->bytes, m->claim_box->size, &stamped, NULL) !=
-      INK_OK) {
+  bool good =
+      ink_cose_stamped(&m->cose, m->claim_box->bytes, m->claim_box->size, &stamped, NULL) == INK_OK;
+  if (good) {
+    ink_timestamp_check(m->cose.stamp->bytes, m->cose.stamp->size, stamped.bytes, stamped.size,
+                        v->options->stamp_anchors, &stamp);
+    good = report_stamp(v, m, box, &stamp, m->cose.stamp_of_claim, json);
+    *time = stamp.time;
+  } else {
     v->failed = true;
-    ink_text_free(&stamped);
-    return time;
   }
-  ink_timestamp_check(m->cose.stamp->bytes, m->cose.stamp->size, stamped.bytes, stamped.size,
-                      v->options->stamp_anchors, &stamp);
   ink_text_free(&stamped);
-  switch (stamp.state) {
-    case INK_TIMESTAMP_MALFORMED:
-      ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.malformed", signature,
-               "the time-stamp is none, or not signed by its signer");
-      break;
-    case INK_TIMESTAMP_MISMATCH:
-      ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.mismatch", signature,
-               "the time-stamp of %s is of something else", stamp.name);
-      break;
-    case INK_TIMESTAMP_OUTSIDE:
-      ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.outsideValidity", signature,
-               "the certificate of %s was not valid at its time-stamp", stamp.name);
-      break;
-    case INK_TIMESTAMP_VALIDATED:
-      ink_find(v, m->results, INK_SUCCESS, "timeStamp.validated", signature, "time-stamped by %s",
-               stamp.name);
-      // Claims of version 1 are older than the list of time-stamp authorities.
-      if (stamp.trusted || (!m->v2 && m->cose.stamp_of_claim)) {
-        ink_find(v, m->results, INK_SUCCESS, "timeStamp.trusted", signature, "%s is trusted",
-                 stamp.name);
-        time = stamp.time;
-        char text[32];
-        ink_time_text(time, text);
-        json_object_set_new(
-            json, "timeStampInfo",
-            json_pack("{s:s, s:O}", "timestamp", text, "certificateInfo", stamp.signer));
-      } else {
-        ink_find(v, m->results, INK_INFORMATIONAL, "timeStamp.untrusted", signature,
-                 "%s is not on the list of time-stamp authorities", stamp.name);
-      }
-      break;
-  }
   ink_timestamp_free(&stamp);
-  return time;
+  return good;
+}
+
+// A token that another manifest holds for this one: of the signature's bytes, as c2pa-rs reads
+// section 18.17.3, or of the structure that tokens beside signatures stamp.
+static bool check_late_stamp(ink_validator *v, ink_manifest_view *m, const ink_jumbf *box,
+                             const ink_cbor *token, json_t *json, int64_t *time) {
+  ink_timestamp stamp = {0};
+  ink_text stamped = {0};
+  const ink_cbor *signature = m->cose.signature;
+  ink_timestamp_check(token->bytes, token->size, signature->bytes, signature->size,
+                      v->options->stamp_anchors, &stamp);
+  if (stamp.state == INK_TIMESTAMP_MISMATCH) {
+    ink_cose plain = m->cose;
+    plain.stamp_of_claim = false;
+    ink_timestamp_free(&stamp);
+    if (ink_cose_stamped(&plain, NULL, 0, &stamped, NULL) != INK_OK) v->failed = true;
+    ink_timestamp_check(token->bytes, token->size, ink_text_string(&stamped), stamped.size,
+                        v->options->stamp_anchors, &stamp);
+  }
+  bool good = report_stamp(v, m, box, &stamp, false, json);
+  *time = stamp.time;
+  ink_text_free(&stamped);
+  ink_timestamp_free(&stamp);
+  return good;
+}
+
+// Time at which the signature was made, as far as it is proven; else now (section 15.8.1).
+static int64_t check_stamp(ink_validator *v, ink_manifest_view *m, const ink_jumbf *signature,
+                           json_t *json) {
+  int64_t time = v->now;
+  if (m->cose.stamp && check_header_stamp(v, m, signature, json, &time)) return time;
+  for (const ink_store_word *at = v->stamps; at; at = at->next) {
+    const ink_cbor *token = ink_cbor_member(at->item, m->box->label, INK_CBOR_BYTES);
+    if (token && check_late_stamp(v, m, at->box, token, json, &time)) return time;
+  }
+  return v->now;
 }
 
 static void check_credential(ink_validator *v, ink_manifest_view *m, const ink_jumbf *signature,
@@ -248,41 +287,19 @@ static void check_signature(ink_validator *v, ink_manifest_view *m) {
 
 // ---- assertions
 
-static bool is_label(const char *label, const char *base) {
+bool ink_validate_is_label(const char *label, const char *base) {
   size_t n = strlen(base);
   return strncmp(label, base, n) == 0 && (!label[n] || strncmp(label + n, "__", 2) == 0);
 }
 
-static bool is_binding(const char *label) {
+bool ink_validate_is_binding(const char *label) {
   static const char *const bindings[] = {
       "c2pa.hash.data",    "c2pa.hash.boxes",           "c2pa.hash.bmff",       "c2pa.hash.bmff.v2",
       "c2pa.hash.bmff.v3", "c2pa.hash.collection.data", "c2pa.hash.multi-asset"};
   for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++) {
-    if (is_label(label, bindings[i])) return true;
+    if (ink_validate_is_label(label, bindings[i])) return true;
   }
   return false;
-}
-
-// Another manifest's claim, or this one's, may say that an assertion was taken out.
-static bool is_redacted(ink_validator *v, const char *uri, const ink_jumbf *manifest,
-                        const char *label) {
-  ink_text absolute = {0};
-  bool redacted = false;
-  ink_jumbf_uri(manifest, &absolute);
-  ink_text_format(&absolute, "/c2pa.assertions/%s", label);
-  for (const ink_jumbf *at = v->store->first; at && !redacted; at = at->next) {
-    for (const ink_jumbf *claim = at->first; claim && !redacted; claim = claim->next) {
-      if (!claim->label || strcmp(claim->kind, "c2cl") != 0) continue;
-      const ink_cbor *list =
-          ink_cbor_member(read_content(v, claim), "redacted_assertions", INK_CBOR_ARRAY);
-      for (const ink_cbor *r = list ? list->first : NULL; r; r = r->next) {
-        redacted = redacted || ink_cbor_is(r, ink_text_string(&absolute)) ||
-                   (at == manifest && ink_cbor_is(r, uri));
-      }
-    }
-  }
-  ink_text_free(&absolute);
-  return redacted;
 }
 
 static bool hash_matches(const ink_cbor *expected, const char *algorithm, const ink_jumbf *box) {
@@ -295,7 +312,7 @@ static bool hash_matches(const ink_cbor *expected, const char *algorithm, const 
 
 static void check_content(ink_validator *v, ink_manifest_view *m, const ink_jumbf *box) {
   const ink_jumbf *json = ink_jumbf_content(box, "json");
-  if (ink_jumbf_content(box, "cbor") && !read_content(v, box)) {
+  if (ink_jumbf_content(box, "cbor") && !ink_validate_content(v, box)) {
     ink_find(v, m->results, INK_FAILURE, "assertion.cbor.invalid", box, "it is not CBOR");
   }
   if (json) {
@@ -306,6 +323,7 @@ static void check_content(ink_validator *v, ink_manifest_view *m, const ink_jumb
     }
     json_decref(read);
   }
+  if (ink_validate_is_label(box->label, "c2pa.time-stamp")) ink_check_stamps(v, m, box);
 }
 
 // One hashed URI of the claim. *box is what it names, when it names one assertion of this manifest.
@@ -323,7 +341,7 @@ static void check_reference(ink_validator *v, ink_manifest_view *m, const ink_cb
   }
   const char *label = strrchr(uri, '/') ? strrchr(uri, '/') + 1 : uri;
   if (!found || !found->label) {
-    if (is_redacted(v, uri, m->box, label)) return;
+    if (ink_validate_redacted(v, m->box, label)) return;
     ink_find(v, m->results, INK_FAILURE, "assertion.missing", m->box, "%s is not there", uri);
     return;
   }
@@ -335,6 +353,13 @@ static void check_reference(ink_validator *v, ink_manifest_view *m, const ink_cb
     return;
   }
   *box = found;
+  if (ink_validate_redacted(v, m->box, found->label)) {
+    if (!ink_validate_emptied(found)) {
+      ink_find(v, m->results, INK_FAILURE, "assertion.notRedacted", found,
+               "a claim says that it was taken out, and it is there");
+    }
+    return;
+  }
   if (!algorithm) algorithm = m->algorithm;
   if (!ink_digest_size(algorithm)) {
     ink_find(v, m->results, INK_FAILURE, "algorithm.unsupported", found,
@@ -342,7 +367,7 @@ static void check_reference(ink_validator *v, ink_manifest_view *m, const ink_cb
   } else if (hash_matches(hash, algorithm, found)) {
     ink_find(v, m->results, INK_SUCCESS, "assertion.hashedURI.match", found, "as signed");
     check_content(v, m, found);
-  } else if (!is_redacted(v, uri, m->box, found->label)) {
+  } else {
     ink_find(v, m->results, INK_FAILURE, "assertion.hashedURI.mismatch", found,
              "it is not what was signed");
   }
@@ -364,7 +389,7 @@ static void check_assertions(ink_validator *v, ink_manifest_view *m) {
       check_reference(v, m, at, &box);
       if (!box) continue;
       listed[n++] = box;
-      if (is_binding(box->label)) {
+      if (ink_validate_is_binding(box->label)) {
         if (m->n_binding < sizeof m->bindings / sizeof *m->bindings) {
           m->bindings[m->n_binding++] = box;
         }
@@ -387,7 +412,7 @@ static void check_assertions(ink_validator *v, ink_manifest_view *m) {
 // Algorithm and blocks of an assertion; NULL where it is not whole.
 static const ink_cbor *soft_blocks(ink_validator *v, const ink_manifest_view *m,
                                    const ink_jumbf *assertion, const char **algorithm) {
-  const ink_cbor *map = read_content(v, assertion);
+  const ink_cbor *map = ink_validate_content(v, assertion);
   const ink_cbor *blocks = ink_cbor_member(map, "blocks", INK_CBOR_ARRAY);
   *algorithm = ink_cbor_string(v->arena, ink_cbor_get(map, "alg"));
   if (!*algorithm) *algorithm = ink_cbor_string(v->arena, ink_cbor_get(m->claim, "alg_soft"));
@@ -408,7 +433,7 @@ static bool check_soft_bindings(ink_validator *v, ink_manifest_view *m, bool com
   bool has = false, match = true;
   for (const ink_jumbf *at = store ? store->first : NULL; at; at = at->next) {
     const char *algorithm;
-    if (!at->label || !is_label(at->label, "c2pa.soft-binding")) continue;
+    if (!at->label || !ink_validate_is_label(at->label, "c2pa.soft-binding")) continue;
     const ink_cbor *blocks = soft_blocks(v, m, at, &algorithm);
     has = has || blocks;
     match = match && blocks;
@@ -437,7 +462,10 @@ static void check_action(ink_validator *v, ink_manifest_view *m, const ink_jumbf
                          const ink_cbor *action, bool first) {
   const ink_cbor *name = ink_cbor_member(action, "action", INK_CBOR_TEXT);
   bool opened = ink_cbor_is(name, "c2pa.opened"), created = ink_cbor_is(name, "c2pa.created");
-  if (!name || (first && !opened && !created)) {
+  bool update = strcmp(m->box->kind, "c2um") == 0;
+  if (update && name) ink_check_update_action(v, m, box, name);
+  if (ink_cbor_is(name, "c2pa.redacted")) ink_check_redaction(v, m, box, action);
+  if (!name || (first && !opened && !created && !update)) {
     ink_find(v, m->results, INK_FAILURE, "assertion.action.malformed", box,
              "the first action is neither c2pa.created nor c2pa.opened");
     return;
@@ -454,7 +482,7 @@ static void check_action(ink_validator *v, ink_manifest_view *m, const ink_jumbf
   const ink_cbor *ingredient = first_ingredient(action);
   const char *uri = ink_cbor_string(v->arena, ink_cbor_get(ingredient, "url"));
   const ink_jumbf *target = ink_jumbf_resolve(v->store, m->box, uri);
-  const ink_cbor *map = target ? read_content(v, target) : NULL;
+  const ink_cbor *map = target ? ink_validate_content(v, target) : NULL;
   const ink_cbor *relationship = ink_cbor_get(map, "relationship");
   bool fits = target && (opened ? ink_cbor_is(relationship, "parentOf")
                                 : ink_cbor_is(relationship, "componentOf"));
@@ -469,11 +497,11 @@ static void check_actions(ink_validator *v, ink_manifest_view *m) {
   size_t n = 0;
   if (!m->v2) return;
   for (const ink_jumbf *at = store ? store->first : NULL; at; at = at->next) {
-    if (!at->label ||
-        (!is_label(at->label, "c2pa.actions.v2") && !is_label(at->label, "c2pa.actions"))) {
+    if (!at->label || (!ink_validate_is_label(at->label, "c2pa.actions.v2") &&
+                       !ink_validate_is_label(at->label, "c2pa.actions"))) {
       continue;
     }
-    const ink_cbor *list = ink_cbor_member(read_content(v, at), "actions", INK_CBOR_ARRAY);
+    const ink_cbor *list = ink_cbor_member(ink_validate_content(v, at), "actions", INK_CBOR_ARRAY);
     if (!list || !list->n) {
       ink_find(v, m->results, INK_FAILURE, "assertion.action.malformed", at, "no actions in it");
       continue;
@@ -552,15 +580,21 @@ static ink_status check_provenance(ink_validator *v, const ink_jumbf *box,
     return INK_OK;
   }
   if (v3) {
-    bool same = hash_matches(hash, algorithm, manifest);
-    ink_find(v, results, same ? INK_SUCCESS : INK_FAILURE,
-             same ? "ingredient.manifest.validated" : "ingredient.manifest.mismatch", box,
-             same ? "the manifest of the ingredient is what was signed"
-                  : "the manifest of the ingredient is not what was signed");
+    // Where something was taken out of it, its signature alone tells that it is the one.
+    bool same = hash_matches(hash, algorithm, manifest),
+         redacted = ink_validate_has_redactions(v, manifest);
+    if (!redacted)
+      ink_find(v, results, same ? INK_SUCCESS : INK_FAILURE,
+               same ? "ingredient.manifest.validated" : "ingredient.manifest.mismatch", box,
+               same ? "the manifest of the ingredient is what was signed"
+                    : "the manifest of the ingredient is not what was signed");
     const ink_cbor *signature = ink_cbor_get(ingredient, "claimSignature");
     const ink_cbor *expected = ink_cbor_member(signature, "hash", INK_CBOR_BYTES);
     const ink_jumbf *target = ink_jumbf_child(manifest, "c2pa.signature");
-    if (expected && target) {
+    if (redacted && !(expected && target)) {
+      ink_find(v, results, INK_FAILURE, "ingredient.claimSignature.missing", box,
+               "the ingredient, of which something was taken out, is not told by its signature");
+    } else if (expected && target) {
       same = hash_matches(expected, algorithm, target);
       ink_find(v, results, same ? INK_SUCCESS : INK_FAILURE,
                same ? "ingredient.claimSignature.validated" : "ingredient.claimSignature.mismatch",
@@ -579,7 +613,7 @@ static ink_status check_ingredients(ink_validator *v, ink_manifest_view *m, int 
   ink_status status = INK_OK;
   for (const ink_jumbf *at = store ? store->first : NULL; at && status == INK_OK; at = at->next) {
     if (!at->label || strncmp(at->label, "c2pa.ingredient", 15) != 0) continue;
-    const ink_cbor *map = read_content(v, at);
+    const ink_cbor *map = ink_validate_content(v, at);
     if (!map || map->kind != INK_CBOR_MAP) continue;
     const ink_cbor *relationship = ink_cbor_get(map, "relationship");
     n_parent += ink_cbor_is(relationship, "parentOf");
@@ -610,7 +644,7 @@ static const ink_jumbf *parent_of(ink_validator *v, const ink_jumbf *box) {
   const ink_jumbf *store = ink_jumbf_child(box, "c2pa.assertions");
   for (const ink_jumbf *at = store ? store->first : NULL; at; at = at->next) {
     if (!at->label || strncmp(at->label, "c2pa.ingredient", 15) != 0) continue;
-    const ink_cbor *map = read_content(v, at);
+    const ink_cbor *map = ink_validate_content(v, at);
     const ink_cbor *reference = ink_cbor_get(map, "activeManifest");
     if (!reference) reference = ink_cbor_get(map, "c2pa_manifest");
     const char *uri = ink_cbor_string(v->arena, ink_cbor_get(reference, "url"));
@@ -624,17 +658,14 @@ static const ink_jumbf *parent_of(ink_validator *v, const ink_jumbf *box) {
 static const ink_jumbf *binding_of(const ink_jumbf *manifest) {
   const ink_jumbf *store = ink_jumbf_child(manifest, "c2pa.assertions");
   for (const ink_jumbf *at = store ? store->first : NULL; at; at = at->next) {
-    if (at->label && is_binding(at->label)) return at;
+    if (at->label && ink_validate_is_binding(at->label)) return at;
   }
   return NULL;
 }
 
 static ink_status check_bindings(ink_validator *v, ink_manifest_view *m, bool active) {
   if (strcmp(m->box->kind, "c2um") == 0) {
-    if (m->n_binding) {
-      ink_find(v, m->results, INK_FAILURE, "manifest.update.invalid", m->box,
-               "an update manifest binds no content");
-    }
+    ink_check_update(v, m);
     const ink_jumbf *at = m->box;
     for (int i = 0; at && strcmp(at->kind, "c2um") == 0 && i < INK_INGREDIENTS_DEEP; i++) {
       at = parent_of(v, at);
@@ -683,6 +714,7 @@ static ink_status check_manifest(ink_validator *v, const ink_jumbf *box, bool ac
   if (claimed) {
     check_signature(v, m);
     check_assertions(v, m);
+    ink_check_redactions(v, m);
     m->soft = check_soft_bindings(v, m, active && v->options->soft_matches);
     check_actions(v, m);
     status = check_bindings(v, m, active);
@@ -758,6 +790,7 @@ static ink_status check_store(ink_validator *v, const unsigned char *bytes, size
     return INK_OK;
   }
   snprintf(v->report->active, sizeof v->report->active, "%s", active->label);
+  INK_TRY(ink_validate_gather(v));
   return check_manifest(v, active, true, 0, results);
 }
 

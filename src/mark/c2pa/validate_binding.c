@@ -50,6 +50,19 @@ static excluded judge_ranges(const ink_validator *v, const ink_digest_range *ran
   return found;
 }
 
+// An update manifest grew the store that the binding before it left out; what lay behind it has
+// moved (section 15.12.1.1). False when it moved out of the file.
+static bool grow_ranges(const ink_validator *v, ink_digest_range *ranges, size_t n) {
+  for (size_t i = 0; v->place && i < n; i++) {
+    if (ranges[i].start != v->place->start || v->place->length < ranges[i].length) continue;
+    size_t grown = v->place->length - ranges[i].length;
+    ranges[i].length += grown;
+    for (size_t j = i + 1; j < n; j++) ranges[j].start += grown;
+    return ink_fits(ranges[n - 1].start, ranges[n - 1].length, v->size);
+  }
+  return true;
+}
+
 static ink_status check_data(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion,
                              const ink_cbor *map) {
   ink_digest_range ranges[MOST_RANGES];
@@ -58,7 +71,8 @@ static ink_status check_data(ink_validator *v, ink_manifest_view *m, const ink_j
   const ink_cbor *expected = ink_cbor_member(map, "hash", INK_CBOR_BYTES);
   const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(map, "alg"));
   if (!algorithm) algorithm = m->algorithm;
-  if (!expected || !read_ranges(v, map, ranges, &n)) {
+  bool update = strcmp(m->box->kind, "c2um") == 0;
+  if (!expected || !read_ranges(v, map, ranges, &n) || (update && !grow_ranges(v, ranges, n))) {
     ink_find(v, m->results, INK_FAILURE, "assertion.dataHash.malformed", assertion,
              "the assertion has no hash, or exclusions that do not fit the file");
     return INK_OK;
@@ -67,10 +81,6 @@ static ink_status check_data(ink_validator *v, ink_manifest_view *m, const ink_j
     ink_find(v, m->results, INK_FAILURE, "algorithm.unsupported", assertion,
              "no hash of C2PA is named \"%.40s\"", algorithm);
     return INK_OK;
-  }
-  // An update manifest grows the store that the binding before it left out.
-  if (strcmp(m->box->kind, "c2um") == 0 && n && v->place && ranges[0].start == v->place->start) {
-    ranges[0].length = v->place->length;
   }
   bool normalised = v->carrier && v->carrier->normalised;
   ink_error fault = {0};
@@ -112,11 +122,11 @@ static bool match_names(const ink_cbor *entry, const ink_named_range *ranges, si
   return true;
 }
 
-static bool entry_holds(const ink_validator *v, const ink_manifest_view *m, const ink_cbor *entry,
+static bool entry_holds(const ink_validator *v, const char *shared, const ink_cbor *entry,
                         ink_digest_range span) {
   const ink_cbor *expected = ink_cbor_member(entry, "hash", INK_CBOR_BYTES);
   const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(entry, "alg"));
-  if (!algorithm) algorithm = m->algorithm;
+  if (!algorithm) algorithm = shared;
   unsigned char hash[INK_DIGEST_MOST];
   size_t size = ink_digest_size(algorithm);
   return expected && size && expected->size == size &&
@@ -129,13 +139,16 @@ static ink_status check_boxes(ink_validator *v, ink_manifest_view *m, const ink_
   const ink_cbor *list = ink_cbor_member(map, "boxes", INK_CBOR_ARRAY);
   if (!v->carrier || !v->carrier->divide || !v->place) {
     return ink_fail(v->error, INK_ERR_UNSUPPORTED,
-                    "the file is bound by c2pa.hash.boxes, which is known here in PNG and JPEG");
+                    "the file is bound by c2pa.hash.boxes, which is known here in PNG, JPEG, GIF, "
+                    "WebP and WAV");
   }
   if (!list || !list->n) {
     ink_find(v, m->results, INK_FAILURE, "assertion.boxesHash.malformed", assertion,
              "the assertion has no boxes");
     return INK_OK;
   }
+  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(map, "alg"));
+  if (!algorithm) algorithm = m->algorithm;
   ink_text parts = {0};
   ink_error fault = {0};
   ink_status status = v->carrier->divide(v->carrier, v->bytes, v->size, v->place, &parts, &fault);
@@ -152,7 +165,7 @@ static ink_status check_boxes(ink_validator *v, ink_manifest_view *m, const ink_
       n_store++;
       known = known && ink_cbor_get(entry, "names")->n == 1;
     } else {
-      holds = holds && known && entry_holds(v, m, entry, span);
+      holds = holds && known && entry_holds(v, algorithm, entry, span);
     }
   }
   ink_text_free(&parts);

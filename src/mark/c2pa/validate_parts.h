@@ -10,6 +10,14 @@
 
 enum { INK_MANIFESTS_MOST = 64, INK_ASSERTIONS_MOST = 512, INK_INGREDIENTS_DEEP = 16 };
 
+// What one manifest says of others: a time-stamp assertion, or the URI of an assertion that was
+// taken out.
+typedef struct ink_store_word {
+  const ink_jumbf *box;  // where it is said: the assertion, the manifest
+  const ink_cbor *item;
+  const struct ink_store_word *next;
+} ink_store_word;
+
 typedef struct ink_validator {
   const unsigned char *bytes;
   size_t size;
@@ -19,6 +27,7 @@ typedef struct ink_validator {
   int64_t now;
   ink_arena *arena;
   const ink_jumbf *store;
+  const ink_store_word *stamps, *redacted;
   ink_c2pa_report *report;
   // Manifests that were looked at already: an ingredient may stand in several.
   const ink_jumbf *seen[INK_MANIFESTS_MOST];
@@ -49,6 +58,12 @@ void ink_find(ink_validator *v, json_t *results, ink_finding kind, const char *c
               const ink_jumbf *box, const char *format, ...) INK_PRINTF(6, 7);
 json_t *ink_results_new(ink_validator *v);
 
+// The one CBOR item that an assertion or a claim is; NULL when it is none.
+const ink_cbor *ink_validate_content(ink_validator *v, const ink_jumbf *box);
+// True for the label, and for those that are numbered.
+bool ink_validate_is_label(const char *label, const char *base);
+bool ink_validate_is_binding(const char *label);
+
 // The file against its hard binding.
 ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion);
 
@@ -56,5 +71,26 @@ ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_j
 json_t *ink_crjson_of(const ink_cbor *item);
 // Label, assertions and claim of a manifest.
 json_t *ink_crjson_manifest(ink_validator *v, const ink_manifest_view *m);
+
+// ---- update manifests, and what manifests say of each other (validate_update.c)
+
+// Gather stamps and redacted of all manifests in the store.
+ink_status ink_validate_gather(ink_validator *v);
+// A claim of another manifest says that it was taken out.
+bool ink_validate_redacted(ink_validator *v, const ink_jumbf *manifest, const char *label);
+// Something was taken out of the manifest.
+bool ink_validate_has_redactions(ink_validator *v, const ink_jumbf *manifest);
+// Nothing is left in an assertion that was taken out.
+bool ink_validate_emptied(const ink_jumbf *assertion);
+// What the claim takes out may be taken out; an action says rightly what.
+void ink_check_redactions(ink_validator *v, ink_manifest_view *m);
+void ink_check_redaction(ink_validator *v, ink_manifest_view *m, const ink_jumbf *box,
+                         const ink_cbor *action);
+// What an update manifest may hold, and its actions say.
+void ink_check_update(ink_validator *v, ink_manifest_view *m);
+void ink_check_update_action(ink_validator *v, ink_manifest_view *m, const ink_jumbf *box,
+                             const ink_cbor *name);
+// The form of a time-stamp assertion.
+void ink_check_stamps(ink_validator *v, ink_manifest_view *m, const ink_jumbf *box);
 
 #endif

@@ -1,0 +1,447 @@
+// Updates: what is said later of a signed file holds on every carrier, leaves the content bound as
+// it was, and says nothing that an update may not say.
+#include "mark/c2pa/manifest_parts.h"
+#include "mark/c2pa/parent.h"
+#include "marking.h"
+#include "stamp_server.h"
+
+static const char later_identity[] = "0b0b0b0b-ceb2-4faa-b6bf-329bf39fa1e4";
+static const char latest_identity[] = "0c0c0c0c-ceb2-4faa-b6bf-329bf39fa1e4";
+static const ink_c2pa_action opened = {.action = "c2pa.opened"};
+
+static ink_c2pa_manifest update_manifest(const char *identity) {
+  return (ink_c2pa_manifest){.identity = identity,
+                             .created = "2026-02-03T04:05:06Z",
+                             .title = "秋夜",
+                             .version = "1.0",
+                             .actions = &opened,
+                             .n_action = 1};
+}
+
+// Update a file by what it carries; the status of the attempt.
+static ink_status try_update(const ink_text *file, const ink_carrier *carrier,
+                             ink_c2pa_manifest manifest, const ink_signer *signer, ink_text *out,
+                             ink_error *error) {
+  ink_c2pa_parent parent = {0};
+  const unsigned char *bytes = (const unsigned char *)file->bytes;
+  assert_int_equal(ink_c2pa_parent_read("before", carrier, bytes, file->size, &parent, error),
+                   INK_OK);
+  assert_true(parent.is_signed);
+  manifest.ingredients = &parent.ingredient;
+  manifest.n_ingredient = 1;
+  ink_status status = ink_c2pa_update(bytes, file->size, carrier, &manifest, signer, out, error);
+  ink_c2pa_parent_free(&parent);
+  return status;
+}
+
+static ink_text updated(const ink_text *file, const ink_carrier *carrier,
+                        ink_c2pa_manifest manifest, const ink_signer *signer) {
+  ink_error error = {0};
+  ink_text out = {0};
+  assert_ok(try_update(file, carrier, manifest, signer, &out, &error));
+  return out;
+}
+
+static ink_place place_of(const ink_text *file, const ink_carrier *carrier) {
+  ink_error error = {0};
+  ink_place place = {0};
+  assert_ok(carrier->find(carrier, (unsigned char *)file->bytes, file->size, &place, &error));
+  assert_true(place.present && !place.code);
+  return place;
+}
+
+// The bytes around the store are those that were there before the update.
+static void assert_same_content(const ink_text *before, const ink_text *after,
+                                const ink_carrier *carrier) {
+  ink_place old = place_of(before, carrier), new = place_of(after, carrier);
+  size_t rest = before->size - old.start - old.length;
+  assert_int_equal(old.start, new.start);
+  assert_memory_equal(before->bytes, after->bytes, old.start);
+  assert_int_equal(rest, after->size - new.start - new.length);
+  assert_memory_equal(before->bytes + old.start + old.length, after->bytes + new.start + new.length,
+                      rest);
+  ink_place_free(&old);
+  ink_place_free(&new);
+}
+
+static void assert_update(const ink_text *file, const ink_carrier *carrier, const char *identity,
+                          size_t n_manifest) {
+  ink_c2pa_report report = {0};
+  char label[64];
+  snprintf(label, sizeof label, "urn:c2pa:%s", identity);
+  assert_int_equal(state_of(file->bytes, file->size, carrier, NULL, &report), INK_C2PA_VALID);
+  assert_string_equal(report.active, label);
+  assert_int_equal(json_array_size(report.manifests), n_manifest);
+  assert_true(
+      json_is_true(json_object_get(json_array_get(report.manifests, 0), "isUpdateManifest")));
+  // No failure but that nobody is trusted, and how the content came about is still told.
+  assert_int_equal(json_array_size(json_object_get(report.results, "failure")), 1);
+  const json_t *actions =
+      json_object_get(ink_c2pa_assertion_of(&report, "c2pa.actions.v2"), "actions");
+  assert_string_equal(
+      json_string_value(json_object_get(json_array_get(actions, 0), "digitalSourceType")),
+      INK_SOURCE_TRAINED);
+  ink_c2pa_report_free(&report);
+}
+
+static void updates_hold_on_every_carrier_and_leave_the_content(void **state) {
+  (void)state;
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  manifest.reserve = 8000;
+  for (size_t i = 0; i < N_SAMPLE; i++) {
+    const ink_carrier *carrier = ink_carrier_named(samples[i].carrier);
+    blob plain = sample_blob(&samples[i]);
+    ink_text file = sign_blob(&plain, carrier, &manifest, signer);
+    ink_text once = updated(&file, carrier, update_manifest(later_identity), signer);
+    assert_same_content(&file, &once, carrier);
+    assert_update(&once, carrier, later_identity, 2);
+    // An update may be updated.
+    ink_text twice = updated(&once, carrier, update_manifest(latest_identity), signer);
+    assert_same_content(&file, &twice, carrier);
+    assert_update(&twice, carrier, latest_identity, 3);
+    ink_text_free(&file);
+    ink_text_free(&once);
+    ink_text_free(&twice);
+    free(plain.bytes);
+  }
+  ink_signer_free(signer);
+}
+
+// Where another field states the store's length, an update needs room that was left for it.
+static void stores_of_a_stated_length_keep_it_or_refuse(void **state) {
+  (void)state;
+  static const char *const fixed[] = {"webp", "wav", "mp3", "pdf", "docx", "epub"};
+  ink_signer *signer = signer_named("ed25519");
+  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+    ink_error error = {0};
+    ink_text out = {0};
+    ink_c2pa_manifest manifest = test_manifest();
+    const ink_carrier *carrier = ink_carrier_named(fixed[i]);
+    const sample *s = samples;
+    while (strcmp(s->carrier, fixed[i]) != 0) s++;
+    blob plain = sample_blob(s);
+    ink_text file = sign_blob(&plain, carrier, &manifest, signer);
+    assert_int_equal(
+        try_update(&file, carrier, update_manifest(later_identity), signer, &out, &error),
+        INK_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.text, "--reserve"));
+    assert_int_equal(out.size, 0);
+    ink_text_free(&file);
+    // Every amount of room around what just suffices, so that each length of padding is met.
+    size_t missing = strtoul(strstr(error.text, " and ") + 5, NULL, 10);
+    size_t n_done = 0;
+    for (size_t more = 0; more < 40; more++) {
+      manifest.reserve = missing - 8 + more;
+      file = sign_blob(&plain, carrier, &manifest, signer);
+      error = (ink_error){0};
+      if (try_update(&file, carrier, update_manifest(later_identity), signer, &out, &error) ==
+          INK_OK) {
+        assert_int_equal(out.size, file.size);
+        assert_update(&out, carrier, later_identity, 2);
+        n_done++;
+      } else {
+        assert_non_null(strstr(error.text, "--reserve"));
+      }
+      ink_text_free(&out);
+      ink_text_free(&file);
+    }
+    assert_true(n_done >= 28 && n_done < 40);
+    free(plain.bytes);
+  }
+  ink_signer_free(signer);
+}
+
+static void what_was_said_before_is_kept_as_it_was(void **state) {
+  (void)state;
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  const ink_carrier *carrier = ink_carrier_named("jpeg");
+  blob plain = load("plain.jpg");
+  ink_text file = sign_blob(&plain, carrier, &manifest, signer);
+  ink_text later = updated(&file, carrier, update_manifest(later_identity), signer);
+  ink_place old = place_of(&file, carrier), new = place_of(&later, carrier);
+  // All but the size of the box around them.
+  assert_memory_equal(old.store.bytes + 4, new.store.bytes + 4, old.store.size - 4);
+  ink_place_free(&old);
+  ink_place_free(&new);
+  ink_text_free(&file);
+  ink_text_free(&later);
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
+static void a_changed_content_breaks_an_update(void **state) {
+  (void)state;
+  static const char *const names[] = {"png", "jpeg", "gif", "svg", "webp", "docx"};
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  manifest.reserve = 6000;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const ink_carrier *carrier = ink_carrier_named(names[i]);
+    const sample *s = samples;
+    while (strcmp(s->carrier, names[i]) != 0) s++;
+    blob plain = sample_blob(s);
+    ink_text file = sign_blob(&plain, carrier, &manifest, signer);
+    ink_text later = updated(&file, carrier, update_manifest(later_identity), signer);
+    ink_place place = place_of(&later, carrier);
+    for (size_t at = 0; at < later.size; at += 1 + later.size / 400) {
+      if (at >= place.start && at < place.start + place.length) continue;
+      later.bytes[at] ^= 1;
+      if (state_of(later.bytes, later.size, carrier, NULL, NULL) >= INK_C2PA_VALID) {
+        fail_msg("%s: byte %zu may change", names[i], at);
+      }
+      later.bytes[at] ^= 1;
+    }
+    ink_place_free(&place);
+    ink_text_free(&file);
+    ink_text_free(&later);
+    free(plain.bytes);
+  }
+  ink_signer_free(signer);
+}
+
+static void metadata_and_reviews_are_said(void **state) {
+  (void)state;
+  static const ink_c2pa_action actions[] = {
+      {.action = "c2pa.opened"}, {.action = "c2pa.edited.metadata"}, {.action = "c2pa.published"}};
+  json_t *review = json_pack("{s:s, s:s}", "verdict", "approved", "by", "desk");
+  json_t *metadata = json_pack("{s:{s:s}, s:[s]}", "@context", "dc",
+                               "http://purl.org/dc/elements/1.1/", "dc:creator", "编辑部");
+  ink_c2pa_assertion own = {"org.example.review", review};
+  ink_c2pa_manifest said = update_manifest(later_identity);
+  said.actions = actions;
+  said.n_action = 3;
+  said.assertions = &own;
+  said.n_assertion = 1;
+  said.metadata = metadata;
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  const ink_carrier *carrier = ink_carrier_named("png");
+  blob plain = load("plain.png");
+  ink_text file = sign_blob(&plain, carrier, &manifest, signer);
+  ink_text later = updated(&file, carrier, said, signer);
+  ink_c2pa_report report = {0};
+  assert_int_equal(state_of(later.bytes, later.size, carrier, NULL, &report), INK_C2PA_VALID);
+  const json_t *assertions = json_object_get(json_array_get(report.manifests, 0), "assertions");
+  assert_true(json_equal(json_object_get(assertions, "org.example.review"), review));
+  assert_true(json_equal(json_object_get(assertions, "c2pa.metadata"), metadata));
+  assert_int_equal(
+      json_array_size(json_object_get(json_object_get(assertions, "c2pa.actions.v2"), "actions")),
+      3);
+  assert_null(json_object_get(assertions, "c2pa.hash.data"));
+  ink_c2pa_report_free(&report);
+  ink_text_free(&file);
+  ink_text_free(&later);
+  free(plain.bytes);
+  ink_signer_free(signer);
+  json_decref(review);
+  json_decref(metadata);
+}
+
+static void updates_that_say_what_they_may_not_are_refused(void **state) {
+  (void)state;
+  static const ink_c2pa_action edited[] = {{.action = "c2pa.opened"}, {.action = "c2pa.edited"}};
+  static const ink_c2pa_action created = {.action = "c2pa.created"};
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  const ink_carrier *carrier = ink_carrier_named("png");
+  blob plain = load("plain.png");
+  ink_text file = sign_blob(&plain, carrier, &manifest, signer);
+  json_t *bare = json_pack("{s:s}", "creator", "x"),
+         *unknown = json_pack("{s:{}, s:s}", "@context", "dc:creator", "x");
+  ink_c2pa_manifest bad[6];
+  for (size_t i = 0; i < 6; i++) bad[i] = update_manifest(later_identity);
+  bad[0].actions = edited;
+  bad[0].n_action = 2;
+  bad[1].actions = &created;
+  bad[2].thumbnail = "x";
+  bad[2].thumbnail_size = 1;
+  bad[3].metadata = bare;
+  bad[4].metadata = unknown;
+  bad[5].reserve = INK_C2PA_RESERVE_MOST + 1;
+  for (size_t i = 0; i < 6; i++) {
+    ink_error error = {0};
+    ink_text out = {0};
+    ink_status status = try_update(&file, carrier, bad[i], signer, &out, &error);
+    if (status != INK_ERR_USAGE) fail_msg("case %zu: %d %s", i, status, error.text);
+    assert_int_equal(out.size, 0);
+  }
+  // The manifest of another file.
+  ink_error error = {0};
+  ink_text out = {0};
+  ink_c2pa_parent parent = {0};
+  assert_ok(ink_c2pa_parent_read("before", carrier, (unsigned char *)file.bytes, file.size, &parent,
+                                 &error));
+  ink_c2pa_manifest said = update_manifest(later_identity);
+  said.ingredients = &parent.ingredient;
+  said.n_ingredient = 1;
+  assert_int_equal(ink_c2pa_update(plain.bytes, plain.size, carrier, &said, signer, &out, &error),
+                   INK_ERR_CONFLICT);
+  ink_c2pa_parent_free(&parent);
+  json_decref(bare);
+  json_decref(unknown);
+  ink_text_free(&file);
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
+// ---- what others may write
+
+// The codes of a store with an update manifest made by hand, beside its file.
+static void assert_code(const ink_c2pa_manifest *said, const ink_manifest_binding *bound,
+                        const char *code) {
+  ink_error error = {0};
+  ink_manifest_pass pass;
+  ink_c2pa_report report = {0};
+  ink_signer *signer = signer_named("ed25519");
+  assert_ok(ink_manifest_begin(NULL, said, signer, "c2um", &pass, &error));
+  assert_ok(ink_manifest_build(&pass, bound, &error));
+  assert_ok(ink_c2pa_validate((const unsigned char *)"data", 4, NULL,
+                              (unsigned char *)pass.store.bytes, pass.store.size, NULL, &report,
+                              &error));
+  if (code && !ink_c2pa_failed_with(&report, code)) {
+    char *text = json_dumps(report.results, JSON_INDENT(1));
+    fail_msg("no %s in %s", code, text);
+  }
+  assert_int_equal(report.state, code ? INK_C2PA_INVALID : INK_C2PA_VALID);
+  ink_c2pa_report_free(&report);
+  ink_manifest_end(&pass);
+  ink_signer_free(signer);
+}
+
+static void each_fault_of_an_update_has_its_code(void **state) {
+  (void)state;
+  static const ink_c2pa_action edited[] = {{.action = "c2pa.opened"}, {.action = "c2pa.edited"}};
+  static const ink_c2pa_action created = {.action = "c2pa.created"};
+  ink_error error = {0};
+  ink_text side = {0};
+  ink_c2pa_parent parent = {0};
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  assert_ok(
+      ink_c2pa_sign((const unsigned char *)"data", 4, NULL, &manifest, signer, &side, &error));
+  assert_ok(ink_c2pa_parent_beside("data", NULL, (const unsigned char *)"data", 4, side.bytes,
+                                   side.size, &parent, &error));
+  ink_c2pa_ingredient two[] = {parent.ingredient, {.relationship = "inputTo", .title = "prompt"}};
+  ink_c2pa_ingredient placed = parent.ingredient;
+  placed.relationship = "componentOf";
+  ink_c2pa_manifest good = update_manifest(later_identity);
+  good.ingredients = two;
+  good.n_ingredient = 1;
+  assert_code(&good, NULL, NULL);
+  ink_c2pa_manifest bad = good;
+  bad.n_ingredient = 2;
+  assert_code(&bad, NULL, "manifest.update.wrongParents");
+  bad.n_ingredient = 0;
+  assert_code(&bad, NULL, "manifest.update.wrongParents");
+  assert_code(&bad, NULL, "claim.hardBindings.missing");
+  bad = good;
+  bad.ingredients = &placed;
+  assert_code(&bad, NULL, "manifest.update.wrongParents");
+  bad = good;
+  bad.actions = edited;
+  bad.n_action = 2;
+  assert_code(&bad, NULL, "manifest.update.invalid");
+  bad.actions = &created;
+  bad.n_action = 1;
+  assert_code(&bad, NULL, "manifest.update.invalid");
+  bad = good;
+  bad.thumbnail = "x";
+  bad.thumbnail_size = 1;
+  assert_code(&bad, NULL, "manifest.update.invalid");
+  ink_manifest_binding bound = {.excluded = false};
+  assert_code(&good, &bound, "manifest.update.invalid");
+  ink_c2pa_parent_free(&parent);
+  ink_text_free(&side);
+  ink_signer_free(signer);
+}
+
+// ---- time-stamps that come later
+
+static char *folder;  // of the authority; NULL where there is no openssl
+
+static int set_up(void **state) {
+  (void)state;
+  if (!stamp_has_openssl()) return 0;
+  folder = scratch_make();
+  return folder && stamp_make_keys(folder) ? 0 : 1;
+}
+
+static int take_down(void **state) {
+  (void)state;
+  scratch_remove(folder);
+  free(folder);
+  return 0;
+}
+
+static void a_later_stamp_outlives_the_certificate(void **state) {
+  (void)state;
+  if (!folder) {
+    print_message("# openssl is not here: skipped\n");
+    skip();
+  }
+  ink_error error = {0};
+  char path[4200];
+  ink_anchors *anchors = NULL;
+  snprintf(path, sizeof path, "%s/ca.pem", folder);
+  assert_ok(ink_anchors_open(path, &anchors, &error));
+  stamp_server server = stamp_start(folder, STAMP_GOOD);
+  ink_stamper stamper = {.stamp = ink_stamper_ask, .url = server.url};
+  static const char *const names[] = {"png", "webp", "text"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    ink_signer *signer = signer_named("es256");
+    ink_c2pa_manifest manifest = test_manifest();
+    manifest.reserve = 16000;
+    const ink_carrier *carrier = ink_carrier_named(names[i]);
+    const sample *s = samples;
+    while (strcmp(s->carrier, names[i]) != 0) s++;
+    blob plain = sample_blob(s);
+    ink_text file = sign_blob(&plain, carrier, &manifest, signer);
+    ink_c2pa_options later = {.stamp_anchors = anchors, .now = signer->not_after + 1000};
+    assert_int_equal(state_of(file.bytes, file.size, carrier, &later, NULL), INK_C2PA_INVALID);
+    signer->stamper = &stamper;
+    ink_text stamped = updated(&file, carrier, update_manifest(later_identity), signer);
+    ink_c2pa_report report = {0};
+    ink_c2pa_state found = state_of(stamped.bytes, stamped.size, carrier, &later, &report);
+    const json_t *before = json_array_get(report.manifests, 1);
+    const json_t *info = json_object_get(json_object_get(before, "signature"), "timeStampInfo");
+    assert_non_null(info);
+    assert_int_equal(found, INK_C2PA_VALID);
+    assert_same_content(&file, &stamped, carrier);
+    // What is stamped is not stamped again.
+    ink_text again = updated(&stamped, carrier, update_manifest(latest_identity), signer);
+    ink_c2pa_report_free(&report);
+    assert_int_equal(state_of(again.bytes, again.size, carrier, &later, &report), INK_C2PA_VALID);
+    for (size_t j = 0; j < 2; j++) {
+      const json_t *said = json_object_get(json_array_get(report.manifests, j), "assertions");
+      assert_int_equal(json_object_get(said, "c2pa.time-stamp") != NULL, j == 1);
+    }
+    ink_c2pa_report_free(&report);
+    // Another authority's word is not taken.
+    later.stamp_anchors = NULL;
+    assert_int_equal(state_of(stamped.bytes, stamped.size, carrier, &later, NULL),
+                     INK_C2PA_INVALID);
+    ink_text_free(&again);
+    ink_text_free(&stamped);
+    ink_text_free(&file);
+    free(plain.bytes);
+    ink_signer_free(signer);
+  }
+  stamp_stop(&server);
+  ink_anchors_free(anchors);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(updates_hold_on_every_carrier_and_leave_the_content),
+      cmocka_unit_test(stores_of_a_stated_length_keep_it_or_refuse),
+      cmocka_unit_test(what_was_said_before_is_kept_as_it_was),
+      cmocka_unit_test(a_changed_content_breaks_an_update),
+      cmocka_unit_test(metadata_and_reviews_are_said),
+      cmocka_unit_test(updates_that_say_what_they_may_not_are_refused),
+      cmocka_unit_test(each_fault_of_an_update_has_its_code),
+      cmocka_unit_test(a_later_stamp_outlives_the_certificate),
+  };
+  return cmocka_run_group_tests(tests, set_up, take_down);
+}
