@@ -11,7 +11,6 @@
 
 typedef struct request {
   ink_signing_options signing;
-  const char *key, *certificates;
   bool replace, json;
 } request;
 
@@ -25,40 +24,47 @@ static void print_certificate(const char *what, const json_t *certificate) {
          json_string_value(json_object_get(certificate, "serialNumber")));
 }
 
+static void warn(json_int_t left, bool own) {
+  if (left >= INK_KEYS_WARNING_DAYS) return;
+  fprintf(stderr, "%s\n",
+          left < 0 ? ink_tr("the signing certificate has expired: nothing is signed with it")
+                   : ink_tr("the signing certificate ends soon"));
+  fprintf(stderr, "%s\n",
+          own ? ink_tr("`inkstone key rotate` makes a new one")
+              : ink_tr("ask who issued it for a new one, and take it over with `inkstone key init "
+                       "--replace`"));
+}
+
 static ink_status show(const char *folder, bool json, ink_error *error) {
   json_t *keys;
   INK_TRY(ink_keys_show(folder, &keys, error));
-  if (json) {
-    char *text = ink_json_text(keys);
-    puts(text ? text : "");
-    free(text);
-  } else {
-    printf("%s\n", folder);
-    print_certificate(ink_tr("signer"), json_object_get(keys, "signer"));
-    const json_t *authority = json_object_get(keys, "authority");
-    if (!json_is_null(authority)) print_certificate(ink_tr("authority"), authority);
-    size_t i;
-    json_t *retired;
-    json_array_foreach(json_object_get(keys, "retired"), i, retired) {
-      print_certificate(ink_tr("retired"), retired);
-    }
-    json_int_t left = json_integer_value(json_object_get(keys, "days_left"));
-    printf(ink_tr("%lld days left\n"), (long long)left);
-    if (left < INK_KEYS_WARNING_DAYS) {
-      fprintf(stderr, "%s\n", ink_tr("the signing certificate ends soon; rotate it"));
-    }
+  json_int_t left = json_integer_value(json_object_get(keys, "days_left"));
+  const json_t *authority = json_object_get(keys, "authority");
+  warn(left, !json_is_null(authority));
+  if (json) return ink_cli_print_json(keys, error);
+  printf("%s\n", folder);
+  print_certificate(ink_tr("signer"), json_object_get(keys, "signer"));
+  const char *token = json_string_value(json_object_get(keys, "token"));
+  if (token) printf("           %s\n", token);
+  if (!json_is_null(authority)) print_certificate(ink_tr("authority"), authority);
+  size_t i;
+  json_t *retired;
+  json_array_foreach(json_object_get(keys, "retired"), i, retired) {
+    print_certificate(ink_tr("retired"), retired);
   }
+  if (left >= 0) printf(ink_tr("%lld days left\n"), (long long)left);
   json_decref(keys);
   return INK_OK;
 }
 
 static ink_status init(const request *r, const char *folder, const char *passphrase,
                        ink_error *error) {
-  if (!r->key != !r->certificates) {
+  const ink_signing_options *s = &r->signing;
+  if (s->certificates && !s->key) {
     return ink_fail(error, INK_ERR_USAGE, "--key and --certificates go together");
   }
-  if (r->key) {
-    return ink_keys_import(folder, r->key, r->certificates, passphrase, r->replace, error);
+  if (s->key) {
+    return ink_keys_import(folder, s->key, s->certificates, passphrase, r->replace, error);
   }
   if (r->replace) {
     return ink_fail(error, INK_ERR_USAGE,
@@ -67,19 +73,30 @@ static ink_status init(const request *r, const char *folder, const char *passphr
   return ink_keys_init(folder, passphrase, error);
 }
 
+static ink_status change(const request *r, const char *verb, const char *folder,
+                         const char *passphrase, ink_error *error) {
+  if (strcmp(verb, "init") == 0) return init(r, folder, passphrase, error);
+  if (strcmp(verb, "rotate") == 0) return ink_keys_rotate(folder, passphrase, error);
+  if (strcmp(verb, "show") == 0) return INK_OK;
+  return ink_fail(error, INK_ERR_USAGE, "\"%s\" is not init, show or rotate", verb);
+}
+
 static ink_status act(const request *r, const char *verb, ink_error *error) {
   char *passphrase, *folder = ink_keys_folder();
   if (!folder) {
     return ink_fail(error, INK_ERR_NOT_FOUND,
                     "no place for keys: set HOME, or XDG_DATA_HOME to an absolute path");
   }
-  ink_status status = ink_passphrase_read(r->signing.passphrase_file, &passphrase, error);
-  if (status == INK_OK && strcmp(verb, "init") == 0) {
-    status = init(r, folder, passphrase, error);
-  } else if (status == INK_OK && strcmp(verb, "rotate") == 0) {
-    status = ink_keys_rotate(folder, passphrase, error);
-  } else if (status == INK_OK && strcmp(verb, "show") != 0) {
-    status = ink_fail(error, INK_ERR_USAGE, "\"%s\" is not init, show or rotate", verb);
+  // Keys that are made here are put under a passphrase that was given for them alone.
+  bool made = strcmp(verb, "init") == 0 && !r->signing.key;
+  ink_status status = made ? ink_passphrase_read(r->signing.passphrase_file, &passphrase, error)
+                           : ink_signing_passphrase(&r->signing, &passphrase, error);
+  if (status == INK_OK) {
+    status = change(r, verb, folder, passphrase, error);
+    bool opens = (r->signing.key && !made) || strcmp(verb, "rotate") == 0;
+    if (opens && ink_passphrase_ask(status, &passphrase)) {
+      status = change(r, verb, folder, passphrase, error);
+    }
   }
   if (status == INK_OK) status = show(folder, r->json, error);
   ink_passphrase_free(passphrase);
@@ -92,12 +109,12 @@ static int run(const ink_command *self, int argc, char **argv) {
   ink_option options[] = {
       {.name = "key",
        .kind = INK_OPTION_STRING,
-       .value = &r.key,
-       .argument = "FILE",
-       .help = "init: take over this private key (PEM)"},
+       .value = &r.signing.key,
+       .argument = "KEY",
+       .help = "init: take over this private key (PEM, or pkcs11: URI of one in a token)"},
       {.name = "certificates",
        .kind = INK_OPTION_STRING,
-       .value = &r.certificates,
+       .value = &r.signing.certificates,
        .argument = "FILE",
        .help = "init: its certificates (PEM), the key's own first"},
       {.name = "replace",
@@ -127,6 +144,7 @@ const ink_command ink_command_key = {
     .examples =
         "inkstone key init\n"
         "inkstone key init --key studio.key --certificates studio.pem --replace\n"
+        "inkstone key init --key 'pkcs11:token=studio;object=signer' --passphrase-file pin\n"
         "inkstone key rotate\n",
     .run = run,
 };

@@ -369,6 +369,8 @@ static int run(const ink_command *self, int argc, char **argv) {
        .high = INK_C2PA_RESERVE_MOST,
        .argument = "BYTES",
        .help = "leave room for later updates in formats that state the manifest's length"},
+      INK_KEY_OPTION(&r.signing),
+      INK_CERTIFICATES_OPTION(&r.signing),
       INK_PASSPHRASE_OPTION(&r.signing),
       INK_TIMESTAMP_OPTION(&r.signing),
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},

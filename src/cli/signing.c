@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "lang/catalogue.h"
 #include "mark/keys.h"
 
-enum { MOST_PASSPHRASE = 4096, DAY = 24 * 3600 };
+enum { MOST_PASSPHRASE = 4096, MOST_PEM = 1 << 20, DAY = 24 * 3600 };
 
 ink_status ink_passphrase_read(const char *path, char **passphrase, ink_error *error) {
   size_t size;
@@ -31,17 +33,63 @@ void ink_passphrase_free(char *passphrase) {
   free(passphrase);
 }
 
-static ink_status check_time(const ink_signer *signer, const char *folder, ink_error *error) {
-  int64_t left = signer->not_after - (int64_t)time(NULL);
-  if (left <= 0) {
+ink_status ink_signing_passphrase(const ink_signing_options *options, char **passphrase,
+                                  ink_error *error) {
+  const char *pin = getenv("INKSTONE_PIN");
+  if (options->passphrase_file || !pin || !pin[0]) {
+    return ink_passphrase_read(options->passphrase_file, passphrase, error);
+  }
+  *passphrase = strdup(pin);
+  return *passphrase ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for a passphrase");
+}
+
+bool ink_passphrase_ask(ink_status status, char **passphrase) {
+  struct termios shown, hidden;
+  char line[MOST_PASSPHRASE];
+  if (status != INK_ERR_USAGE || *passphrase || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) ||
+      tcgetattr(STDIN_FILENO, &shown) != 0) {
+    return false;
+  }
+  fputs(ink_tr("passphrase or PIN of the key: "), stderr);
+  hidden = shown;
+  hidden.c_lflag &= (tcflag_t) ~(unsigned)ECHO;
+  tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+  char *got = fgets(line, sizeof line, stdin);
+  tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+  fputc('\n', stderr);
+  if (got) line[strcspn(line, "\r\n")] = 0;
+  if (got && line[0]) *passphrase = strdup(line);
+  OPENSSL_cleanse(line, sizeof line);
+  return *passphrase != NULL;
+}
+
+// Who made the certificate makes the next one: the installation by rotating, others elsewhere.
+static ink_status check_time(const ink_signer *signer, const char *name, bool own,
+                             ink_error *error) {
+  int64_t now = (int64_t)time(NULL), left = signer->not_after - now;
+  char day[32];
+  if (signer->not_before > now) {
+    ink_time_text(signer->not_before, day);
     return ink_fail(error, INK_ERR_CONFLICT,
-                    "%s: the certificate has expired; `inkstone key rotate` makes a new one",
-                    folder);
+                    "%s: the certificate is valid from %.10s on, and not yet; is the clock right?",
+                    name, day);
+  }
+  if (left <= 0) {
+    ink_time_text(signer->not_after, day);
+    return own ? ink_fail(error, INK_ERR_CONFLICT,
+                          "%s: the certificate has expired; `inkstone key rotate` makes a new one",
+                          name)
+               : ink_fail(error, INK_ERR_CONFLICT,
+                          "%s: the certificate has expired on %.10s; ask who issued it for a new "
+                          "one",
+                          name, day);
   }
   if (left < (int64_t)INK_KEYS_WARNING_DAYS * DAY) {
     fprintf(stderr,
-            ink_tr("the signing certificate ends in %lld days; `inkstone key rotate` makes "
-                   "a new one\n"),
+            own ? ink_tr("the signing certificate ends in %lld days; `inkstone key rotate` makes "
+                         "a new one\n")
+                : ink_tr("the signing certificate ends in %lld days; ask who issued it for a new "
+                         "one\n"),
             (long long)(left / DAY));
   }
   return INK_OK;
@@ -67,28 +115,66 @@ void ink_signing_stamp(const ink_signing_options *options, bool required, ink_cl
   signer->stamper = &stamper->base;
 }
 
+static ink_status open_installation(const char *folder, const char *passphrase, ink_signer **signer,
+                                    ink_error *error) {
+  ink_status status = ink_keys_signer(folder, passphrase, false, signer, error);
+  if (status == INK_ERR_NOT_FOUND && !ink_keys_there(folder)) {
+    status = ink_keys_signer(folder, passphrase, true, signer, error);
+    if (status == INK_OK) {
+      fprintf(stderr, ink_tr("made this installation's signing key in %s\n"), folder);
+    }
+  }
+  if (status == INK_ERR_IO) {
+    ink_context(error, status, "the signing key cannot be kept in %s", folder);
+  }
+  return status;
+}
+
+static ink_status open_given(const ink_signing_options *options, const char *passphrase,
+                             ink_signer **signer, ink_error *error) {
+  char *certificates = NULL;
+  size_t size;
+  if (!ink_key_uri_is(options->key)) {
+    const char *chain = options->certificates ? options->certificates : options->key;
+    return ink_signer_open(options->key, chain, passphrase, signer, error);
+  }
+  if (options->certificates) {
+    INK_TRY(ink_file_read(options->certificates, MOST_PEM, &certificates, &size, error));
+  }
+  ink_status status = ink_signer_of_token(options->key, certificates, passphrase, signer, error);
+  free(certificates);
+  return status;
+}
+
+static ink_status open_once(const ink_signing_options *options, const char *folder,
+                            const char *passphrase, ink_signer **signer, ink_error *error) {
+  return options->key ? open_given(options, passphrase, signer, error)
+                      : open_installation(folder, passphrase, signer, error);
+}
+
 ink_status ink_signing_open(const ink_signing_options *options, ink_signer **signer,
                             ink_error *error) {
-  char *passphrase, *folder = ink_keys_folder();
+  char *passphrase = NULL, *folder = options->key ? NULL : ink_keys_folder();
   *signer = NULL;
-  if (!folder) {
+  if (options->certificates && !options->key) {
+    return ink_fail(error, INK_ERR_USAGE, "--certificates goes with --key");
+  }
+  if (!folder && !options->key) {
     return ink_fail(error, INK_ERR_NOT_FOUND,
                     "no place for the signing key: set HOME, or XDG_DATA_HOME to an absolute path");
   }
-  ink_status status = ink_passphrase_read(options->passphrase_file, &passphrase, error);
+  ink_status status = ink_signing_passphrase(options, &passphrase, error);
   if (status == INK_OK) {
-    status = ink_keys_signer(folder, passphrase, false, signer, error);
-    if (status == INK_ERR_NOT_FOUND) {
-      status = ink_keys_signer(folder, passphrase, true, signer, error);
-      if (status == INK_OK)
-        fprintf(stderr, ink_tr("made this installation's signing key in %s\n"), folder);
+    status = open_once(options, folder, passphrase, signer, error);
+    if (ink_passphrase_ask(status, &passphrase)) {
+      status = open_once(options, folder, passphrase, signer, error);
     }
-    if (status == INK_ERR_IO) {
-      ink_context(error, status, "the signing key cannot be kept in %s", folder);
-    }
-    ink_passphrase_free(passphrase);
   }
-  if (status == INK_OK) status = check_time(*signer, folder, error);
+  ink_passphrase_free(passphrase);
+  if (status == INK_OK) {
+    const char *given = options->certificates ? options->certificates : "--key";
+    status = check_time(*signer, folder ? folder : given, folder && ink_keys_own(folder), error);
+  }
   if (status != INK_OK) {
     ink_signer_free(*signer);
     *signer = NULL;

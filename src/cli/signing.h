@@ -10,6 +10,7 @@
 // The options of a command that signs; NULL where not given.
 typedef struct ink_signing_options {
   const char *passphrase_file;
+  const char *key, *certificates;  // what signs instead of the installation's key
   const char *timestamp_url;
 } ink_signing_options;
 
@@ -19,15 +20,36 @@ typedef struct ink_signing_options {
     .argument = "URL", .help = "have signatures time-stamped by this server (RFC 3161)"     \
   }
 
+#define INK_KEY_OPTION(options)                                                            \
+  {                                                                                        \
+    .name = "key", .kind = INK_OPTION_STRING, .value = &(options)->key, .argument = "KEY", \
+    .help = "sign with this private key (PEM, or pkcs11: URI of one in a token)"           \
+  }
+
+#define INK_CERTIFICATES_OPTION(options)                                                  \
+  {                                                                                       \
+    .name = "certificates", .kind = INK_OPTION_STRING, .value = &(options)->certificates, \
+    .argument = "FILE", .help = "certificates of the key (PEM), its own first"            \
+  }
+
 #define INK_PASSPHRASE_OPTION(options)                                                          \
   {                                                                                             \
     .name = "passphrase-file", .kind = INK_OPTION_STRING, .value = &(options)->passphrase_file, \
-    .argument = "FILE", .help = "file whose first line is the passphrase of the key"            \
+    .argument = "FILE", .help = "file whose first line is the passphrase or PIN of the key"     \
   }
 
 // First line of a file, malloc'ed; NULL for a NULL path. Wipe and free with ink_passphrase_free.
 ink_status ink_passphrase_read(const char *path, char **passphrase, ink_error *error);
 void ink_passphrase_free(char *passphrase);
+// That of a signing command, malloc'ed, or NULL: of the file that the options name, else
+// INKSTONE_PIN.
+ink_status ink_signing_passphrase(const ink_signing_options *options, char **passphrase,
+                                  ink_error *error);
+// Ask on the terminal, without showing it: when opening a key gave `status` for want of a
+// passphrase
+// (`passphrase` is NULL), and there is a terminal. True when *passphrase is now one, and opening
+// should be tried again.
+bool ink_passphrase_ask(ink_status status, char **passphrase);
 
 // The same as a signer's stamper. A stamp that is `required` and not given fails the signature;
 // another is a warning, and the signature goes without. Zero-initialise it; it must outlive the

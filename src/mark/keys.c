@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -251,42 +252,65 @@ static ink_status retire(const char *folder, ink_error *error) {
   return status;
 }
 
-ink_status ink_keys_import(const char *folder, const char *key_path, const char *certificates_path,
-                           const char *passphrase, bool replace, ink_error *error) {
-  ink_signer *signer;
+// What signer.pem will hold: the private key or its URI, and the certificates. Opening them proves
+// that key, chain and passphrase belong together.
+static ink_status read_imported(const char *key_path, const char *certificates_path,
+                                const char *passphrase, ink_text *pem, ink_error *error) {
+  ink_signer *signer = NULL;
   char *key = NULL, *certificates = NULL;
   size_t key_size = 0, size;
-  // Opening it proves that key, chain and passphrase belong together.
-  INK_TRY(ink_signer_open(key_path, certificates_path, passphrase, &signer, error));
-  ink_signer_free(signer);
-  bool held = holds_keys(folder);
-  if (held && !replace) {
-    return ink_fail(error, INK_ERR_CONFLICT, "%s holds keys already; --replace retires them",
-                    folder);
+  bool uri = ink_key_uri_is(key_path);
+  ink_status status = INK_OK;
+  if (!certificates_path && !uri) {
+    return ink_fail(error, INK_ERR_USAGE, "--key and --certificates go together");
   }
-  ink_status status = private_folder(folder, error);
-  if (status == INK_OK) status = ink_file_read(key_path, MOST_PEM, &key, &key_size, error);
-  if (status == INK_OK) {
+  if (uri && strstr(key_path, "pin-value")) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "a PIN is not kept with the name of its key; put it into a file, and say "
+                    "pin-source");
+  }
+  if (!uri) status = ink_file_read(key_path, MOST_PEM, &key, &key_size, error);
+  if (status == INK_OK && certificates_path) {
     status = ink_file_read(certificates_path, MOST_PEM, &certificates, &size, error);
   }
-  if (status == INK_OK && held) status = retire(folder, error);
   if (status == INK_OK) {
-    ink_text pem = {0};
-    char *path = ink_path_join(folder, "signer.pem"),
-         *authority = ink_path_join(folder, "authority.pem");
-    ink_text_format(&pem, "%s\n%s", key, certificates);
-    status = path && authority ? ink_text_status(&pem, error)
-                               : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
-    if (status == INK_OK) status = ink_file_save_private(path, pem.bytes, pem.size, error);
-    if (status == INK_OK) unlink(authority);  // it did not issue what signs now
-    if (pem.bytes) OPENSSL_cleanse(pem.bytes, pem.size);
-    ink_text_free(&pem);
-    free(path);
-    free(authority);
+    status = uri ? ink_signer_of_token(key_path, certificates, passphrase, &signer, error)
+                 : ink_signer_read(key, certificates, passphrase, key_path, &signer, error);
+  }
+  if (status == INK_OK) {
+    ink_text_format(pem, "%s\n%s", uri ? key_path : key, certificates ? certificates : "");
+    if (!certificates) status = ink_token_certificates(signer->token, pem, error);
+    if (status == INK_OK) status = ink_text_status(pem, error);
   }
   if (key) OPENSSL_cleanse(key, key_size);
   free(key);
   free(certificates);
+  ink_signer_free(signer);
+  return status;
+}
+
+ink_status ink_keys_import(const char *folder, const char *key_path, const char *certificates_path,
+                           const char *passphrase, bool replace, ink_error *error) {
+  ink_text pem = {0};
+  ink_status status = read_imported(key_path, certificates_path, passphrase, &pem, error);
+  bool held = holds_keys(folder);
+  if (status == INK_OK && held && !replace) {
+    status =
+        ink_fail(error, INK_ERR_CONFLICT, "%s holds keys already; --replace retires them", folder);
+  }
+  if (status == INK_OK) status = private_folder(folder, error);
+  if (status == INK_OK && held) status = retire(folder, error);
+  if (status == INK_OK) {
+    char *path = ink_path_join(folder, "signer.pem"),
+         *authority = ink_path_join(folder, "authority.pem");
+    status = path && authority ? ink_file_save_private(path, pem.bytes, pem.size, error)
+                               : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+    if (status == INK_OK) unlink(authority);  // it did not issue what signs now
+    free(path);
+    free(authority);
+  }
+  if (pem.bytes) OPENSSL_cleanse(pem.bytes, pem.size);
+  ink_text_free(&pem);
   return status;
 }
 
@@ -366,7 +390,15 @@ ink_status ink_keys_signer(const char *folder, const char *passphrase, bool make
   if (!path) return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
   ink_status status = read_pem(folder, "signer.pem", &pem, error);
   if (status == INK_OK) {
-    status = ink_signer_read(pem, pem, passphrase, path, signer, error);
+    if (ink_key_uri_is(pem)) {
+      size_t line = strcspn(pem, "\n");
+      bool more = pem[line] != 0;
+      pem[line] = 0;
+      status = ink_signer_of_token(pem, more ? pem + line + 1 : NULL, passphrase, signer, error);
+      if (more) pem[line] = '\n';
+    } else {
+      status = ink_signer_read(pem, pem, passphrase, path, signer, error);
+    }
     OPENSSL_cleanse(pem, strlen(pem));
     free(pem);
   }
@@ -402,6 +434,17 @@ static json_t *retired_certificates(const char *folder) {
   return list;
 }
 
+// The URI of the signer's key, or null.
+static json_t *token_uri(const char *folder) {
+  char *pem;
+  json_t *json = NULL;
+  if (read_pem(folder, "signer.pem", &pem, NULL) != INK_OK) return json_null();
+  if (ink_key_uri_is(pem)) json = json_stringn(pem, strcspn(pem, "\n"));
+  OPENSSL_cleanse(pem, strlen(pem));
+  free(pem);
+  return json ? json : json_null();
+}
+
 ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error) {
   int64_t not_after = 0;
   *json = NULL;
@@ -414,11 +457,22 @@ ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error) {
     return ink_fail(error, INK_ERR_FORMAT, "%s/signer.pem: no certificate can be read", folder);
   }
   json_t *authority = certificate_of(folder, "authority.pem", NULL);
-  *json = json_pack("{s:s, s:o, s:o, s:I, s:o}", "folder", folder, "signer", signer, "authority",
-                    authority ? authority : json_null(), "days_left",
-                    (json_int_t)((not_after - (int64_t)time(NULL)) / DAY), "retired",
-                    retired_certificates(folder));
+  *json = json_pack("{s:s, s:o, s:o, s:I, s:o, s:o}", "folder", folder, "signer", signer,
+                    "authority", authority ? authority : json_null(), "days_left",
+                    (json_int_t)floor((double)(not_after - (int64_t)time(NULL)) / DAY), "token",
+                    token_uri(folder), "retired", retired_certificates(folder));
   return *json ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to show keys");
+}
+
+bool ink_keys_there(const char *folder) {
+  return holds_keys(folder);
+}
+
+bool ink_keys_own(const char *folder) {
+  char *path = ink_path_join(folder, "authority.pem");
+  bool own = path && ink_file_exists(path);
+  free(path);
+  return own;
 }
 
 static bool has_serial(const json_t *certificate, const char *serial) {

@@ -1,7 +1,7 @@
 // The keys of an installation: an authority of its own and the leaf that signs, or what an operator
 // brought along. They lie in one folder that only its owner reads.
 //
-//   signer.pem      private key and chain of what signs
+//   signer.pem      private key and chain of what signs; of a key in a token its URI (RFC 7512)
 //   authority.pem   private key and certificate of the authority that issued it; absent with an
 //                   operator's certificate
 //   retired/        certificates that signed before
@@ -26,8 +26,10 @@ char *ink_keys_folder(void);
 // private keys are encrypted under the passphrase unless it is NULL. CONFLICT when the folder holds
 // keys already.
 ink_status ink_keys_init(const char *folder, const char *passphrase, ink_error *error);
-// Take over an operator's key and chain (PEM); the key stays encrypted as it is. What signed before
-// is retired when `replace` is set, else it is a CONFLICT.
+// Take over an operator's key and chain (PEM); the key stays encrypted as it is. `key_path` may be
+// the URI of a key in a token (mark/c2pa/token.h), whose PIN the passphrase then is; the URI is
+// kept, and may hold no pin-value; without `certificates_path` the chain is the token's. What
+// signed before is retired when `replace` is set, else it is a CONFLICT.
 ink_status ink_keys_import(const char *folder, const char *key_path, const char *certificates_path,
                            const char *passphrase, bool replace, ink_error *error);
 // Issue a new leaf with a new key and retire the old one's certificate; its private key is gone
@@ -37,9 +39,12 @@ ink_status ink_keys_rotate(const char *folder, const char *passphrase, ink_error
 // The signer of a folder; with `make` a folder without keys gets them first. NOT_FOUND without.
 ink_status ink_keys_signer(const char *folder, const char *passphrase, bool make,
                            ink_signer **signer, ink_error *error);
-// {folder, signer {…}, algorithm, days_left, authority {…} or null, retired [{…}]}: certificates as
-// crJSON has them. No passphrase is needed.
+// {folder, signer {…}, days_left, authority {…} or null, token (its URI) or null, retired [{…}]}:
+// certificates as crJSON has them. No passphrase is needed.
 ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error);
+// True when there are keys in the folder, and when its own authority issued what signs.
+bool ink_keys_there(const char *folder);
+bool ink_keys_own(const char *folder);
 // True when a certificate of this serial number (hexadecimal) signs for the folder, or did before.
 bool ink_keys_know(const char *folder, const char *serial);
 

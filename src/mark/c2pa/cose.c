@@ -230,6 +230,28 @@ static bool raw_of(EVP_PKEY *key, const unsigned char *der, size_t size, unsigne
   return good;
 }
 
+// A key in a token signs the hash, but for Ed25519, which hashes by itself.
+static ink_status sign_in_token(const ink_signer *signer, const ink_text *message,
+                                unsigned char *signature, size_t *size, ink_error *error) {
+  unsigned char hash[EVP_MAX_MD_SIZE];
+  unsigned n = 0;
+  const EVP_MD *kind = ink_cose_algorithm_hash(signer->algorithm);
+  if (!kind) {
+    return ink_token_sign(signer->token, INK_TOKEN_EDDSA, message->bytes, message->size, signature,
+                          size, error);
+  }
+  if (EVP_Digest(message->bytes, message->size, hash, &n, kind, NULL) != 1) {
+    return ink_fail(error, INK_ERR_INTERNAL, "the crypto library does not hash: %s",
+                    ink_openssl_reason());
+  }
+  bool ecdsa = is_ecdsa(signer->algorithm);
+  INK_TRY(ink_token_sign(signer->token, ecdsa ? INK_TOKEN_ECDSA : INK_TOKEN_RSA_PSS, hash, n,
+                         signature, size, error));
+  if (!ecdsa || *size == 2 * field_size(signer->key)) return INK_OK;
+  return ink_fail(error, INK_ERR_CONFLICT,
+                  "the private key is of another curve than its certificate");
+}
+
 ink_status ink_cose_sign(const ink_signer *signer, const ink_text *header, const void *claim,
                          size_t claim_size, unsigned char signature[INK_COSE_SIGNATURE],
                          size_t *signature_size, ink_error *error) {
@@ -238,6 +260,12 @@ ink_status ink_cose_sign(const ink_signer *signer, const ink_text *header, const
   size_t size = sizeof made;
   INK_TRY(
       signed_bytes("Signature1", header->bytes, header->size, claim, claim_size, &message, error));
+  if (signer->token) {
+    ink_status status = sign_in_token(signer, &message, signature, &size, error);
+    ink_text_free(&message);
+    *signature_size = size;
+    return status;
+  }
   EVP_MD_CTX *context = begin(signer->key, signer->algorithm, true);
   bool good = context && EVP_DigestSign(context, made, &size, (const unsigned char *)message.bytes,
                                         message.size) == 1;

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "mark/c2pa/certificate.h"
+#include "mark/c2pa/cose.h"
 
 enum { MOST_PEM = 1 << 20 };
 
@@ -86,7 +87,7 @@ static ink_status add_certificate(ink_signer *signer, X509 *certificate, const c
   }
   if (signer->n_certificate == 0) {
     char why[160];
-    if (X509_check_private_key(certificate, signer->key) != 1) {
+    if (!signer->token && X509_check_private_key(certificate, signer->key) != 1) {
       ERR_clear_error();
       return ink_fail(error, INK_ERR_CONFLICT,
                       "%s: the first certificate does not belong to the private key", name);
@@ -175,8 +176,93 @@ ink_status ink_signer_open(const char *key_path, const char *certificates_path,
   return status;
 }
 
+// The public key of the first certificate.
+static EVP_PKEY *public_key(const char *pem) {
+  BIO *bio = BIO_new_mem_buf(pem, -1);
+  X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+  EVP_PKEY *key = certificate ? X509_get_pubkey(certificate) : NULL;
+  X509_free(certificate);
+  BIO_free(bio);
+  ERR_clear_error();
+  return key;
+}
+
+// What the token signs must verify under the certificate.
+static ink_status prove(const ink_signer *signer, const char *name, ink_error *error) {
+  static const char claim[] = "does this key belong to this certificate?";
+  ink_text header = {0}, made = {0};
+  unsigned char signature[INK_COSE_SIGNATURE];
+  size_t size;
+  ink_cose cose;
+  ink_arena *arena = ink_arena_new(1 << 22);
+  ink_status status = arena ? ink_cose_protect(signer, &header, error)
+                            : ink_fail(error, INK_ERR_MEMORY, "%s: no memory for a key", name);
+  if (status == INK_OK) {
+    status = ink_cose_sign(signer, &header, claim, sizeof claim, signature, &size, error);
+  }
+  if (status == INK_OK) {
+    status = ink_cose_write(&header, signature, size, 0, 0, NULL, &made, error);
+  }
+  if (status == INK_OK) {
+    status = ink_cose_read(arena, made.bytes, made.size, &cose, error);
+  }
+  if (status == INK_OK && !ink_cose_verify(&cose, signer->key, claim, sizeof claim)) {
+    status = ink_fail(error, INK_ERR_CONFLICT,
+                      "%s: the first certificate does not belong to the private key", name);
+  }
+  ink_arena_free(arena);
+  ink_text_free(&header);
+  ink_text_free(&made);
+  return status;
+}
+
+static ink_status complete(ink_signer *signer, const char *certificates, const char *name,
+                           ink_error *error) {
+  ink_text own = {0};
+  ink_status status = INK_OK;
+  if (!certificates || !strstr(certificates, "BEGIN CERTIFICATE")) {
+    status = ink_token_certificates(signer->token, &own, error);
+    certificates = ink_text_string(&own);
+    if (status == INK_OK && !own.size) {
+      status = ink_fail(error, INK_ERR_NOT_FOUND,
+                        "%s holds no certificate of the key; give it in a file with --certificates",
+                        name);
+    }
+  }
+  if (status == INK_OK) {
+    signer->key = public_key(certificates);
+    if (!signer->key) {
+      status = ink_fail(error, INK_ERR_FORMAT, "%s: no certificate in PEM", name);
+    }
+  }
+  if (status == INK_OK) status = choose_algorithm(signer, name, error);
+  if (status == INK_OK) status = read_certificates(signer, certificates, name, error);
+  if (status == INK_OK) status = prove(signer, name, error);
+  ink_text_free(&own);
+  return status;
+}
+
+ink_status ink_signer_of_token(const char *uri, const char *certificates, const char *pin,
+                               ink_signer **signer, ink_error *error) {
+  ink_key_uri named;
+  *signer = NULL;
+  INK_TRY(ink_key_uri_read(uri, &named, error));
+  ink_signer *made = calloc(1, sizeof *made);
+  ink_status status = made ? ink_token_open(&named, pin, &made->token, error)
+                           : ink_fail(error, INK_ERR_MEMORY, "no memory for a key");
+  ink_key_uri_free(&named);
+  if (status == INK_OK) status = complete(made, certificates, "the token", error);
+  if (status == INK_OK) {
+    *signer = made;
+  } else {
+    ink_signer_free(made);
+  }
+  return status;
+}
+
 void ink_signer_free(ink_signer *signer) {
   if (!signer) return;
+  ink_token_free(signer->token);
   EVP_PKEY_free(signer->key);
   for (size_t i = 0; i < signer->n_certificate; i++) OPENSSL_free(signer->certificates[i]);
   free(signer);

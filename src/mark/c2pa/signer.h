@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "mark/c2pa/stamper.h"
+#include "mark/c2pa/token.h"
 
 enum { INK_SIGNER_CERTIFICATES = 8 };
 
@@ -29,7 +30,8 @@ const char *ink_cose_algorithm_name(int64_t algorithm);
 const EVP_MD *ink_cose_algorithm_hash(int64_t algorithm);
 
 typedef struct ink_signer {
-  EVP_PKEY *key;
+  EVP_PKEY *key;     // of a key in a token: its public half
+  ink_token *token;  // where the private key stays; NULL: `key` is it
   ink_cose_algorithm algorithm;
   // DER, leaf first, without the root; owned.
   unsigned char *certificates[INK_SIGNER_CERTIFICATES];
@@ -50,6 +52,12 @@ ink_status ink_signer_read(const char *key, const char *certificates, const char
 // The same from files.
 ink_status ink_signer_open(const char *key_path, const char *certificates_path,
                            const char *passphrase, ink_signer **signer, ink_error *error);
+// A signer whose private key stays in a token, named by a URI (RFC 7512). `certificates` (PEM) NULL
+// or without any: those of the token; NOT_FOUND when it has none. A signature is made and checked,
+// so that a certificate of another key is a CONFLICT here and not later. Other errors as
+// ink_token_open.
+ink_status ink_signer_of_token(const char *uri, const char *certificates, const char *pin,
+                               ink_signer **signer, ink_error *error);
 void ink_signer_free(ink_signer *signer);
 
 // Why OpenSSL refused, for error texts: its latest reason, or "unknown reason". Clears its queue.
