@@ -8,6 +8,23 @@
 
 #include "mark/c2pa/carrier.h"
 
+// The parts of a file follow each other and are all of it.
+static inline void fuzz_divide(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                               const ink_place *place) {
+  ink_error error = {0};
+  ink_text parts = {0};
+  if (carrier->divide && carrier->divide(carrier, bytes, size, place, &parts, &error) == INK_OK) {
+    const ink_named_range *range = (const ink_named_range *)(const void *)parts.bytes;
+    size_t end = 0;
+    for (size_t i = 0; i < parts.size / sizeof *range; i++) {
+      if (range[i].start != end || range[i].length > size - end) abort();
+      end += range[i].length;
+    }
+    if (end != size) abort();
+  }
+  ink_text_free(&parts);
+}
+
 static inline void fuzz_carrier(const ink_carrier *carrier, const unsigned char *bytes,
                                 size_t size) {
   static const unsigned char store[] = {
@@ -18,6 +35,7 @@ static inline void fuzz_carrier(const ink_carrier *carrier, const unsigned char 
   ink_text file = {0}, bare = {0};
   size_t start, length;
   ink_status status = carrier->find(carrier, bytes, size, &place, &error);
+  if (status == INK_OK && !place.code) fuzz_divide(carrier, bytes, size, &place);
   if (status == INK_OK && place.present && !place.code) {
     if (place.start > size || place.length > size - place.start) abort();
     ink_carrier_remove(carrier, bytes, size, &bare, &error);
@@ -29,6 +47,7 @@ static inline void fuzz_carrier(const ink_carrier *carrier, const unsigned char 
         place.store.size != sizeof store || memcmp(place.store.bytes, store, sizeof store) != 0) {
       abort();
     }
+    fuzz_divide(carrier, (unsigned char *)file.bytes, file.size, &place);
     if (ink_carrier_remove(carrier, (unsigned char *)file.bytes, file.size, &bare, &error) !=
         INK_OK) {
       abort();

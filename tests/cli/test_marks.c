@@ -90,6 +90,123 @@ static void keys_are_made_shown_and_rotated(void **state) {
   drop_run(&run);
 }
 
+// What is said later holds with what was said before; what does not hold is not updated.
+static void a_signed_file_is_updated_in_place_and_beside(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && echo '{\"verdict\": \"approved\"}' >r.json && $INK sign "
+      "$FIXTURES/mark/plain.png --out s.png >/dev/null && $INK sign s.png --update --published "
+      "--assertion org.example.review=r.json --out s.png >/dev/null && $INK verify s.png --json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Valid");
+  const json_t *manifests = json_object_get(json, "manifests");
+  const json_t *said = json_object_get(json_array_get(manifests, 0), "assertions");
+  assert_int_equal(json_array_size(manifests), 2);
+  assert_string_equal(text_at(json_object_get(said, "org.example.review"), "verdict"), "approved");
+  // How the content came about is what the manifest before says.
+  const json_t *label = json_array_get(json_object_get(json, "labels"), 0);
+  assert_non_null(strstr(text_at(label, "digitalSourceType"), "trainedAlgorithmicMedia"));
+  json_decref(json);
+  drop_run(&run);
+  run = run_program(
+      "cd $HOME && printf data >x.bin && $INK sign x.bin --sidecar >/dev/null && $INK sign x.bin "
+      "--sidecar --update >/dev/null && $INK verify x.bin --json");
+  json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Valid");
+  assert_int_equal(json_array_size(json_object_get(json, "manifests")), 2);
+  json_decref(json);
+  drop_run(&run);
+}
+
+static void updates_that_cannot_hold_are_refused_with_a_word(void **state) {
+  (void)state;
+  static const struct {
+    const char *line, *word;
+    int code;
+  } cases[] = {
+      {"$INK sign $FIXTURES/mark/plain.png --update --out u.png", "without --update", 1},
+      {"$INK sign s.png --update --title x --out u.png", "keeps the binding and the title", 2},
+      {"$INK sign s.png --published --out u.png", "goes with --update", 2},
+      {"$INK sign s.png --update --assertion c2pa.actions=r.json --out u.png", "LABEL=FILE", 2},
+      {"$INK sign s.png --update --assertion review=r.json --out u.png", "LABEL=FILE", 2},
+      {"$INK sign s.png --update --metadata r.json --out u.png", "no prefix", 2},
+      {"printf x >>s.png; $INK sign s.png --update --out u.png", "assertion.dataHash.mismatch", 1},
+      {"$INK sign $FIXTURES/mark/plain.wav --out s.wav && $INK sign s.wav --update --out u.png",
+       "--reserve", 1},
+      {"$INK sign $FIXTURES/mark/plain.svg --binding boxes --out u.png", "by their boxes", 1},
+      {"$INK sign $FIXTURES/mark/plain.png --binding bytes --out u.png", "data or boxes", 2},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    program_run run = run_program(
+        "cd $HOME && echo '{\"a\": 1}' >r.json && $INK sign $FIXTURES/mark/plain.png --out s.png "
+        ">/dev/null && (%s; code=$?; test ! -e u.png || code=99; exit $code)",
+        cases[i].line);
+    if (run.exit_code != cases[i].code || !strstr(run.err, cases[i].word)) {
+      fail_msg("%s: %d %s", cases[i].line, run.exit_code, run.err);
+    }
+    drop_run(&run);
+  }
+}
+
+static void keys_that_are_given_sign_and_say_when_they_end(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && $INK sign $FIXTURES/mark/plain.png --key $FIXTURES/mark/es384.key "
+      "--certificates "
+      "$FIXTURES/mark/es384.pem --out s.png >/dev/null && $INK verify s.png --trust "
+      "$FIXTURES/mark/authority.pem --json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "state"), "Trusted");
+  json_decref(json);
+  drop_run(&run);
+  run = run_program(
+      "cd $HOME && $INK sign $FIXTURES/mark/plain.png --key $FIXTURES/mark/ed25519.key "
+      "--certificates $FIXTURES/mark/expired.pem --out s.png");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "has expired on 2021-01-01"));
+  drop_run(&run);
+  // Taken over it is shown, with a warning, and signs nothing.
+  run = run_program(
+      "cd $HOME && $INK key init --key $FIXTURES/mark/ed25519.key --certificates "
+      "$FIXTURES/mark/expired.pem && $INK sign $FIXTURES/mark/plain.png --out s.png");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "has expired: nothing is signed with it"));
+  assert_non_null(strstr(run.err, "ask who issued it for a new one"));
+  drop_run(&run);
+  if (system("openssl version >/dev/null 2>&1") != 0) {
+    print_message("# openssl is not here: no certificate that ends soon\n");
+    return;
+  }
+  run = run_program(
+      "cd $HOME && printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=emailProtection\n"
+      "authorityKeyIdentifier=keyid:always\nsubjectKeyIdentifier=hash\n' >e && N='-newkey ec "
+      "-pkeyopt ec_paramgen_curve:P-256 -nodes' && (openssl req -x509 $N -keyout c.key -out c.pem "
+      "-subj /CN=c && openssl req $N -keyout l.key -out l.csr -subj /CN=l && openssl x509 -req -in "
+      "l.csr -CA c.pem -CAkey c.key -CAcreateserial -days 9 -extfile e -out l.pem) >/dev/null 2>&1 "
+      "&& $INK sign $FIXTURES/mark/plain.png --key l.key --certificates l.pem --out s.png && $INK "
+      "key init --key l.key --certificates l.pem");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "ends in 8 days; ask who issued it"));
+  assert_non_null(strstr(run.err, "the signing certificate ends soon"));
+  drop_run(&run);
+}
+
+static void no_pin_stands_in_a_message(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && for p in module-path=/nowhere.so pin-source=/nowhere; do $INK sign "
+      "$FIXTURES/mark/plain.png --out s.png --key \"pkcs11:object=x?pin-value=s3cret&$p\"; $INK "
+      "key "
+      "init --key \"pkcs11:object=x?pin-value=s3cret&$p\"; done; $INK sign "
+      "$FIXTURES/mark/plain.png --out s.png --key 'pkcs11:object=x?pin-value=s3cret%%0'");
+  assert_int_not_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "INKSTONE_PKCS11_MODULE"));
+  assert_non_null(strstr(run.err, "pin-source"));
+  assert_null(strstr(run.err, "s3cret"));
+  assert_null(strstr(run.out, "s3cret"));
+  drop_run(&run);
+}
+
 // Label, metadata, signature: the whole of a piece; and replay tells what was done to it.
 static void pieces_are_born_signed_and_replay_knows_them(void **state) {
   (void)state;
@@ -191,6 +308,10 @@ int main(void) {
       cmocka_unit_test(what_is_signed_again_keeps_its_parent),
       cmocka_unit_test(sidecars_are_found_beside_their_files),
       cmocka_unit_test(keys_are_made_shown_and_rotated),
+      cmocka_unit_test(a_signed_file_is_updated_in_place_and_beside),
+      cmocka_unit_test(updates_that_cannot_hold_are_refused_with_a_word),
+      cmocka_unit_test(keys_that_are_given_sign_and_say_when_they_end),
+      cmocka_unit_test(no_pin_stands_in_a_message),
       cmocka_unit_test(pieces_are_born_signed_and_replay_knows_them),
       cmocka_unit_test(every_mark_of_a_signed_piece_is_detected),
       cmocka_unit_test(a_manifest_that_does_not_hold_proves_nothing),

@@ -61,9 +61,9 @@ static char *decode(const char *value, size_t size, size_t *length) {
   return out;
 }
 
-static ink_status refuse(const char *name, size_t size, const char *why, ink_error *error) {
-  return ink_fail(error, INK_ERR_USAGE, "the name of the key: \"%.*s\" %s",
-                  (int)(size < 60 ? size : 60), name, why);
+// `format` says what is wrong with an attribute of this name.
+static ink_status refuse(const char *name, size_t size, const char *format, ink_error *error) {
+  return ink_fail(error, INK_ERR_USAGE, format, (int)(size < 60 ? size : 60), name);
 }
 
 static ink_status take(const char *name, size_t name_size, const char *value, size_t size,
@@ -80,7 +80,9 @@ static ink_status take(const char *name, size_t name_size, const char *value, si
   bool is_type = name_size == 4 && memcmp(name, "type", 4) == 0;
   if (is_type) {
     if (size == 7 && memcmp(value, "private", 7) == 0) return INK_OK;
-    return refuse(name, name_size, "must be private: it is the private key that signs", error);
+    return refuse(name, name_size,
+                  "the name of the key: \"%.*s\" must be private: it is the private key that signs",
+                  error);
   }
   for (size_t i = 0; i < sizeof places / sizeof *places || is_id; i++) {
     char **place = is_id ? (char **)&uri->id : places[i].place;
@@ -88,17 +90,22 @@ static ink_status take(const char *name, size_t name_size, const char *value, si
         (strlen(places[i].name) != name_size || memcmp(places[i].name, name, name_size) != 0)) {
       continue;
     }
-    if (*place) return refuse(name, name_size, "is given twice", error);
+    if (*place)
+      return refuse(name, name_size, "the name of the key: \"%.*s\" is given twice", error);
     *place = decode(value, size, &length);
-    if (!*place) return refuse(name, name_size, "has a value that is not well written", error);
+    if (!*place)
+      return refuse(name, name_size,
+                    "the name of the key: \"%.*s\" has a value that is not well written", error);
     if (is_id) {
       uri->id_size = length;
     } else if (strlen(*place) != length || !length) {
-      return refuse(name, name_size, "is empty, or holds a zero byte", error);
+      return refuse(name, name_size, "the name of the key: \"%.*s\" is empty, or holds a zero byte",
+                    error);
     }
     return INK_OK;
   }
-  return refuse(name, name_size, "is no attribute that is known here", error);
+  return refuse(name, name_size, "the name of the key: \"%.*s\" is no attribute that is known here",
+                error);
 }
 
 ink_status ink_key_uri_read(const char *text, ink_key_uri *uri, ink_error *error) {
@@ -113,7 +120,7 @@ ink_status ink_key_uri_read(const char *text, ink_key_uri *uri, ink_error *error
     size_t size = strcspn(at, query ? "&" : ";?");
     const char *equals = memchr(at, '=', size);
     if (!equals && size) {
-      status = refuse("?", 1, "an attribute has no value", error);
+      status = refuse(at, size, "the name of the key: \"%.*s\" has no value", error);
     } else if (size) {
       size_t name = (size_t)(equals - at);
       status = take(at, name, equals + 1, size - name - 1, uri, error);

@@ -138,13 +138,13 @@ void ink_token_free(ink_token *token) {
   free(token);
 }
 
-static ink_status refused(const ink_token *t, const char *act, ulong_t code, ink_error *error) {
+// `format` says what was not done, of the token's label and the error's number.
+static ink_status refused(const ink_token *t, const char *format, ulong_t code, ink_error *error) {
   if (code == DEVICE_REMOVED || code == DEVICE_ERROR) {
     return ink_fail(error, INK_ERR_IO, "the token \"%s\" was removed, or does not answer",
                     t->label);
   }
-  return ink_fail(error, INK_ERR_IO, "the token \"%s\" does not %s (PKCS #11 error 0x%lx)",
-                  t->label, act, code);
+  return ink_fail(error, INK_ERR_IO, format, t->label, code);
 }
 
 // ---- the module
@@ -284,7 +284,7 @@ static ink_status pin_refused(ink_token *t, ulong_t slot, ulong_t code, ink_erro
     case PIN_NOT_SET:
       return ink_fail(error, INK_ERR_USAGE, "the token \"%s\" has no PIN yet; set one", t->label);
     default:
-      return refused(t, "take a PIN", code, error);
+      return refused(t, "the token \"%s\" takes no PIN (PKCS #11 error 0x%lx)", code, error);
   }
   return ink_fail(error, INK_ERR_USAGE,
                   "the token \"%s\" is locked after too many wrong PINs; its officer unlocks it",
@@ -310,7 +310,10 @@ static ink_status find_objects(ink_token *t, attribute *list, ulong_t n_list, ob
     code = t->f->find(t->session, objects, MOST_OBJECTS, n);
     t->f->find_end(t->session);
   }
-  return code == OK ? INK_OK : refused(t, "list its objects", code, error);
+  return code == OK
+             ? INK_OK
+             : refused(t, "the token \"%s\" does not list its objects (PKCS #11 error 0x%lx)", code,
+                       error);
 }
 
 // The value of an attribute, malloc'ed; NULL when there is none or it is longer than `most`.
@@ -375,7 +378,8 @@ ink_status ink_token_open(const ink_key_uri *uri, const char *pin, ink_token **t
     label_of(&info, t->label);
     ulong_t code = t->f->open_session(slot, SESSION_SERIAL, NULL, NULL, &t->session);
     t->has_session = code == OK;
-    if (code != OK) status = refused(t, "open a session", code, error);
+    if (code != OK)
+      status = refused(t, "the token \"%s\" opens no session (PKCS #11 error 0x%lx)", code, error);
   }
   if (status == INK_OK) status = log_in(t, uri, slot, &info, pin, error);
   if (status == INK_OK) status = find_key(t, uri, error);
@@ -422,7 +426,8 @@ ink_status ink_token_sign(ink_token *token, ink_token_scheme scheme, const void 
                            token->pin ? strlen(token->pin) : 0);
   }
   if (code == OK) code = token->f->sign(token->session, bytes, n_bytes, signature, &length);
-  if (code != OK) return refused(token, "sign", code, error);
+  if (code != OK)
+    return refused(token, "the token \"%s\" does not sign (PKCS #11 error 0x%lx)", code, error);
   *size = length;
   return INK_OK;
 }
