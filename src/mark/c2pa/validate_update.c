@@ -4,8 +4,6 @@
 
 #include "mark/c2pa/validate_parts.h"
 
-static const char jumbf_prefix[] = "self#jumbf=";
-
 // ---- gathering
 
 static ink_status add_word(ink_validator *v, const ink_store_word **list, const ink_jumbf *box,
@@ -94,8 +92,7 @@ void ink_check_redactions(ink_validator *v, ink_manifest_view *m) {
   const ink_cbor *list = ink_cbor_member(m->claim, "redacted_assertions", INK_CBOR_ARRAY);
   for (const ink_cbor *at = list ? list->first : NULL; at; at = at->next) {
     const char *label = at->kind == INK_CBOR_TEXT ? label_in(v, at) : NULL;
-    bool absolute =
-        label && at->size > sizeof jumbf_prefix && at->bytes[sizeof jumbf_prefix - 1] == '/';
+    bool absolute = label && at->size > 12 && memcmp(at->bytes, "self#jumbf=/", 12) == 0;
     if (!label) {
       ink_find(v, m->results, INK_FAILURE, "claim.malformed", m->box,
                "what it takes out is not named");
