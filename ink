@@ -24,8 +24,8 @@ program=$build/inkstone
 stamp=$build/.up-to-date
 
 packages='fonts-droid-fallback gcc libc6-dev meson ninja-build pkg-config libcbor-dev libchafa-dev
-  libcmocka-dev libcurl4-openssl-dev libedit-dev libfyaml-dev libimage-exiftool-perl libjansson-dev libjpeg62-turbo-dev
-  libpango1.0-dev libpcre2-dev libpng-dev libssl-dev libutf8proc-dev libsqlite3-dev libwebp-dev libxml2-dev libzip-dev'
+  libcmocka-dev libcurl4-openssl-dev libedit-dev libexpat1-dev libfyaml-dev libimage-exiftool-perl libjansson-dev libjpeg62-turbo-dev
+  libpango1.0-dev libpcre2-dev libpng-dev libssl-dev libutf8proc-dev libsqlite3-dev libwebp-dev libxml2-dev libzip-dev zlib1g-dev'
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -35,8 +35,8 @@ complete() {
   for tool in cc meson ninja pkg-config exiftool; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
-  pkg-config --exists chafa cmocka libcbor libcurl libedit libfyaml jansson libjpeg libpcre2-8 libpng \
-    libcrypto libutf8proc libwebp libwebpdemux libwebpmux libxml-2.0 libzip pangocairo sqlite3 || return 1
+  pkg-config --exists chafa cmocka expat libcbor libcurl libedit libfyaml jansson libjpeg libpcre2-8 libpng \
+    libcrypto libutf8proc libwebp libwebpdemux libwebpmux libxml-2.0 libzip pangocairo sqlite3 zlib || return 1
   # Labels on pictures are written in Chinese as well.
   [ -n "$(fc-list :lang=zh family 2>/dev/null)" ]
 }

@@ -253,8 +253,9 @@ static json_t *law_json(const ink_label_result *r, unsigned law) {
     const ink_label_item *item = &r->items[i];
     if (item->law != law) continue;
     bool got = item->outcome == INK_LABEL_GOT;
-    json_t *one = json_pack("{s:s, s:s, s:s}", "what", item->what, "clause", item->clause,
-                            got ? "detail" : "why", got ? item->detail : item->why);
+    json_t *one =
+        json_pack("{s:s, s:s, s:s, s:s*}", "what", item->what, "clause", item->clause,
+                  got ? "detail" : "why", got ? item->detail : item->why, "note", item->note);
     json_array_append_new(json_object_get(json, names[item->outcome]), one);
   }
   return json;
@@ -285,8 +286,10 @@ static void print_result(const ink_label_request *q, const ink_label_result *r, 
     for (size_t j = 0; j < r->n_item; j++) {
       const ink_label_item *item = &r->items[j];
       if (item->law != all_laws[i]) continue;
-      printf("  %s %s (%s): %s\n", signs[item->outcome], ink_tr(item->what), ink_tr(item->clause),
-             item->outcome == INK_LABEL_GOT ? item->detail : ink_tr(item->why));
+      printf("  %s %s (%s): %s%s%s\n", signs[item->outcome], ink_tr(item->what),
+             ink_tr(item->clause),
+             item->outcome == INK_LABEL_GOT ? item->detail : ink_tr(item->why),
+             item->note ? "; " : "", item->note ? ink_tr(item->note) : "");
     }
   }
 }

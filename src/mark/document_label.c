@@ -1,71 +1,150 @@
-// Labels of office documents: unpacked by libzip, read by libxml2.
+// Labels of documents, read.
 #include "mark/document_label.h"
 
-#include <libxml/parser.h>
-#include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 
-enum { MOST_PROPERTIES = 1 << 20 };
+#include "mark/xml_scan.h"
 
-// A file of an archive, unpacked as far as `most` bytes; NULL where it is not there, is larger, or
-// does not unpack. malloc'ed.
-static char *unpack(zip_t *archive, const char *name, size_t most, size_t *size) {
-  zip_file_t *file = zip_fopen(archive, name, 0);
-  char *bytes = file ? malloc(most + 1) : NULL;
-  zip_int64_t got = 0;
-  *size = 0;
-  // Whatever the archive says of sizes: one byte more than the most is too much.
-  while (bytes && *size <= most && (got = zip_fread(file, bytes + *size, most + 1 - *size)) > 0) {
-    *size += (size_t)got;
+#define CONTAINER "urn:oasis:names:tc:opendocument:xmlns:container"
+#define META "urn:oasis:names:tc:opendocument:xmlns:meta:1.0"
+
+// The first element that holds a label, and what it holds.
+typedef struct finder {
+  bool (*holds)(const ink_xml_tag *tag);
+  size_t depth;  // of the element whose text is read, one more; 0: outside
+  bool found;
+  ink_text text;
+} finder;
+
+static void open_holder(void *context, const ink_xml_tag *tag) {
+  finder *f = context;
+  if (f->found || !f->holds(tag)) return;
+  f->found = true;
+  const char *content = ink_xml_attribute(tag, "", "content");
+  if (content) {
+    ink_text_add(&f->text, content);
+  } else {
+    f->depth = tag->depth + 1;
   }
-  if (file) zip_fclose(file);
-  if (bytes && got == 0 && *size <= most) return bytes;
-  free(bytes);
-  return NULL;
 }
 
-static bool is_element(const xmlNode *node, const char *name) {
-  return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
+static void close_holder(void *context, const ink_xml_tag *tag) {
+  finder *f = context;
+  if (f->depth == tag->depth + 1) f->depth = 0;
+}
+
+static void read_holder(void *context, const char *text, size_t size) {
+  finder *f = context;
+  if (f->depth) ink_text_add_bytes(&f->text, text, size);
+}
+
+static bool is_named_aigc(const char *name) {
+  if (!name) return false;
+  const char *colon = strrchr(name, ':');
+  return strcmp(colon ? colon + 1 : name, "AIGC") == 0;
 }
 
 // <property name="AIGC"><vt:lpwstr>{…}</vt:lpwstr></property>
-static json_t *find_property(const xmlNode *properties) {
-  for (const xmlNode *node = properties ? properties->children : NULL; node; node = node->next) {
-    if (!is_element(node, "property")) continue;
-    xmlChar *name = xmlGetProp(node, BAD_CAST "name");
-    bool found = name && strcmp((const char *)name, "AIGC") == 0;
-    xmlFree(name);
-    if (!found) continue;
-    xmlChar *text = xmlNodeGetContent(node);
-    json_t *aigc = text ? json_loads((const char *)text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    xmlFree(text);
-    if (json_is_object(aigc)) return aigc;
-    json_decref(aigc);
+static bool is_property(const ink_xml_tag *tag) {
+  const char *name = ink_xml_attribute(tag, "", "name");
+  return tag->depth == 1 && strcmp(tag->name, "property") == 0 && name && strcmp(name, "AIGC") == 0;
+}
+
+// <meta:user-defined meta:name="AIGC">{…}</meta:user-defined>
+static bool is_user_defined(const ink_xml_tag *tag) {
+  const char *name = ink_xml_attribute(tag, META, "name");
+  return ink_xml_is(tag, META, "user-defined") && name && strcmp(name, "AIGC") == 0;
+}
+
+// <meta name="AIGC" content="{…}"/> as in EPUB 2, <meta property="…:AIGC">{…}</meta> as in EPUB 3
+static bool is_meta(const ink_xml_tag *tag) {
+  return strcmp(tag->name, "meta") == 0 && (is_named_aigc(ink_xml_attribute(tag, "", "name")) ||
+                                            is_named_aigc(ink_xml_attribute(tag, "", "property")));
+}
+
+static ink_status find_in(const ink_package *p, const char *name, unsigned options,
+                          bool (*holds)(const ink_xml_tag *tag), json_t **aigc, ink_error *error) {
+  ink_text xml = {0};
+  bool there = false;
+  finder f = {.holds = holds};
+  const ink_xml_listener listener = {&f, open_holder, close_holder, read_holder};
+  ink_status status = ink_package_read(p, name, INK_PACKAGE_MOST_META, &xml, &there, error);
+  if (status == INK_OK && there) {
+    status = ink_xml_scan(name, xml.bytes, xml.size, options | INK_XML_READ, &listener, error);
   }
-  return NULL;
+  if (status == INK_OK && f.found) {
+    json_t *json = json_loads(ink_text_string(&f.text), JSON_REJECT_DUPLICATES, NULL);
+    // In some files the label is wrapped.
+    json_t *inner = json_object_get(json, "AIGC");
+    *aigc = json_is_object(json) ? json_incref(inner ? inner : json) : json_null();
+    json_decref(json);
+  }
+  ink_text_free(&f.text);
+  ink_text_free(&xml);
+  return status;
+}
+
+// ---- EPUB ---------------------------------------------------------------------------------------
+
+typedef struct renditions {
+  char *name;
+  size_t room, n;
+  bool fits;
+} renditions;
+
+static void open_rootfile(void *context, const ink_xml_tag *tag) {
+  renditions *r = context;
+  const char *path = ink_xml_attribute(tag, "", "full-path");
+  if (!ink_xml_is(tag, CONTAINER, "rootfile") || !path || r->n++) return;
+  r->fits = ink_package_resolve("", path, r->name, r->room);
+}
+
+ink_status ink_epub_package_name(const ink_package *p, char *name, size_t room, ink_error *error) {
+  static const char container[] = "META-INF/container.xml";
+  ink_text xml = {0};
+  renditions r = {.name = name, .room = room};
+  const ink_xml_listener listener = {.context = &r, .open = open_rootfile};
+  ink_status status = ink_package_read(p, container, INK_PACKAGE_MOST_META, &xml, NULL, error);
+  if (status == INK_OK) {
+    status = ink_xml_scan(container, xml.bytes, xml.size, INK_XML_READ, &listener, error);
+  }
+  ink_text_free(&xml);
+  INK_TRY(status);
+  if (r.n > 1) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED,
+                    "EPUB: it has several renditions, which are not labelled here");
+  }
+  if (r.n && r.fits) return INK_OK;
+  return ink_fail(error, INK_ERR_NOT_FOUND, "EPUB: its container names no package document");
+}
+
+// ---- all ----------------------------------------------------------------------------------------
+
+ink_status ink_document_label(const ink_package *p, json_t **aigc, ink_error *error) {
+  *aigc = NULL;
+  INK_TRY(find_in(p, "docProps/custom.xml", 0, is_property, aigc, error));
+  if (!*aigc && ink_package_has(p, "mimetype")) {
+    INK_TRY(find_in(p, "meta.xml", 0, is_user_defined, aigc, error));
+  }
+  if (!*aigc && ink_package_has(p, "META-INF/container.xml")) {
+    char name[1024];
+    INK_TRY(ink_epub_package_name(p, name, sizeof name, error));
+    INK_TRY(find_in(p, name, INK_XML_DOCTYPE, is_meta, aigc, error));
+  }
+  return INK_OK;
 }
 
 ink_status ink_document_aigc(const void *bytes, size_t size, json_t **aigc, ink_error *error) {
-  zip_error_t fault;
+  ink_package p = {0};
+  ink_error unread = {0};
   *aigc = NULL;
-  zip_error_init(&fault);
-  zip_source_t *source = zip_source_buffer_create(bytes, size, 0, &fault);
-  zip_t *archive = source ? zip_open_from_source(source, ZIP_RDONLY, &fault) : NULL;
-  if (source && !archive) zip_source_free(source);
-  zip_error_fini(&fault);
-  if (!source) return ink_fail(error, INK_ERR_MEMORY, "no memory to read a document");
-  if (!archive) return INK_OK;
-  size_t length;
-  char *xml = unpack(archive, "docProps/custom.xml", MOST_PROPERTIES, &length);
-  // No network, no entities: a document type is not read at all.
-  int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING;
-  xmlDoc *document = xml && !memmem(xml, length, "<!DOCTYPE", 9)
-                         ? xmlReadMemory(xml, (int)length, "custom.xml", NULL, options)
-                         : NULL;
-  if (document) *aigc = find_property(xmlDocGetRootElement(document));
-  xmlFreeDoc(document);
-  free(xml);
-  zip_discard(archive);
-  return INK_OK;
+  ink_status status = ink_package_open(bytes, size, &p, &unread);
+  if (status == INK_OK) status = ink_document_label(&p, aigc, &unread);
+  ink_package_close(&p);
+  if (!json_is_object(*aigc)) {
+    json_decref(*aigc);
+    *aigc = NULL;
+  }
+  // What cannot be read says nothing.
+  return status == INK_ERR_MEMORY ? ink_fail(error, status, "%s", unread.text) : INK_OK;
 }

@@ -12,7 +12,8 @@
 
 static const ink_labeller *const labellers[] = {
     &ink_labeller_picture, &ink_labeller_markdown, &ink_labeller_html, &ink_labeller_pdf,
-    &ink_labeller_wav,     &ink_labeller_mp3,      &ink_labeller_text};
+    &ink_labeller_wav,     &ink_labeller_mp3,      &ink_labeller_text, &ink_labeller_docx,
+    &ink_labeller_xlsx,    &ink_labeller_pptx,     &ink_labeller_epub, &ink_labeller_odt};
 enum { N_LABELLER = sizeof labellers / sizeof *labellers };
 
 // ---- laws ---------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ static ink_status choose(const char *name, const unsigned char *bytes, size_t si
   if (*labeller) return INK_OK;
   return ink_fail(error, INK_ERR_UNSUPPORTED,
                   "files of this kind are not labelled here; PNG, JPEG, WebP, PDF, WAV, MP3, "
-                  "HTML, Markdown, source and plain text are");
+                  "DOCX, XLSX, PPTX, EPUB, ODT, HTML, Markdown, source and plain text are");
 }
 
 ink_status ink_label_read(const char *name, const unsigned char *bytes, size_t size, json_t **aigc,
@@ -110,6 +111,7 @@ static void report_china(const ink_labelled *l, ink_label_result *r) {
   settle(item, l->visible, l->no_visible ? l->no_visible : not_asked);
   item = add_item(r, INK_LAW_CN, "metadata label", l->metadata_rule);
   settle(item, l->metadata, l->no_metadata);
+  if (l->unfixed) item->note = "the standard fixes no place for it in this format";
   if (!l->metadata[0]) excuse(item, l->no_metadata);
 }
 

@@ -47,13 +47,14 @@ typedef enum ink_label_outcome {
   INK_LABEL_NOT_ASKED  // of content of this kind, or of who puts the label on
 } ink_label_outcome;
 
-// One thing that a law asks for. `what`, `clause` and `why` are English constants.
+// One thing that a law asks for. `what`, `clause`, `why` and `note` are English constants.
 typedef struct ink_label_item {
   unsigned law;
   const char *what, *clause;
   ink_label_outcome outcome;
   char detail[240];  // what it got
   const char *why;   // why it did not; NULL when it did
+  const char *note;  // a word on it; NULL: none
 } ink_label_item;
 
 // Zero-initialise it.

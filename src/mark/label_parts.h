@@ -12,6 +12,7 @@ typedef struct ink_labelled {
   const char *no_visible;  // why not, an English constant
   char metadata[120];      // where the metadata label stands; "": none
   const char *no_metadata;
+  bool unfixed;                              // the standard fixes no place for it in this format
   bool tells_source;                         // the metadata hold IPTC's DigitalSourceType
   const char *metadata_rule, *visible_rule;  // clauses of GB 45438-2025
   ink_text thumbnail;  // of the file as it was, and as it is; empty where it is no picture
@@ -42,7 +43,12 @@ typedef struct ink_labeller {
 ink_status ink_label_there(const char *name, const char *bytes, size_t size, json_t **aigc,
                            ink_error *error);
 
+// The same for documents that are archives.
+ink_status ink_label_read_document(const char *name, const unsigned char *bytes, size_t size,
+                                   json_t **aigc, ink_error *error);
+
 extern const ink_labeller ink_labeller_picture, ink_labeller_markdown, ink_labeller_html,
-    ink_labeller_mp3, ink_labeller_pdf, ink_labeller_text, ink_labeller_wav;
+    ink_labeller_mp3, ink_labeller_pdf, ink_labeller_text, ink_labeller_wav, ink_labeller_docx,
+    ink_labeller_xlsx, ink_labeller_pptx, ink_labeller_epub, ink_labeller_odt;
 
 #endif
