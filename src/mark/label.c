@@ -13,7 +13,8 @@
 static const ink_labeller *const labellers[] = {
     &ink_labeller_picture, &ink_labeller_markdown, &ink_labeller_html, &ink_labeller_pdf,
     &ink_labeller_wav,     &ink_labeller_mp3,      &ink_labeller_text, &ink_labeller_docx,
-    &ink_labeller_xlsx,    &ink_labeller_pptx,     &ink_labeller_epub, &ink_labeller_odt};
+    &ink_labeller_xlsx,    &ink_labeller_pptx,     &ink_labeller_epub, &ink_labeller_odt,
+    &ink_labeller_svg,     &ink_labeller_gif};
 enum { N_LABELLER = sizeof labellers / sizeof *labellers };
 
 // ---- laws ---------------------------------------------------------------------------------------
@@ -61,9 +62,10 @@ static ink_status choose(const char *name, const unsigned char *bytes, size_t si
   *carrier = ink_carrier_for(name, bytes, size);
   *labeller = labeller_for(*carrier);
   if (*labeller) return INK_OK;
-  return ink_fail(error, INK_ERR_UNSUPPORTED,
-                  "files of this kind are not labelled here; PNG, JPEG, WebP, PDF, WAV, MP3, "
-                  "DOCX, XLSX, PPTX, EPUB, ODT, HTML, Markdown, source and plain text are");
+  return ink_fail(
+      error, INK_ERR_UNSUPPORTED,
+      "files of this kind are not labelled here; PNG, JPEG, WebP, GIF, SVG, PDF, WAV, MP3, "
+      "DOCX, XLSX, PPTX, EPUB, ODT, HTML, Markdown, source and plain text are");
 }
 
 ink_status ink_label_read(const char *name, const unsigned char *bytes, size_t size, json_t **aigc,

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/text.h"
 #include "mark/label_office.h"
 #include "mark/xml_scan.h"
 
@@ -297,15 +296,10 @@ typedef struct box {
 // A slide is shown as a picture: its letters are as high as those of pictures have to be (5.2).
 static box lay_out(const presentation *p, const ink_label_style *s, const char *words) {
   enum { POINT = 12700 };
-  // Height of a capital, and the width of letters, in ems: a font that is not known.
-  static const double capital = 0.66, wide = 1.05, narrow = 0.64, line = 1.3;
-  double side = (double)(p->width < p->height ? p->width : p->height), ems = 0.8;
-  for (size_t i = 0, n = strlen(words); i < n;) {
-    int32_t rune;
-    i += ink_utf8_decode(words + i, n - i, &rune);
-    ems += rune > 0x2E80 ? wide : narrow;
-  }
-  box b = {.points = ceil(side * s->height / capital / POINT)};
+  static const double line = 1.3;
+  double side = (double)(p->width < p->height ? p->width : p->height);
+  double ems = ink_label_ems(words, strlen(words)) + 0.8;
+  box b = {.points = ceil(side * s->height / ink_label_capital / POINT)};
   double em = b.points * POINT, most = 0.94 * (double)p->width;
   double lines = ceil(ems * em / most);
   b.width = (int64_t)fmin(ems * em, most);

@@ -49,6 +49,7 @@ ink_status ink_label_read_document(const char *name, const unsigned char *bytes,
 
 extern const ink_labeller ink_labeller_picture, ink_labeller_markdown, ink_labeller_html,
     ink_labeller_mp3, ink_labeller_pdf, ink_labeller_text, ink_labeller_wav, ink_labeller_docx,
-    ink_labeller_xlsx, ink_labeller_pptx, ink_labeller_epub, ink_labeller_odt;
+    ink_labeller_xlsx, ink_labeller_pptx, ink_labeller_epub, ink_labeller_odt, ink_labeller_svg,
+    ink_labeller_gif;
 
 #endif

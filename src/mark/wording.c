@@ -2,8 +2,9 @@
 #include "mark/wording.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
+
+#include "base/text.h"
 
 enum { MOST = 4 };
 
@@ -25,4 +26,16 @@ const char *const *ink_label_wordings(ink_label_kind kind, ink_label_medium medi
                                       const char *language) {
   bool zh = language && strncmp(language, "zh", 2) == 0;
   return zh ? chinese[medium][kind] : english[medium][kind];
+}
+
+double ink_label_ems(const char *words, size_t size) {
+  static const double wide = 1.05, narrow = 0.64;  // of Chinese and of Latin letters, in bold
+  enum { CHINESE = 0x2E80 };
+  double ems = 0;
+  for (size_t i = 0; i < size;) {
+    int32_t rune;
+    i += ink_utf8_decode(words + i, size - i, &rune);
+    ems += rune >= CHINESE ? wide : narrow;
+  }
+  return ems;
 }

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "mark/xml_scan.h"
 
 #define RDF "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-#define IPTC "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+#define IPTC INK_XMP_IPTC
 #define XMP "http://ns.adobe.com/xap/1.0/"
-#define TC260 "http://www.tc260.org.cn/ns/AIGC/1.0/"
+#define TC260 INK_XMP_TC260
 
 // What a reader looks for around the XML (ISO 16684-1, 7.3.2), and an empty packet.
 static const char header[] = "<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n";
@@ -82,6 +83,14 @@ static xmlChar *value_of(const xmlNode *rdf, const char *space, const char *name
   return NULL;
 }
 
+ink_status ink_xmp_check_source(const char *there, const char **source, ink_error *error) {
+  if (!*there || !*source || strcmp(there, *source) == 0) return INK_OK;
+  *source = NULL;
+  if (strstr(there, "lgorithmic")) return INK_OK;
+  return ink_fail(error, INK_ERR_CONFLICT,
+                  "its metadata say that its source is %s, which is another's to change", there);
+}
+
 ink_status ink_xmp_keep_source(const char *packet, size_t size, const char **source,
                                ink_error *error) {
   if (!packet || size == 0 || !*source) return INK_OK;
@@ -90,15 +99,7 @@ ink_status ink_xmp_keep_source(const char *packet, size_t size, const char **sou
   INK_TRY(parse(packet, size, &document, error));
   ink_status status = find_rdf(document, &rdf, error);
   xmlChar *value = status == INK_OK ? value_of(rdf, IPTC, "DigitalSourceType") : NULL;
-  const char *there = (const char *)value;
-  if (there && *there && strcmp(there, *source) != 0) {
-    *source = NULL;
-    if (!strstr(there, "lgorithmic")) {
-      status =
-          ink_fail(error, INK_ERR_CONFLICT,
-                   "its metadata say that its source is %s, which is another's to change", there);
-    }
-  }
+  if (value) status = ink_xmp_check_source((const char *)value, source, error);
   xmlFree(value);
   xmlFreeDoc(document);
   return status;
@@ -231,4 +232,29 @@ ink_status ink_xmp_label(const char *packet, size_t size, const ink_xmp_labels *
   }
   xmlFreeDoc(document);
   return status;
+}
+
+static void add_property(ink_text *out, const char *name, const char *value) {
+  if (!value) return;
+  ink_text_format(out, "<%s>", name);
+  ink_xml_add_text(out, value);
+  ink_text_format(out, "</%s>", name);
+}
+
+ink_status ink_xmp_describe(const ink_xmp_labels *l, ink_text *out, ink_error *error) {
+  INK_TRY(check_values(l, error));
+  char *aigc = l->aigc ? json_dumps(l->aigc, JSON_COMPACT) : NULL;
+  if (l->aigc && !aigc) return ink_fail(error, INK_ERR_MEMORY, "no memory for XMP");
+  ink_text_add(out,
+               "<rdf:Description rdf:about=\"\" xmlns:rdf=\"" RDF "\" xmlns:Iptc4xmpExt=\"" IPTC
+               "\" xmlns:xmp=\"" XMP "\" xmlns:TC260=\"" TC260 "\">");
+  add_property(out, "Iptc4xmpExt:DigitalSourceType", l->source_type);
+  add_property(out, "Iptc4xmpExt:AISystemUsed", l->system);
+  add_property(out, "Iptc4xmpExt:AISystemVersionUsed", l->system_version);
+  add_property(out, "Iptc4xmpExt:AIPromptInformation", l->prompt);
+  add_property(out, "xmp:CreatorTool", l->creator_tool);
+  add_property(out, "TC260:AIGC", aigc);
+  ink_text_add(out, "</rdf:Description>");
+  free(aigc);
+  return ink_text_status(out, error);
 }

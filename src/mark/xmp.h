@@ -19,6 +19,8 @@ typedef struct ink_xmp_labels {
   const json_t *aigc;          // TC260:AIGC, the seven keys as JSON
 } ink_xmp_labels;
 
+#define INK_XMP_IPTC "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+#define INK_XMP_TC260 "http://www.tc260.org.cn/ns/AIGC/1.0/"
 #define INK_XMP_TRAINED "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 // Put labels into a packet: `packet` (of `size` bytes; NULL: none so far) with all it holds
@@ -27,11 +29,18 @@ typedef struct ink_xmp_labels {
 ink_status ink_xmp_label(const char *packet, size_t size, const ink_xmp_labels *labels,
                          ink_text *out, ink_error *error);
 
+// Append an rdf:Description that says these labels and no more, with all its namespaces: for XMP
+// within another document. USAGE as above.
+ink_status ink_xmp_describe(const ink_xmp_labels *labels, ink_text *out, ink_error *error);
+
 // What another said of the source stays. *source, which is to be put into a packet, becomes NULL
 // where the packet already says another kind of generated source; CONFLICT where it says that the
 // source is none, which is no label's to change.
 ink_status ink_xmp_keep_source(const char *packet, size_t size, const char **source,
                                ink_error *error);
+
+// The same where it is known that `there` is what was said.
+ink_status ink_xmp_check_source(const char *there, const char **source, ink_error *error);
 
 // The AIGC label of a packet, parsed; *aigc is NULL where there is none. The caller's
 // (json_decref).

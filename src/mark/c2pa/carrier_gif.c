@@ -1,5 +1,7 @@
 // GIF 89a: the store is an application extension "C2PA_GIF" behind the global colour table, in
 // sub-blocks; the extension is left out of the hash (C2PA specification 2.4, appendix A.3.6).
+#include "mark/c2pa/carrier_gif.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -18,9 +20,7 @@ static size_t table_size(unsigned char packed) {
   return packed & 0x80 ? (size_t)3 << ((packed & 7) + 1) : 0;
 }
 
-// Behind the sub-blocks from `at`, whose data is appended to `data` (may be NULL); 0 when cut
-// short.
-static size_t skip_blocks(const unsigned char *bytes, size_t size, size_t at, ink_text *data) {
+size_t ink_gif_data(const unsigned char *bytes, size_t size, size_t at, ink_text *data) {
   while (at < size && bytes[at]) {
     if (!ink_fits(at + 1, bytes[at], size)) return 0;
     if (data) ink_text_add_bytes(data, bytes + at + 1, bytes[at]);
@@ -31,10 +31,24 @@ static size_t skip_blocks(const unsigned char *bytes, size_t size, size_t at, in
 
 // Behind the block at `at`; 0 where there is none, or it is the trailer.
 static size_t skip_block(const unsigned char *bytes, size_t size, size_t at) {
-  if (bytes[at] == 0x21) return ink_fits(at, 2, size) ? skip_blocks(bytes, size, at + 2, NULL) : 0;
+  if (bytes[at] == 0x21) return ink_fits(at, 2, size) ? ink_gif_data(bytes, size, at + 2, NULL) : 0;
   if (bytes[at] != 0x2C || !ink_fits(at, 10, size)) return 0;
   size_t data = at + 10 + table_size(bytes[at + 9]) + 1;
-  return data <= size ? skip_blocks(bytes, size, data, NULL) : 0;
+  return data <= size ? ink_gif_data(bytes, size, data, NULL) : 0;
+}
+
+bool ink_gif_next(const unsigned char *bytes, size_t size, size_t *at, ink_gif_block *block) {
+  if (*at == 0) {
+    if (!recognise(bytes, size)) return false;
+    *at = HEADER + table_size(bytes[10]);
+  }
+  if (!ink_fits(*at, 2, size)) return false;
+  size_t next = skip_block(bytes, size, *at);
+  if (!next) return false;
+  *block = (ink_gif_block){.start = *at, .end = next, .is_image = bytes[*at] == 0x2C};
+  if (!block->is_image) block->label = bytes[*at + 1];
+  *at = next;
+  return true;
 }
 
 static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
@@ -48,7 +62,7 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
     if (store && place->present) {
       return ink_place_fault(place, "general.error", "the GIF has several manifests");
     }
-    size_t next = store ? skip_blocks(bytes, size, at + sizeof head, &place->store)
+    size_t next = store ? ink_gif_data(bytes, size, at + sizeof head, &place->store)
                         : skip_block(bytes, size, at);
     if (store) {
       place->present = true;
