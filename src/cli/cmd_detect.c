@@ -39,10 +39,12 @@ static ink_status detect_text(ink_cli_model *m, const char *keys, const char *na
                               ink_error *error) {
   size_t bad;
   if (!ink_utf8_valid(bytes, size, &bad)) {
-    return ink_fail_at(error, INK_ERR_UNSUPPORTED, (int64_t)bad,
-                       "%s: neither UTF-8 text nor a picture; detect reads text, Markdown, HTML, "
-                       "PNG, JPEG and WebP, and labels of PDF, WAV, MP3 and office documents",
-                       name);
+    return ink_fail_at(
+        error, INK_ERR_UNSUPPORTED, (int64_t)bad,
+        "%s: neither UTF-8 text nor a picture; detect reads text, Markdown, HTML, "
+        "PNG, JPEG and WebP, and labels of GIF, SVG, PDF, WAV, MP3, office documents "
+        "and EPUB",
+        name);
   }
   if (!m->reference) m->reference = "poet";
   INK_TRY(ink_cli_model_open(m, error));
@@ -63,7 +65,7 @@ static ink_status detect_text(ink_cli_model *m, const char *keys, const char *na
 
 // Files whose words or sounds are not looked into.
 static bool is_document(const char *name, const char *bytes, size_t size) {
-  static const char *const kinds[] = {"pdf", "wav", "mp3"};
+  static const char *const kinds[] = {"pdf", "wav", "mp3", "svg", "gif"};
   const ink_carrier *carrier = ink_carrier_for(name, (const unsigned char *)bytes, size);
   for (size_t i = 0; carrier && i < sizeof kinds / sizeof *kinds; i++) {
     if (strcmp(carrier->name, kinds[i]) == 0) return true;

@@ -1,4 +1,4 @@
-// The label is drawn once, in two colours, and laid into each frame that touches its place. What
+// The label is drawn once, in a few shades, and laid into each frame that touches its place. What
 // frames show is kept in mind: one after which the label is not whole (the first, and any that
 // follows one that is wiped away) is enlarged to hold it, transparent beside it. giflib codes the
 // pixels.
@@ -57,7 +57,9 @@ static void put_u16(ink_text *out, int32_t value) {
 
 // ---- the label ----------------------------------------------------------------------------------
 
-// One byte a pixel: 1 is ink, 0 the plate.
+// One byte a pixel: 0 is the plate, INK is ink, between them are the edges of letters.
+enum { INK = 4, SHADES };
+
 typedef struct stencil {
   area place;
   uint8_t *pixels;
@@ -67,6 +69,26 @@ static int distance(const uint8_t *a, const uint8_t *b) {
   int d = 0;
   for (int i = 0; i < 3; i++) d += (a[i] - b[i]) * (a[i] - b[i]);
   return d;
+}
+
+static void mix(const ink_label_style *s, int shade, uint8_t rgb[3]) {
+  for (int i = 0; i < 3; i++) {
+    rgb[i] = (uint8_t)((s->plate[i] * (INK - shade) + s->ink[i] * shade + INK / 2) / INK);
+  }
+}
+
+static uint8_t shade_of(const uint8_t *pixel, const ink_label_style *s) {
+  int best = 0, least = INT32_MAX;
+  for (int shade = 0; shade < SHADES; shade++) {
+    uint8_t rgb[3];
+    mix(s, shade, rgb);
+    int d = distance(pixel, rgb);
+    if (d < least) {
+      least = d;
+      best = shade;
+    }
+  }
+  return (uint8_t)best;
 }
 
 static ink_status cut_stencil(int32_t width, int32_t height, const char *language,
@@ -87,8 +109,7 @@ static ink_status cut_stencil(int32_t width, int32_t height, const char *languag
   for (int32_t y = 0; status == INK_OK && y < box->height; y++) {
     for (int32_t x = 0; x < box->width; x++) {
       const uint8_t *p = ink_picture_at(&picture, box->x + x, box->y + y);
-      s->pixels[(size_t)y * (size_t)box->width + (size_t)x] =
-          distance(p, solid.ink) < distance(p, solid.plate);
+      s->pixels[(size_t)y * (size_t)box->width + (size_t)x] = shade_of(p, &solid);
     }
   }
   ink_picture_free(&picture);
@@ -223,6 +244,29 @@ static int colour_for(frame *f, const uint8_t rgb[3], bool used[COLOURS]) {
   return best;
 }
 
+// False where there are not two that can be told apart. A shade between them that is far from what
+// it should be becomes the nearer of the two.
+static bool choose_colours(frame *f, const ink_label_style *style, bool used[COLOURS],
+                           int colours[SHADES]) {
+  enum { FAR = 48 * 48 };
+  ink_label_style seen = *style;
+  colours[INK] = colour_for(f, style->ink, used);
+  colours[0] = colour_for(f, style->plate, used);
+  if (colours[0] < 0 || colours[INK] < 0) return false;
+  memcpy(seen.ink, f->palette[colours[INK]], 3);
+  memcpy(seen.plate, f->palette[colours[0]], 3);
+  seen.opacity = 1;
+  if (ink_label_style_check(&seen, NULL) != INK_OK) return false;
+  for (int shade = 1; shade < INK; shade++) {
+    uint8_t rgb[3];
+    mix(&seen, shade, rgb);
+    colours[shade] = colour_for(f, rgb, used);
+    bool far = distance(f->palette[colours[shade]], rgb) > FAR;
+    if (far) colours[shade] = colours[shade > INK / 2 ? INK : 0];
+  }
+  return true;
+}
+
 // The frame on a larger place, transparent beside what it was.
 static ink_status enlarge(frame *f, const area *place, ink_error *error) {
   uint8_t *pixels = malloc((size_t)place->width * (size_t)place->height);
@@ -263,14 +307,8 @@ static ink_status lay_in(frame *f, const stencil *s, const ink_label_style *styl
     }
     INK_TRY(enlarge(f, &place, error));
   }
-  int ink = colour_for(f, style->ink, used), plate = colour_for(f, style->plate, used);
-  ink_label_style seen = *style;
-  if (ink >= 0 && plate >= 0) {
-    memcpy(seen.ink, f->palette[ink], 3);
-    memcpy(seen.plate, f->palette[plate], 3);
-    seen.opacity = 1;
-  }
-  if (ink < 0 || plate < 0 || ink_label_style_check(&seen, NULL) != INK_OK) {
+  int colours[SHADES];
+  if (!choose_colours(f, style, used, colours)) {
     *why_not = "a frame has no two colours in which its label could be read";
     return INK_OK;
   }
@@ -278,9 +316,8 @@ static ink_status lay_in(frame *f, const stencil *s, const ink_label_style *styl
     for (int32_t x = 0; x < s->place.width; x++) {
       int32_t to_x = s->place.x + x - f->place.x, to_y = s->place.y + y - f->place.y;
       if (to_x < 0 || to_y < 0 || to_x >= f->place.width || to_y >= f->place.height) continue;
-      bool is_ink = s->pixels[(size_t)y * (size_t)s->place.width + (size_t)x];
-      f->pixels[(size_t)to_y * (size_t)f->place.width + (size_t)to_x] =
-          (uint8_t)(is_ink ? ink : plate);
+      uint8_t shade = s->pixels[(size_t)y * (size_t)s->place.width + (size_t)x];
+      f->pixels[(size_t)to_y * (size_t)f->place.width + (size_t)to_x] = (uint8_t)colours[shade];
     }
   }
   return INK_OK;

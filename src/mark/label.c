@@ -131,13 +131,13 @@ static void report_union(const ink_label_request *q, const ink_labelled *l, ink_
   } else {
     excuse(item, "asked of who generates the content");
   }
-  settle(add_item(r, INK_LAW_EU, shown(l), "50(4)"), l->visible,
+  settle(add_item(r, INK_LAW_EU, shown(l), "code of practice, section 2"), l->visible,
          l->no_visible ? l->no_visible : not_asked);
 }
 
 static void report_california(const ink_label_request *q, const ink_labelled *l, bool disclosed,
                               ink_label_result *r) {
-  ink_label_item *item = add_item(r, INK_LAW_CA, "latent disclosure", "22757.3(b)");
+  ink_label_item *item = add_item(r, INK_LAW_CA, "latent disclosure", "BPC 22757 ff.");
   if (!disclosed) {
     excuse(item, "asked of pictures, films and sounds, not of text");
     return;
@@ -145,15 +145,15 @@ static void report_california(const ink_label_request *q, const ink_labelled *l,
   const char *unsaid = "not known; --producer, --system and --system-version say it";
   char name[160];
   settle(item, r->manifest, no_manifest);
-  settle(add_item(r, INK_LAW_CA, "name of the provider", "22757.3(b)"), q->producer, unsaid);
+  settle(add_item(r, INK_LAW_CA, "name of the provider", "BPC 22757 ff."), q->producer, unsaid);
   snprintf(name, sizeof name, "%s %s", q->system ? q->system : "",
            q->system_version ? q->system_version : "");
-  settle(add_item(r, INK_LAW_CA, "name and version of the system", "22757.3(b)"),
+  settle(add_item(r, INK_LAW_CA, "name and version of the system", "BPC 22757 ff."),
          q->system && q->system_version ? name : NULL, unsaid);
-  settle(add_item(r, INK_LAW_CA, "time and unique identifier", "22757.3(b)"), q->created, NULL);
-  item = add_item(r, INK_LAW_CA, "disclosure that people see", "22757.3(a)");
+  settle(add_item(r, INK_LAW_CA, "time and unique identifier", "BPC 22757 ff."), q->created, NULL);
+  item = add_item(r, INK_LAW_CA, "disclosure that people see", "BPC 22757 ff.");
   settle(item, l->visible, NULL);
-  if (!l->visible[0]) excuse(item, "the law leaves it to users");
+  if (!l->visible[0]) excuse(item, "optional under this law");
 }
 
 static void report(const ink_label_request *q, const ink_labelled *l, bool disclosed,

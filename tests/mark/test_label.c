@@ -2,50 +2,16 @@
 // said to have got.
 #include <unistd.h>
 
-#include "mark/label.h"
+#include "labelling.h"
 #include "mark/mark.h"
 #include "mark/xmp.h"
-#include "marking.h"
 #include "picture/codec.h"
 #include "scratch.h"
-
-static ink_label_request request_for(unsigned laws) {
-  return (ink_label_request){.laws = laws,
-                             .visible = true,
-                             .identity = test_identity,
-                             .created = "2026-01-02T03:04:05Z",
-                             .language = "en"};
-}
-
-static ink_status label_as(const char *name, const blob *b, const ink_label_request *r,
-                           ink_text *out, ink_label_result *result, ink_error *error) {
-  ink_signer *signer = signer_named("es256");
-  ink_status status = ink_label_file(name, b->bytes, b->size, r, signer, out, result, error);
-  ink_signer_free(signer);
-  return status;
-}
-
-static ink_text label_blob(const char *name, const blob *b, const ink_label_request *r,
-                           ink_label_result *result) {
-  ink_error error = {0};
-  ink_text out = {0};
-  ink_label_result own;
-  assert_ok(label_as(name, b, r, &out, result ? result : &own, &error));
-  return out;
-}
 
 static blob blob_of(const char *text) {
   blob b = {(unsigned char *)strdup(text), strlen(text)};
   assert_non_null(b.bytes);
   return b;
-}
-
-static const ink_label_item *item_of(const ink_label_result *r, unsigned law, const char *what) {
-  for (size_t i = 0; i < r->n_item; i++) {
-    if (r->items[i].law == law && strcmp(r->items[i].what, what) == 0) return &r->items[i];
-  }
-  fail_msg("no item \"%s\"", what);
-  return NULL;
 }
 
 // ---- pictures -----------------------------------------------------------------------------------
