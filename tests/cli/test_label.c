@@ -104,6 +104,50 @@ static void the_report_speaks_both_languages(void **state) {
   free(text);
 }
 
+// One after the other on one file, through the program alone: labelled, verified, found again.
+static void documents_and_drawings_are_labelled_signed_and_found(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *format;
+    bool fixed, disclosed;
+  } cases[] = {{"text.docx", "docx", true, false},   {"sheets.xlsx", "xlsx", true, false},
+               {"slides.pptx", "pptx", true, false}, {"third.epub", "epub", false, false},
+               {"text.odt", "odt", false, false},    {"plain.svg", "svg", false, true},
+               {"film.gif", "gif", true, true}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *file = cases[i].file;
+    program_run run = run_program(
+        "cd '%s' && $INK label \"$FIXTURES/mark/%s\" -o '%s' --law cn,eu,ca --language zh "
+        "--as declared --json",
+        folder, file, file);
+    json_t *json = json_of(&run);
+    assert_string_equal(json_string_value(json_object_get(json, "format")), cases[i].format);
+    const json_t *china = law_of(json, 0, "got");
+    assert_int_equal(json_array_size(china), 2);
+    assert_int_equal(json_object_get(json_array_get(china, 1), "note") == NULL, cases[i].fixed);
+    assert_int_equal(json_array_size(law_of(json, 2, "not_asked")) == 1, !cases[i].disclosed);
+    char identity[64];
+    snprintf(identity, sizeof identity, "%s", json_string_value(json_object_get(json, "identity")));
+    json_decref(json);
+    drop_run(&run);
+    run = run_program("cd '%s' && $INK verify '%s' --json", folder, file);
+    json = json_of(&run);
+    assert_string_equal(json_string_value(json_object_get(json, "state")), "Valid");
+    json_decref(json);
+    drop_run(&run);
+    run = run_program("cd '%s' && $INK detect '%s'", folder, file);
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.out, "Label 2"));
+    assert_non_null(strstr(run.out, "AI-generated"));
+    drop_run(&run);
+    // As it was signed, and no other way.
+    run = run_program("cd '%s' && $INK label '%s'", folder, file);
+    assert_int_equal(run.exit_code, 1);
+    assert_non_null(strstr(run.err, identity));
+    drop_run(&run);
+  }
+}
+
 static void what_cannot_be_labelled_is_refused_with_a_word(void **state) {
   (void)state;
   static const struct {
@@ -121,7 +165,9 @@ static void what_cannot_be_labelled_is_refused_with_a_word(void **state) {
       {"$INK label c.txt --no-visible --law cn", "visible", 2},
       {"$INK label c.txt --producer '某公司'", "ASCII", 2},
       {"$INK label none.txt", "none.txt", 1},
-      {"$INK label \"$FIXTURES/mark/plain.gif\" -o x.gif", "not labelled", 1},
+      {"$INK label \"$FIXTURES/mark/expired.pem\" -o x.pem", "not labelled", 1},
+      {"$INK label \"$FIXTURES/mark/plain.gif\" -o x.gif", "too small", 1},
+      {"$INK label \"$FIXTURES/mark/plain.docx\" -o x.docx", "AIGC label already", 1},
       {"$INK label \"$FIXTURES/picture/hostile/bad-crc.png\" -o x.png", "bad-crc.png", 1},
       {"$INK label c.txt -o none/c.txt", "none", 1},
       {"XDG_DATA_HOME=\"$PWD/c.txt\" $INK label c.py -o d.py", "signing key", 1},
@@ -156,6 +202,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_file_is_labelled_in_place_and_keeps_its_permissions),
       cmocka_unit_test(the_report_speaks_both_languages),
+      cmocka_unit_test(documents_and_drawings_are_labelled_signed_and_found),
       cmocka_unit_test(what_cannot_be_labelled_is_refused_with_a_word),
       cmocka_unit_test(help_and_completion_know_it),
   };
