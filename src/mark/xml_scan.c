@@ -126,7 +126,7 @@ ink_status ink_xml_scan(const char *what, const char *bytes, size_t size, unsign
   if (size > MOST_SIZE) {
     return ink_fail(error, INK_ERR_UNSUPPORTED, "%s: more than 64 MiB of XML", what);
   }
-  scan s = {.bytes = bytes, .size = size, .options = options, .listener = listener};
+  scan s = {.bytes = bytes ? bytes : "", .size = size, .options = options, .listener = listener};
   s.parser = XML_ParserCreateNS(options & INK_XML_READ ? NULL : "UTF-8", parting);
   if (!s.parser) return ink_fail(error, INK_ERR_MEMORY, "no memory to read XML");
   XML_SetReturnNSTriplet(s.parser, 1);

@@ -166,7 +166,7 @@ static void what_cannot_be_labelled_is_refused_with_a_word(void **state) {
       {"$INK label c.txt --producer '某公司'", "ASCII", 2},
       {"$INK label none.txt", "none.txt", 1},
       {"$INK label \"$FIXTURES/mark/expired.pem\" -o x.pem", "not labelled", 1},
-      {"$INK label \"$FIXTURES/mark/plain.gif\" -o x.gif", "too small", 1},
+      {"$INK label \"$FIXTURES/mark/plain.gif\" -o x.gif", "too small", 2},
       {"$INK label \"$FIXTURES/mark/plain.docx\" -o x.docx", "AIGC label already", 1},
       {"$INK label \"$FIXTURES/picture/hostile/bad-crc.png\" -o x.png", "bad-crc.png", 1},
       {"$INK label c.txt -o none/c.txt", "none", 1},
