@@ -113,11 +113,11 @@ static ink_status put_visible(const ink_label_work *w, ink_text *file, ink_label
   ink_label_box box;
   ink_text drawn = {0};
   style.kind = r->kind;
-  INK_TRY(
-      ink_gif_label(w->bytes, w->size, r->language, &style, &box, &drawn, &out->no_visible, error));
-  if (out->no_visible) {
+  ink_status status =
+      ink_gif_label(w->bytes, w->size, r->language, &style, &box, &drawn, &out->no_visible, error);
+  if (status != INK_OK || out->no_visible) {
     ink_text_free(&drawn);
-    return INK_OK;
+    return status;
   }
   ink_text_free(file);
   *file = drawn;

@@ -216,13 +216,13 @@ static const char *find_region(const drawing *d, region *g) {
   double width = pixels(d->width), height = pixels(d->height);
   *g = (region){.width = width, .height = height, .larger = 1};
   if (!d->view[0]) {
-    if (!width || !height) g->width = g->height = 0;
+    if (width <= 0 || height <= 0) g->width = g->height = 0;
     return NULL;
   }
   if (!read_view(d->view, g)) return "its viewBox cannot be read";
   double view = g->width / g->height;
   bool bent = strstr(d->ratio, "none") || strstr(d->ratio, "slice");
-  if (!width || !height) {
+  if (width <= 0 || height <= 0) {
     return bent ? "its drawing is stretched or cut to a window that is not known" : NULL;
   }
   double wider = width / height / view;
