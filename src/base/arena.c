@@ -4,10 +4,17 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/checked.h"
 
-enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 16, LARGEST_STEP = 1 << 26 };
+enum {
+  ALIGNMENT = 64,
+  FIRST_BLOCK = 1 << 16,
+  LARGEST_STEP = 1 << 26,
+  HUGE_PAGE = 1 << 21,
+  LARGE = 1 << 23
+};
 
 typedef struct block {
   struct block *next;  // blocks behind the current one are empty and waiting
@@ -25,10 +32,21 @@ struct ink_arena {
   size_t peak;
 };
 
+// A large block begins on the border of a huge page and asks for such pages: the system clears and
+// maps them at once instead of 4 KiB at a time, and a walk through them looks up fewer addresses.
+static unsigned char *take_bytes(size_t size) {
+  size_t alignment = size >= LARGE ? HUGE_PAGE : ALIGNMENT;
+  unsigned char *bytes = aligned_alloc(alignment, size);
+#ifdef MADV_HUGEPAGE
+  if (bytes && size >= LARGE) (void)madvise(bytes, size & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+  return bytes;
+}
+
 static block *block_new(size_t size) {
   block *b = malloc(sizeof *b);
   if (!b) return NULL;
-  b->bytes = aligned_alloc(ALIGNMENT, size);
+  b->bytes = take_bytes(size);
   if (!b->bytes) {
     free(b);
     return NULL;

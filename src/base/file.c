@@ -50,17 +50,20 @@ void ink_map_close(ink_map *map) {
   *map = (ink_map){0};
 }
 
-void ink_map_let_go(const void *data, size_t size) {
-#ifdef MADV_PAGEOUT
+void ink_map_let_go(const ink_map *map, const void *data, size_t size) {
+  // A page that is read brings its neighbours along; those of earlier stretches go again.
+  const uintptr_t around = 1 << 16;
+  uintptr_t first = (uintptr_t)map->data, start = (uintptr_t)data;
+  if (!map->data || start < first || start - first >= map->size) return;
+  if (size > map->size - (start - first)) size = map->size - (start - first);
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-  uintptr_t start = ((uintptr_t)data + page - 1) / page * page;
-  uintptr_t end = ((uintptr_t)data + size) / page * page;
-  // A wish: whether the system grants it changes nothing.
-  if (end > start) (void)madvise((void *)start, end - start, MADV_PAGEOUT);
-#else
-  (void)data;
-  (void)size;
-#endif
+  uintptr_t last = (first + map->size + page - 1) / page * page;
+  uintptr_t end = start + size;
+  start = start - first < around ? first : (start - around) / page * page;
+  end = last - end < around ? last : (end + around) / page * page;
+  // Private and never written: the pages are the file's. Whether the system heeds it changes
+  // nothing.
+  (void)madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
 ink_status ink_file_read(const char *path, size_t most, char **bytes, size_t *size,

@@ -17,9 +17,9 @@ typedef struct ink_map {
 // Map a regular file. Fails with NOT_FOUND or IO; the path is in the text.
 ink_status ink_map_open(const char *path, ink_map *map, ink_error *error);
 void ink_map_close(ink_map *map);
-// Let the system take back the whole pages in data[0 … size), which will not be needed soon. What
-// was mapped is read again when it is; memory of any other kind keeps its content too.
-void ink_map_let_go(const void *data, size_t size);
+// Give back the memory behind data[0 … size) where it lies in the map, and behind what the system
+// maps around it: it is the file's, and read again when it is needed. Elsewhere nothing happens.
+void ink_map_let_go(const ink_map *map, const void *data, size_t size);
 
 // Read a whole file of at most `most` bytes into malloc'ed memory the caller frees, with a NUL
 // behind it that *size does not count. "-" reads standard input.

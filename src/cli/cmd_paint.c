@@ -29,7 +29,7 @@ typedef struct job {
   ink_paint_grid grid;
 } job;
 
-static ink_status paint_picture(job *j, ink_error *error) {
+static ink_status paint_picture(job *j, bool last, ink_error *error) {
   const ink_paint_arguments *a = j->arguments;
   const ink_paint_hires *hires = &j->sources.hires;
   ink_cli_bar bar;
@@ -41,6 +41,7 @@ static ink_status paint_picture(job *j, ink_error *error) {
   ink_pipeline *pipeline = j->sources.pipeline;
   INK_TRY(ink_paint_watermark_ready(&j->watermark, pipeline, j->recipe, &shaper, &q, error));
   q.progress = &progress;
+  q.last = last;
   if (a->preview) q.preview = ink_paint_preview_open(&screen, &preview);
   if (a->ram) INK_TRY(ink_paint_read_bytes(a->ram, &q.ram, error));
   ink_paint_sources_use(&j->sources, &q);
@@ -54,7 +55,7 @@ static ink_status paint_picture(job *j, ink_error *error) {
 
 static ink_status paint_one(job *j, int64_t index, ink_error *error) {
   ink_paint_recipe *r = j->recipe;
-  INK_TRY(paint_picture(j, error));
+  INK_TRY(paint_picture(j, index + 1 == j->arguments->count, error));
   j->width = j->painting.picture.width;
   j->height = j->painting.picture.height;
   if (j->arguments->grid) INK_TRY(ink_paint_grid_add(&j->grid, &j->painting.picture, error));

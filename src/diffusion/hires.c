@@ -87,7 +87,7 @@ ink_status ink_pipeline_paint_hires(ink_pipeline *pipeline, const ink_paint_requ
   INK_TRY(check(q, hires, error));
   ink_paint_request small = *q;
   ink_painting first;
-  small.keep_values = false;
+  small.keep_values = small.last = false;
   INK_TRY(ink_pipeline_paint(pipeline, &small, &first, error));
   ink_status status = paint_over(pipeline, q, hires, &first, painting, error);
   ink_painting_free(&first);

@@ -25,7 +25,7 @@ ink_status ink_pipeline_open(const char *path, ink_pool *pool, ink_pipeline **ou
   }
   if (status == INK_OK) status = ink_paint_probe(p->model, pool, error);
   if (status == INK_OK) {
-    p->prepared = ink_prepared_new(NULL, NULL);
+    p->prepared = ink_paint_prepared(p);
     if (!p->prepared) status = ink_fail(error, INK_ERR_MEMORY, "no memory to open %s", path);
   }
   if (status != INK_OK) {
@@ -51,7 +51,7 @@ static ink_status merge_lora(ink_pipeline *p, const ink_weights *file, double we
                              ink_error *error) {
   ink_arena *arena = ink_arena_new(0);
   // What the kernels made of the weights before is no longer true.
-  ink_prepared *fresh = arena ? ink_prepared_new(NULL, NULL) : NULL;
+  ink_prepared *fresh = arena ? ink_paint_prepared(p) : NULL;
   if (!fresh) {
     ink_arena_free(arena);
     return ink_fail(error, INK_ERR_MEMORY, "no memory for a plug-in");
@@ -379,13 +379,11 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   painting->encode_seconds = ink_clock_seconds() - start;
   INK_TRY(take_steps(run, first, painting));
   start = ink_clock_seconds();
+  if (run->request->last) INK_TRY(ink_paint_forget(run));
   INK_TRY(ink_paint_decode(run, run->latent, painting));
   if (run->request->mask) keep_pixels(run, &painting->picture);
   painting->decode_seconds = ink_clock_seconds() - start;
-  size_t prepared = ink_prepared_bytes(run->pipeline->prepared);
-  if (prepared < run->most_prepared) prepared = run->most_prepared;
-  painting->peak_bytes =
-      ink_arena_peak(run->compute.arena) + ink_arena_peak(run->kept.arena) + prepared;
+  painting->peak_bytes = ink_paint_peak(run);
   return INK_OK;
 }
 

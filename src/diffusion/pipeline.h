@@ -100,6 +100,7 @@ typedef struct ink_paint_request {
   // deep part is computed in one evaluation of so many, and gone on with in between. 0 or 1: in
   // each.
   int32_t cache;
+  bool last;  // no other picture follows: the UNet's prepared weights need not outlive its steps
   // Variations: the first noise turned towards that of another seed, by a share of 0 to 1.
   uint64_t variation_seed;
   double variation;

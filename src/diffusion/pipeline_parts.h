@@ -77,10 +77,10 @@ typedef struct ink_paint_run {
   // ControlNets:
   const ink_tensor *hints[INK_PAINT_MOST_CONTROLS];  // what each is shown
   double step_begins, step_ends;                     // the step under way, as shares of the run
-  // Memory: one part's weights at a time, and the most that were prepared at once before.
+  // Memory: one part's weights at a time, and the most that was held when some were let go.
   bool one_part;
   ink_paint_part part;
-  size_t most_prepared;
+  size_t most_bytes;
   // The texts as they read now:
   ink_text prompt, negative;
   const ink_tensor *context, *pooled;
@@ -114,6 +114,15 @@ ink_status ink_paint_scheduler(const ink_paint_run *run, ink_scheduler_config *c
 ink_status ink_paint_budget(ink_paint_run *run);
 // Called before a part of the model is used.
 ink_status ink_paint_enter(ink_paint_run *run, ink_paint_part part);
+// Let go of what the kernels made of the weights.
+ink_status ink_paint_forget(ink_paint_run *run);
+// The most that results and prepared weights took so far.
+size_t ink_paint_peak(const ink_paint_run *run);
+// An empty cache of prepared weights, which gives back the pages of the files as it fills; NULL
+// without memory.
+ink_prepared *ink_paint_prepared(ink_pipeline *pipeline);
+// Give back the pages of a text encoder: none reads it until the prompt changes.
+void ink_paint_let_text_go(const ink_pipeline *pipeline, size_t which);
 
 // Show the picture as it is after a step, where the request asks for it.
 void ink_paint_show(ink_paint_run *run, int32_t step, int32_t n_steps);

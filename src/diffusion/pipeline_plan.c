@@ -7,15 +7,51 @@
 
 enum { MIB = 1 << 20 };
 
-ink_status ink_paint_enter(ink_paint_run *run, ink_paint_part part) {
+// A weight has been prepared, and its pages are in nobody's way but memory's.
+static void let_go(void *context, const void *data, size_t bytes) {
+  const ink_pipeline *p = context;
+  for (size_t i = 0; i < p->model->n_weights; i++) {
+    ink_weights_let_go(p->model->weights[i], data, bytes);
+  }
+  for (size_t i = 0; i < p->n_controls; i++) {
+    ink_weights_let_go(p->controls[i].weights, data, bytes);
+  }
+}
+
+ink_prepared *ink_paint_prepared(ink_pipeline *pipeline) {
+  return ink_prepared_new(let_go, pipeline);
+}
+
+void ink_paint_let_text_go(const ink_pipeline *pipeline, size_t which) {
+  size_t n;
+  const ink_parameter *parameters = ink_clip_parameters(pipeline->model->texts[which].clip, &n);
+  for (size_t i = 0; i < n; i++) {
+    const ink_tensor *x = parameters[i].tensor;
+    size_t bytes;
+    if (!ink_tensor_bytes(x->dtype, x->rank, x->shape, &bytes)) continue;
+    let_go((void *)(uintptr_t)pipeline, x->data, bytes);
+  }
+}
+
+size_t ink_paint_peak(const ink_paint_run *run) {
+  size_t now = ink_arena_peak(run->compute.arena) + ink_arena_peak(run->kept.arena) +
+               ink_prepared_bytes(run->pipeline->prepared);
+  return now > run->most_bytes ? now : run->most_bytes;
+}
+
+ink_status ink_paint_forget(ink_paint_run *run) {
   ink_pipeline *p = run->pipeline;
-  if (!run->one_part || run->part == part) return INK_OK;
-  size_t held = ink_prepared_bytes(p->prepared);
-  if (held > run->most_prepared) run->most_prepared = held;
-  ink_prepared *fresh = ink_prepared_new(ink_weights_let_go, NULL);
+  run->most_bytes = ink_paint_peak(run);
+  ink_prepared *fresh = ink_paint_prepared(p);
   if (!fresh) return ink_fail(run->error, INK_ERR_MEMORY, "no memory for prepared weights");
   ink_prepared_free(p->prepared);
   p->prepared = run->kept.prepared = run->compute.prepared = fresh;
+  return INK_OK;
+}
+
+ink_status ink_paint_enter(ink_paint_run *run, ink_paint_part part) {
+  if (!run->one_part || run->part == part) return INK_OK;
+  INK_TRY(ink_paint_forget(run));
   run->part = part;
   return INK_OK;
 }
@@ -134,10 +170,5 @@ ink_status ink_paint_budget(ink_paint_run *run) {
   // Where not everything fits at once, a part's weights leave when the next begins.
   run->one_part = all > ram;
   run->part = INK_PAINT_NO_PART;
-  if (run->one_part) return INK_OK;
-  ink_prepared *fresh = ink_prepared_new(ink_weights_let_go, NULL);
-  if (!fresh) return ink_fail(run->error, INK_ERR_MEMORY, "no memory for prepared weights");
-  ink_prepared_free(run->pipeline->prepared);
-  run->pipeline->prepared = run->kept.prepared = run->compute.prepared = fresh;
   return INK_OK;
 }

@@ -106,6 +106,7 @@ static ink_status encode_texts(ink_paint_run *run) {
   for (size_t i = 0; i < sd->n_text; i++) {
     encoded e;
     INK_TRY(encode_side_by_side(run, i, both + 2 - sides, sides, &e));
+    ink_paint_let_text_go(run->pipeline, i);
     hidden[i] = e.hidden;
     if (e.projected) run->pooled = e.projected;
   }

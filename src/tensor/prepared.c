@@ -4,9 +4,8 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
-#include "base/checked.h"
+#include "base/arena.h"
 #include "tensor/prepared_entry.h"
 
 typedef struct entry {
@@ -18,13 +17,19 @@ struct ink_prepared {
   ink_prepared_source source;
   void *context;
   pthread_mutex_t mutex;
-  entry *entries;  // open addressing, a power of two
+  ink_arena *arena;  // the prepared weights
+  entry *entries;    // open addressing, a power of two
   size_t capacity, count, bytes;
 };
 
 ink_prepared *ink_prepared_new(ink_prepared_source source, void *context) {
   ink_prepared *prepared = calloc(1, sizeof *prepared);
   if (!prepared) return NULL;
+  prepared->arena = ink_arena_new(0);
+  if (!prepared->arena) {
+    free(prepared);
+    return NULL;
+  }
   prepared->source = source;
   prepared->context = context;
   pthread_mutex_init(&prepared->mutex, NULL);
@@ -33,7 +38,7 @@ ink_prepared *ink_prepared_new(ink_prepared_source source, void *context) {
 
 void ink_prepared_free(ink_prepared *prepared) {
   if (!prepared) return;
-  for (size_t i = 0; i < prepared->capacity; i++) free(prepared->entries[i].data);
+  ink_arena_free(prepared->arena);
   free(prepared->entries);
   pthread_mutex_destroy(&prepared->mutex);
   free(prepared);
@@ -73,32 +78,15 @@ static bool grow(ink_prepared *prepared) {
   return true;
 }
 
-// Large weights are walked from end to end: large pages save address look-ups.
-static void prefer_huge_pages(void *data, size_t bytes) {
-#if defined(MADV_HUGEPAGE)
-  const uintptr_t page = 4096;
-  uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
-  uintptr_t end = ((uintptr_t)data + bytes) / page * page;
-  if (end > begin && end - begin >= (uintptr_t)4 << 20) {
-    madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-  }
-#else
-  (void)data, (void)bytes;
-#endif
-}
-
 const void *ink_prepared_get(ink_prepared *prepared, ink_prepared_key key, size_t source_bytes,
                              size_t bytes, ink_prepare prepare, void *context) {
   pthread_mutex_lock(&prepared->mutex);
   void *data = NULL;
   if (grow(prepared)) {
     entry *at = place(prepared->entries, prepared->capacity, &key);
-    size_t rounded;
     if (at->data) {
       data = at->data;
-    } else if (ink_add_size(bytes, 63, &rounded) &&
-               (data = aligned_alloc(64, rounded / 64 * 64)) != NULL) {
-      prefer_huge_pages(data, bytes);
+    } else if ((data = ink_arena_take(prepared->arena, bytes)) != NULL) {
       prepare(context, data);
       *at = (entry){key, data};
       prepared->count++;

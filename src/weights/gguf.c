@@ -494,6 +494,10 @@ void ink_gguf_close(ink_gguf *file) {
   free(file);
 }
 
+const ink_map *ink_gguf_map(const ink_gguf *file) {
+  return &file->map;
+}
+
 // -- Access ---------------------------------------------------------------------------------------
 
 const char *ink_gguf_path(const ink_gguf *file) {

@@ -76,6 +76,8 @@ ink_status ink_gguf_open(const char *path, ink_gguf **file, ink_error *error);
 ink_status ink_gguf_parse(const void *bytes, size_t size, const char *name, ink_gguf **file,
                           ink_error *error);
 void ink_gguf_close(ink_gguf *file);
+// The mapped file; empty for bytes in memory.
+const struct ink_map *ink_gguf_map(const ink_gguf *file);
 
 const char *ink_gguf_path(const ink_gguf *file);
 uint32_t ink_gguf_version(const ink_gguf *file);

@@ -585,6 +585,10 @@ void ink_safetensors_close(ink_safetensors *file) {
   free(file);
 }
 
+const ink_map *ink_safetensors_map(const ink_safetensors *file) {
+  return &file->map;
+}
+
 // -- Access ---------------------------------------------------------------------------------------
 
 const char *ink_safetensors_path(const ink_safetensors *file) {

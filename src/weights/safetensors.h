@@ -38,6 +38,8 @@ ink_status ink_safetensors_open(const char *path, ink_safetensors **file, ink_er
 ink_status ink_safetensors_parse(const void *bytes, size_t size, const char *name,
                                  ink_safetensors **file, ink_error *error);
 void ink_safetensors_close(ink_safetensors *file);
+// The mapped file; empty for bytes in memory.
+const struct ink_map *ink_safetensors_map(const ink_safetensors *file);
 
 const char *ink_safetensors_path(const ink_safetensors *file);
 

@@ -383,6 +383,10 @@ void ink_torch_close(ink_torch *file) {
   free(file);
 }
 
+const ink_map *ink_torch_map(const ink_torch *file) {
+  return &file->map;
+}
+
 size_t ink_torch_count(const ink_torch *file) {
   return file->n;
 }

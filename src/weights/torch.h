@@ -43,6 +43,8 @@ ink_status ink_torch_open(const char *path, ink_torch **file, ink_error *error);
 ink_status ink_torch_parse(const void *bytes, size_t size, const char *name, ink_torch **file,
                            ink_error *error);
 void ink_torch_close(ink_torch *file);
+// The mapped file; empty for bytes in memory.
+const struct ink_map *ink_torch_map(const ink_torch *file);
 
 // Tensors in the order of the pickle. Borrowed until ink_torch_close.
 size_t ink_torch_count(const ink_torch *file);

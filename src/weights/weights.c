@@ -279,6 +279,11 @@ static size_t part_count(const part *p) {
   return p->torch ? ink_torch_count(p->torch) : ink_safetensors_count(p->safetensors);
 }
 
+static const ink_map *part_map(const part *p) {
+  if (p->gguf) return ink_gguf_map(p->gguf);
+  return p->torch ? ink_torch_map(p->torch) : ink_safetensors_map(p->safetensors);
+}
+
 static ink_weights_entry part_entry(const part *p, size_t index, size_t file) {
   if (p->gguf) return from_gguf(ink_gguf_tensor_at(p->gguf, index), file);
   if (p->torch) return from_torch(ink_torch_at(p->torch, index), file);
@@ -445,9 +450,9 @@ void ink_weights_close(ink_weights *weights) {
 
 // -- Access ---------------------------------------------------------------------------------------
 
-void ink_weights_let_go(void *context, const void *data, size_t bytes) {
-  (void)context;
-  ink_map_let_go(data, bytes);
+void ink_weights_let_go(const ink_weights *weights, const void *data, size_t bytes) {
+  for (size_t i = 0; i < weights->n_parts; i++)
+    ink_map_let_go(part_map(&weights->parts[i]), data, bytes);
 }
 
 ink_weights_format ink_weights_format_of(const ink_weights *weights) {

@@ -89,10 +89,10 @@ const ink_gguf *ink_weights_gguf(const ink_weights *weights);
 // other formats.
 const char *ink_weights_metadata(const ink_weights *weights, const char *key);
 
-// Let go of the mapped pages that hold `bytes` at `data`, for ink_prepared_new (tensor/prepared.h):
-// a weight that has been prepared is not read again, and its file's pages need not stay in memory.
-// `context` is not used.
-void ink_weights_let_go(void *context, const void *data, size_t bytes);
+// Let go of the pages that hold `bytes` at `data`, where these weights' files hold them: a weight
+// that has been prepared (tensor/prepared.h) is not read again, and its pages need not stay in
+// memory. Whoever reads it none the less finds it in the file. Other memory is left alone.
+void ink_weights_let_go(const ink_weights *weights, const void *data, size_t bytes);
 
 // SHA-256 of the model. With one weight file it is the hash of that file; with more, the hash of
 // the text that `sha256sum` prints for the files' names in order ("HEX  NAME\n" each), so that

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "base/yaml.h"
+#include "resident.h"
 #include "testing.h"
 
 static void error_names_its_offset_and_context(void **state) {
@@ -191,6 +192,38 @@ static void file_appears_only_when_committed(void **state) {
   free(deep);
 }
 
+static void pages_let_go_leave_memory_and_are_read_again(void **state) {
+  (void)state;
+  enum { SIZE = 1 << 20 };
+  char path[] = "/tmp/ink-test-map-XXXXXX";
+  int descriptor = mkstemp(path);
+  assert_true(descriptor >= 0);
+  unsigned char *bytes = malloc(SIZE), *other = malloc(SIZE);
+  for (size_t i = 0; i < SIZE; i++) bytes[i] = other[i] = (unsigned char)(i * 7 + (i >> 9));
+  assert_int_equal(write(descriptor, bytes, SIZE), SIZE);
+  close(descriptor);
+  ink_error error = {0};
+  ink_map map;
+  assert_ok(ink_map_open(path, &map, &error));
+  assert_memory_equal(map.data, bytes, SIZE);
+  if (resident_kib(path) >= 0) {
+    assert_int_equal(resident_kib(path), SIZE >> 10);
+    // Half a file goes with what is mapped around it; memory that is not the map's stays.
+    ink_map_let_go(&map, map.data, SIZE / 2);
+    assert_in_range(resident_kib(path), 0, SIZE >> 11);
+    ink_map_let_go(&map, map.data + SIZE / 4, SIZE);
+    assert_int_equal(resident_kib(path), 0);
+  }
+  ink_map_let_go(&map, other, SIZE);
+  ink_map_let_go(&(ink_map){0}, other, SIZE);
+  assert_memory_equal(other, bytes, SIZE);
+  assert_memory_equal(map.data, bytes, SIZE);
+  ink_map_close(&map);
+  unlink(path);
+  free(bytes);
+  free(other);
+}
+
 static void full_disk_is_an_error_with_a_name(void **state) {
   (void)state;
   ink_error error = {0};
@@ -263,6 +296,7 @@ int main(void) {
       cmocka_unit_test(utf8_refuses_every_ill_formed_sequence),
       cmocka_unit_test(text_grows_and_formats),
       cmocka_unit_test(file_appears_only_when_committed),
+      cmocka_unit_test(pages_let_go_leave_memory_and_are_read_again),
       cmocka_unit_test(full_disk_is_an_error_with_a_name),
       cmocka_unit_test(json_members_are_typed_and_ranged),
       cmocka_unit_test(yaml_reads_as_json_and_names_the_line_of_a_fault),

@@ -1,5 +1,7 @@
 // The painter that ships in models/painter: diffusers paints the same pictures with it.
+#include "models/stable_diffusion.h"
 #include "painting_testing.h"
+#include "resident.h"
 #include "weights/hub.h"
 
 static const ink_safetensor *find(const ink_safetensors *file, const char *what, const char *name) {
@@ -99,10 +101,46 @@ static void step_caching_beats_fewer_steps(void **state) {
   ink_pool_free(pool);
 }
 
+static void a_file_leaves_memory_as_it_is_prepared(void **state) {
+  (void)state;
+  static const char unet[] = "painter/unet/diffusion_pytorch_model.safetensors",
+                    text[] = "painter/text_encoder/model.safetensors";
+  ink_error error = {0};
+  ink_pipeline *painter;
+  if (resident_kib(unet) < 0) skip();
+  assert_ok(ink_pipeline_open(fixture_path("../../models/painter"), NULL, &painter, &error));
+  ink_paint_request request = ink_paint_request_default();
+  request.prompt = "a cat";
+  request.steps = 1;
+  request.precision = INK_PRECISION_BF16;
+  ink_painting first, again;
+  assert_ok(ink_pipeline_paint(painter, &request, &first, &error));
+  long all = 0;
+  const ink_stable_diffusion *sd = ink_pipeline_about(painter);
+  for (size_t i = 0; i < sd->n_weights; i++) {
+    for (size_t j = 0; j < ink_weights_count(sd->weights[i]); j++) {
+      all += (long)(ink_weights_at(sd->weights[i], j)->bytes >> 10);
+    }
+  }
+  long left = resident_kib(unet) + resident_kib(text);
+  print_message("# %ld of %ld KiB are left\n", left, all);
+  assert_true(left < all / 8);
+  // A last picture leaves none of the UNet's prepared weights behind, and is the same.
+  request.last = true;
+  assert_ok(ink_pipeline_paint(painter, &request, &again, &error));
+  assert_memory_equal(again.picture.pixels, first.picture.pixels,
+                      ink_picture_bytes(&first.picture));
+  assert_true(again.peak_bytes <= first.peak_bytes);
+  ink_painting_free(&first);
+  ink_painting_free(&again);
+  ink_pipeline_free(painter);
+}
+
 int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(diffusers_paints_the_same_pictures),
       cmocka_unit_test(step_caching_beats_fewer_steps),
+      cmocka_unit_test(a_file_leaves_memory_as_it_is_prepared),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,9 +72,9 @@ static void pages_let_go_are_read_again(void **state) {
   memset(heap, 7, SIZE);
   for (size_t i = 0; i < ink_weights_count(weights); i++) {
     const ink_weights_entry *entry = ink_weights_at(weights, i);
-    if (entry->usable) ink_weights_let_go(NULL, entry->tensor.data, entry->bytes);
+    if (entry->usable) ink_weights_let_go(weights, entry->tensor.data, entry->bytes);
   }
-  ink_weights_let_go(NULL, heap, SIZE);
+  ink_weights_let_go(weights, heap, SIZE);
   check_same(weights, "plain-2.pt");
   for (size_t i = 0; i < SIZE; i++) assert_int_equal(heap[i], 7);
   free(heap);
