@@ -412,7 +412,7 @@ ink_tensor *ink_run_resnet(ink_compute *c, const ink_resnet *w, ink_groups group
   }
   y = ink_run_convolution(c, ink_activate_groups(c, y, &w->norm2, groups), &w->conv2, 1);
   const ink_tensor *straight = w->shortcut.weight ? ink_run_convolution(c, x, &w->shortcut, 1) : x;
-  return ink_scope_close(c, &scope, ink_add(c, straight, y));
+  return ink_scope_close_sum(c, &scope, straight, y);
 }
 
 ink_tensor *ink_picture_rows(ink_compute *c, const ink_tensor *x) {
@@ -450,6 +450,14 @@ ink_scope ink_scope_open(ink_compute *c, ink_dtype dtype, int rank, const int64_
 ink_tensor *ink_scope_close(ink_compute *c, ink_scope *scope, ink_tensor *y) {
   if (!scope->result) return y;
   ink_store(c, y, scope->result);
+  ink_arena_release(c->arena, scope->mark);
+  return c->error.status == INK_OK ? scope->result : NULL;
+}
+
+ink_tensor *ink_scope_close_sum(ink_compute *c, ink_scope *scope, const ink_tensor *a,
+                                const ink_tensor *b) {
+  if (!scope->result) return ink_add(c, a, b);
+  ink_add_into(c, a, b, scope->result);
   ink_arena_release(c->arena, scope->mark);
   return c->error.status == INK_OK ? scope->result : NULL;
 }

@@ -128,6 +128,9 @@ typedef struct ink_scope {
 ink_scope ink_scope_open(ink_compute *c, ink_dtype dtype, int rank, const int64_t *shape);
 // Give back all but y: what the scope gives.
 ink_tensor *ink_scope_close(ink_compute *c, ink_scope *scope, ink_tensor *y);
+// Give back all, and give a + b.
+ink_tensor *ink_scope_close_sum(ink_compute *c, ink_scope *scope, const ink_tensor *a,
+                                const ink_tensor *b);
 // Open one for a picture like x with so many channels.
 ink_scope ink_scope_like(ink_compute *c, const ink_tensor *x, int64_t channels);
 

@@ -95,7 +95,7 @@ static ink_tensor *run_layer(ink_compute *c, const ink_unet_pass *pass, const in
   x = ink_add(c, x, y);
   y = ink_project(c, ink_normalise(c, x, &w->norm3, layer_epsilon), &w->up);
   y = ink_project(c, ink_geglu(c, y), &w->down);
-  return ink_scope_close(c, &scope, ink_add(c, x, y));
+  return ink_scope_close_sum(c, &scope, x, y);
 }
 
 static ink_tensor *run_transformer(ink_compute *c, const ink_unet_pass *pass,
@@ -107,7 +107,7 @@ static ink_tensor *run_transformer(ink_compute *c, const ink_unet_pass *pass,
   y = ink_project(c, y, &w->in);
   for (int32_t i = 0; i < w->n_layer; i++) y = run_layer(c, pass, &w->layers[i], w->n_head, y);
   y = ink_rows_picture(c, ink_project(c, y, &w->out), x->shape[1], x->shape[2]);
-  return ink_scope_close(c, &scope, ink_add(c, x, y));
+  return ink_scope_close_sum(c, &scope, x, y);
 }
 
 // ---- ways ---------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ static ink_tensor *attention(ink_compute *c, const ink_vae_middle *w, ink_groups
              *v = ink_project(c, y, &w->v);
   y = ink_project(c, ink_attend_all(c, q, k, v, 1), &w->out);
   y = ink_rows_picture(c, y, x->shape[1], x->shape[2]);
-  return ink_scope_close(c, &scope, ink_add(c, x, y));
+  return ink_scope_close_sum(c, &scope, x, y);
 }
 
 ink_tensor *ink_vae_run_middle(ink_compute *c, const ink_vae_middle *w, ink_groups groups,

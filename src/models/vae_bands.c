@@ -71,9 +71,10 @@ static ink_tensor *statistics_of(bands *b, const ink_norm *norm, const ink_tenso
   return ink_group_statistics(b->c, x, b->groups.n, norm->weight, norm->bias, b->groups.epsilon);
 }
 
-// Rows [begin, end) of the layer's output, of `height` rows.
+// Rows [begin, end) of the layer's output into their place; NULL: a new one.
 static ink_tensor *run_band(bands *b, const layer *l, const ink_tensor *x,
-                            const ink_tensor *statistics, int64_t begin, int64_t end) {
+                            const ink_tensor *statistics, int64_t begin, int64_t end,
+                            const ink_tensor *into) {
   ink_compute *c = b->c;
   const ink_convolution *w = l->convolution;
   int64_t around = w->weight->shape[2] / 2, times = l->enlarge ? 2 : 1;
@@ -94,7 +95,10 @@ static ink_tensor *run_band(bands *b, const layer *l, const ink_tensor *x,
   if (l->enlarge) {
     part = rows(c, ink_upsample_nearest(c, part, 2), first - 2 * from, last - 2 * from);
   }
-  return ink_conv2d(c, part, w->weight, w->bias, l->halve ? 2 : 1, padding);
+  int64_t stride = l->halve ? 2 : 1;
+  if (!into) return ink_conv2d(c, part, w->weight, w->bias, stride, padding);
+  ink_conv2d_into(c, part, w->weight, w->bias, stride, padding, into);
+  return NULL;
 }
 
 // The layer over all of x, into y.
@@ -106,9 +110,10 @@ static void run_layer_into(bands *b, const layer *l, const ink_tensor *x, const 
   for (int64_t at = 0; at < y->shape[1] && c->error.status == INK_OK; at += step) {
     int64_t end = least(at + step, y->shape[1]);
     ink_arena_mark band = ink_arena_save(c->arena);
-    ink_tensor *part = run_band(b, l, x, statistics, at, end);
-    if (part && part->dtype != y->dtype) part = ink_cast(c, part, y->dtype);
-    ink_store(c, part, rows(c, y, at, end));
+    const ink_tensor *place = rows(c, y, at, end);
+    bool direct = y->dtype == b->dtype;
+    ink_tensor *part = run_band(b, l, x, statistics, at, end, direct ? place : NULL);
+    if (!direct) ink_store(c, part, place);
     ink_arena_release(c->arena, band);
   }
   ink_arena_release(c->arena, mark);
@@ -136,22 +141,24 @@ static void finish_resnet(bands *b, const ink_resnet *w, ink_tensor *h) {
   for (int64_t at = 0; at < height && c->error.status == INK_OK; at += step) {
     int64_t end = least(at + step, height);
     ink_arena_mark band = ink_arena_save(c->arena);
-    ink_tensor *seen = rows(c, h, at, least(end + 1, height));
-    if (at > 0) seen = ink_concat(c, 1, 2, (const ink_tensor *const[]){above, seen});
     // Within `seen` the band begins at the second row, but for the picture's first.
-    int64_t skip = at > 0;
-    ink_tensor *y = NULL;
-    if (seen) {
-      // Its own padding is where the picture ends; elsewhere there are rows.
-      seen = ink_scale_channels(c, seen, statistics, true);
-      ink_padding padding = {!skip, 1, end == height, 1};
-      y = ink_conv2d(c, seen, w->conv2.weight, w->conv2.bias, 1, padding);
+    int64_t skip = at > 0, below = least(end + 1, height);
+    ink_tensor *seen = ink_tensor_new(c->arena, b->dtype, 4,
+                                      (int64_t[]){1, skip + below - at, h->shape[2], h->shape[3]});
+    if (!seen) {
+      ink_compute_fail(c, INK_ERR_MEMORY, "no memory for a band of a picture");
+      break;
     }
-    const ink_tensor *x =
-        w->shortcut.weight ? run_band(b, &straight, &b->x, NULL, at, end) : rows(c, &b->x, at, end);
-    y = ink_add(c, x, y);
+    if (skip) ink_scale_channels_into(c, above, statistics, true, rows(c, seen, 0, 1));
+    ink_scale_channels_into(c, rows(c, h, at, below), statistics, true,
+                            rows(c, seen, skip, seen->shape[1]));
+    // Its own padding is where the picture ends; elsewhere there are rows.
+    ink_padding padding = {!skip, 1, end == height, 1};
+    ink_tensor *y = ink_conv2d(c, seen, w->conv2.weight, w->conv2.bias, 1, padding);
+    const ink_tensor *x = w->shortcut.weight ? run_band(b, &straight, &b->x, NULL, at, end, NULL)
+                                             : rows(c, &b->x, at, end);
     ink_store(c, rows(c, h, end - 1, end), above);
-    ink_store(c, y, rows(c, h, at, end));
+    ink_add_into(c, x, y, rows(c, h, at, end));
     ink_arena_release(c->arena, band);
   }
 }

@@ -191,7 +191,7 @@ static bool broadcasts(const ink_tensor *a, const ink_tensor *b, int64_t *period
 
 static ink_tensor *binary(ink_compute *c, const char *name, const ink_tensor *a,
                           const ink_tensor *b, forward_kernel forward, ink_backward backward,
-                          bool keep) {
+                          bool keep, const ink_tensor *into) {
   if (!ink_op_begin2(c, name, a, b) || !ink_op_expect_float(c, name, "operand", a) ||
       !ink_op_expect_float(c, name, "operand", b)) {
     return NULL;
@@ -199,7 +199,7 @@ static ink_tensor *binary(ink_compute *c, const char *name, const ink_tensor *a,
   // ink_op_begin2 lets no NULL pass. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
   elementwise job = {.forward = forward, .x_dtype = a->dtype, .y_dtype = b->dtype};
   if (!broadcasts(a, b, &job.period, &job.block)) return ink_op_misfit(c, name, a, b);
-  ink_tensor *y = ink_op_result_like(c, name, a);
+  ink_tensor *y = ink_op_result_into(c, name, into, a->dtype, a->rank, a->shape);
   job.x = ink_op_dense(c, name, a);
   job.y = ink_op_dense(c, name, b);
   if (!y || !job.x || !job.y) return NULL;
@@ -224,11 +224,18 @@ static ink_tensor *binary(ink_compute *c, const char *name, const ink_tensor *a,
 }
 
 ink_tensor *ink_add(ink_compute *c, const ink_tensor *a, const ink_tensor *b) {
-  return binary(c, "ink_add", a, b, add_forward, add_back, false);
+  return binary(c, "ink_add", a, b, add_forward, add_back, false, NULL);
+}
+
+void ink_add_into(ink_compute *c, const ink_tensor *a, const ink_tensor *b,
+                  const ink_tensor *into) {
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  binary(c, "ink_add", a, b, add_forward, NULL, false, into);
+  ink_arena_release(c->arena, mark);
 }
 
 ink_tensor *ink_mul(ink_compute *c, const ink_tensor *a, const ink_tensor *b) {
-  return binary(c, "ink_mul", a, b, mul_forward, mul_back, true);
+  return binary(c, "ink_mul", a, b, mul_forward, mul_back, true, NULL);
 }
 
 // ---- one operand --------------------------------------------------------------------------------
@@ -404,7 +411,7 @@ ink_tensor *ink_swiglu(ink_compute *c, const ink_tensor *gate, const ink_tensor 
   if (c->error.status == INK_OK && gate && up && !ink_tensor_same_shape(gate, up)) {
     return ink_op_misfit(c, "ink_swiglu", gate, up);
   }
-  return binary(c, "ink_swiglu", gate, up, swiglu_forward, swiglu_back, true);
+  return binary(c, "ink_swiglu", gate, up, swiglu_forward, swiglu_back, true, NULL);
 }
 
 // ---- geglu --------------------------------------------------------------------------------------

@@ -262,8 +262,9 @@ static bool check(ink_compute *c, const char *name, const ink_tensor *x, const i
   return false;
 }
 
-ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
-                       const ink_tensor *bias, int64_t stride, ink_padding padding) {
+static ink_tensor *convolve(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                            const ink_tensor *bias, int64_t stride, ink_padding padding,
+                            const ink_tensor *into) {
   const char *name = "ink_conv2d";
   if (!ink_op_begin2(c, name, x, weight) || !check(c, name, x, weight, bias, stride, padding)) {
     return NULL;
@@ -293,7 +294,7 @@ ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *we
   v.y_height = (v.height + padding.top + padding.bottom - v.kernel_height) / stride + 1;
   v.y_width = (v.width + padding.left + padding.right - v.kernel_width) / stride + 1;
   const int64_t shape[] = {v.batch, v.y_height, v.y_width, v.out};
-  ink_tensor *y = ink_op_result(c, name, x->dtype, 4, shape);
+  ink_tensor *y = ink_op_result_into(c, name, into, x->dtype, 4, shape);
   if (!y || !v.x || (bias && !v.bias)) return NULL;
   v.y = y->data;
   convolution_record r = {.x = *x,
@@ -320,4 +321,17 @@ ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *we
     *kept = r;
   }
   return y;
+}
+
+ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                       const ink_tensor *bias, int64_t stride, ink_padding padding) {
+  return convolve(c, x, weight, bias, stride, padding, NULL);
+}
+
+void ink_conv2d_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                     const ink_tensor *bias, int64_t stride, ink_padding padding,
+                     const ink_tensor *into) {
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  convolve(c, x, weight, bias, stride, padding, into);
+  ink_arena_release(c->arena, mark);
 }

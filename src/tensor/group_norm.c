@@ -337,8 +337,8 @@ ink_tensor *ink_group_statistics(ink_compute *c, const ink_tensor *x, int64_t gr
   return y;
 }
 
-ink_tensor *ink_scale_channels(ink_compute *c, const ink_tensor *x, const ink_tensor *statistics,
-                               bool silu) {
+static ink_tensor *scale_channels(ink_compute *c, const ink_tensor *x, const ink_tensor *statistics,
+                                  bool silu, const ink_tensor *into) {
   const char *name = "ink_scale_channels";
   if (refuse_tape(c, name) ||
       !ink_op_begin(c, name, 2, (const ink_tensor *const[]){x, statistics}) ||
@@ -351,7 +351,7 @@ ink_tensor *ink_scale_channels(ink_compute *c, const ink_tensor *x, const ink_te
       statistics->shape[1] != 2 || statistics->shape[2] != channels) {
     return ink_op_misfit(c, name, x, statistics);
   }
-  ink_tensor *y = ink_op_result_like(c, name, x);
+  ink_tensor *y = ink_op_result_into(c, name, into, x->dtype, x->rank, x->shape);
   group_norm j = {.kernels = ink_kernels_here(),
                   .dtype = x->dtype,
                   .batch = x->shape[0],
@@ -374,4 +374,16 @@ ink_tensor *ink_scale_channels(ink_compute *c, const ink_tensor *x, const ink_te
   j.y = y->data;
   ink_pool_run(c->pool, (size_t)(j.batch * j.chunks), apply_task, &j);
   return y;
+}
+
+ink_tensor *ink_scale_channels(ink_compute *c, const ink_tensor *x, const ink_tensor *statistics,
+                               bool silu) {
+  return scale_channels(c, x, statistics, silu, NULL);
+}
+
+void ink_scale_channels_into(ink_compute *c, const ink_tensor *x, const ink_tensor *statistics,
+                             bool silu, const ink_tensor *into) {
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  scale_channels(c, x, statistics, silu, into);
+  ink_arena_release(c->arena, mark);
 }

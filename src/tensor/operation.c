@@ -114,6 +114,22 @@ ink_tensor *ink_op_result(ink_compute *c, const char *name, ink_dtype dtype, int
   return y;
 }
 
+ink_tensor *ink_op_result_into(ink_compute *c, const char *name, const ink_tensor *into,
+                               ink_dtype dtype, int rank, const int64_t *shape) {
+  if (!into) return ink_op_result(c, name, dtype, rank, shape);
+  ink_tensor wanted = ink_tensor_view(dtype, NULL, rank, shape);
+  if (c->tape) {
+    return ink_compute_fail(c, INK_ERR_UNSUPPORTED, "%s: has no gradient into a place", name);
+  }
+  if (into->dtype != dtype || !ink_tensor_same_shape(into, &wanted) ||
+      !ink_tensor_is_contiguous(into)) {
+    return ink_op_misfit(c, name, into, &wanted);
+  }
+  ink_tensor *y = ink_op_take(c, name, 1, sizeof *y);
+  if (y) *y = *into;
+  return y;
+}
+
 ink_tensor *ink_op_result_like(ink_compute *c, const char *name, const ink_tensor *x) {
   return ink_op_result(c, name, x->dtype, x->rank, x->shape);
 }

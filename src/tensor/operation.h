@@ -51,6 +51,9 @@ void *ink_op_zeros(ink_compute *c, const char *name, size_t count, size_t size);
 ink_tensor *ink_op_result(ink_compute *c, const char *name, ink_dtype dtype, int rank,
                           const int64_t *shape);
 ink_tensor *ink_op_result_like(ink_compute *c, const char *name, const ink_tensor *x);
+// The same, or where `into` is given its place: contiguous memory of this type and shape, no tape.
+ink_tensor *ink_op_result_into(ink_compute *c, const char *name, const ink_tensor *into,
+                               ink_dtype dtype, int rank, const int64_t *shape);
 
 // The elements of an F32 (or, seen as bytes, BF16) or I32 tensor in order: its own memory, or a
 // copy in the arena when it is strided. NULL when memory fails.

@@ -72,6 +72,8 @@ ink_tensor *ink_embedding(ink_compute *c, const ink_tensor *table, const ink_ten
 // The second operand is broadcast over leading dimensions, or over inner ones: (B, 1, 1, C) against
 // (B, H, W, C). It may be F32 or BF16 whatever the first is.
 ink_tensor *ink_add(ink_compute *c, const ink_tensor *a, const ink_tensor *b);
+// The sum into a place, as ink_conv2d_into has it; it may be a's own.
+void ink_add_into(ink_compute *c, const ink_tensor *a, const ink_tensor *b, const ink_tensor *into);
 ink_tensor *ink_mul(ink_compute *c, const ink_tensor *a, const ink_tensor *b);
 ink_tensor *ink_scale(ink_compute *c, const ink_tensor *x, float factor);
 ink_tensor *ink_silu(ink_compute *c, const ink_tensor *x);
@@ -126,6 +128,11 @@ typedef struct ink_padding {
 // to BF16 with BF16 x. Result (B, H', W', out) with H' = (H + top + bottom - kh) / stride + 1.
 ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                        const ink_tensor *bias, int64_t stride, ink_padding padding);
+// The same into a place: contiguous memory of the result's type and shape that nobody reads
+// meanwhile. Gives back what it took besides. No gradient: UNSUPPORTED while a tape is open.
+void ink_conv2d_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                     const ink_tensor *bias, int64_t stride, ink_padding padding,
+                     const ink_tensor *into);
 // GroupNorm (Wu and He 2018) over height, width and the channels of each of `groups` groups, biased
 // variance. x (B, …, C); weight (C), bias (C), F32.
 ink_tensor *ink_group_norm(ink_compute *c, const ink_tensor *x, int64_t groups,
@@ -141,6 +148,8 @@ ink_tensor *ink_group_statistics(ink_compute *c, const ink_tensor *x, int64_t gr
                                  const ink_tensor *weight, const ink_tensor *bias, float epsilon);
 ink_tensor *ink_scale_channels(ink_compute *c, const ink_tensor *x, const ink_tensor *statistics,
                                bool silu);
+void ink_scale_channels_into(ink_compute *c, const ink_tensor *x, const ink_tensor *statistics,
+                             bool silu, const ink_tensor *into);
 // Every pixel becomes a square of factor x factor pixels.
 ink_tensor *ink_upsample_nearest(ink_compute *c, const ink_tensor *x, int64_t factor);
 // Every square of factor x factor pixels becomes its mean; height and width are multiples.
