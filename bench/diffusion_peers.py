@@ -1,13 +1,19 @@
 """Painting at the real shapes of Stable Diffusion, inkstone beside its peers, in one run.
 
 Usage: diffusion_peers.py FOLDER [INKSTONE] [--work sd15,sdxl] [--peers torch,openvino,sdcpp]
-                          [--rounds N] [--install]
+                          [--rounds N] [--steps N] [--install]
+                          [--prepare] [--only SYSTEM] [--show]
 
 FOLDER receives models of the real shapes with random weights (F16, diffusers' layout, about 2 GB
 for SD 1.5 and 7 GB for SDXL), which run at the speed of real ones; all systems open the same
-files. The systems take turns, each in a process of its own with 2 threads: the machine's limit
-(inkstone bench --roofline), inkstone, PyTorch in bf16 with channels last, OpenVINO in bf16,
-stable-diffusion.cpp. Printed are medians over the rounds, and ratios first.
+weights, OpenVINO and stable-diffusion.cpp in files of their own that are made of them. The systems
+take turns, each in a process of its own with 2 threads: the machine's limit (inkstone bench
+--roofline), inkstone, PyTorch in bf16 with channels last, OpenVINO in bf16, stable-diffusion.cpp.
+Printed are medians over the rounds, and ratios first.
+
+Every turn is noted in FOLDER/WORK/turns.jsonl. Where the machine cannot be kept quiet for as long
+as all of them take, --prepare makes the files, --only SYSTEM (inkstone, torch, ...) takes one turn,
+and --show prints what the turns noted so far come to; without these everything is done anew.
 
 Needs torch and diffusers; openvino and stable-diffusion-cpp-python where they are to be compared
 (--install asks pip for what is missing). One guided step is a pass of a batch of two.
@@ -100,6 +106,18 @@ def make_model(folder, work):
     return path
 
 
+def make_files(folder, work, peers):
+    """All that the systems open, so that no turn has to make it."""
+    me = [sys.executable, os.path.abspath(__file__)]
+    subprocess.run(me + ["--make", folder, work], check=True)
+    path = os.path.join(folder, work)
+    if "openvino" in peers:
+        subprocess.run(me + ["--convert", path, work], check=True)
+    if "sdcpp" in peers:
+        subprocess.run(me + ["--single", path, work], check=True)
+    return path
+
+
 # ---- the systems: each prints {"step": [s…], "decode": [s…]} -----------------------------------
 
 
@@ -125,62 +143,75 @@ def worker_torch(path, work, steps):
     return {"step": step, "decode": decode}
 
 
-def worker_openvino(path, work, steps):
-    import numpy
+def openvino_files(path, work):
+    """Both networks in OpenVINO's form (weights in F16), made once; each conversion is a process of
+    its own, for it takes several times the weights' memory."""
+    side = SIDES[work] // 8
+    files = [os.path.join(path, f"openvino-{name}-{side}.xml") for name in ("unet", "vae")]
+    for name, file in zip(("unet", "vae"), files):
+        if not os.path.exists(file):
+            subprocess.run([sys.executable, os.path.abspath(__file__), "--convert-part", path, work,
+                            name, file], check=True)
+    return files
+
+
+def convert_part(path, work, name, file):
     import openvino
     import torch
     from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    side = SIDES[work] // 8
+
+    class Step(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.unet = UNet2DConditionModel.from_pretrained(
+                path, subfolder="unet", torch_dtype=torch.float32).eval()
+
+        def forward(self, x, context, *more):
+            added = dict(zip(("text_embeds", "time_ids"), more)) or None
+            return self.unet(x, 500, context, added_cond_kwargs=added, return_dict=False)[0]
+
+    class Decode(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.vae = AutoencoderKL.from_pretrained(
+                path, subfolder="vae", torch_dtype=torch.float32).eval()
+
+        def forward(self, x):
+            return self.vae.decode(x, return_dict=False)[0]
+
+    if name == "unet":
+        inputs, extra = unet_inputs(context_width(path), work, side)
+        example = tuple(torch.from_numpy(v) for v in list(inputs) + list(extra.values()))
+        network = Step()
+    else:
+        example = (torch.zeros(1, 4, side, side),)
+        network = Decode()
+    with torch.no_grad():
+        model = openvino.convert_model(
+            network, example_input=example, input=[tuple(v.shape) for v in example])
+    openvino.save_model(model, file)
+
+
+def context_width(path):
+    return json.load(open(os.path.join(path, "unet/config.json")))["cross_attention_dim"]
+
+
+def worker_openvino(path, work, steps):
+    import numpy
+    import openvino
 
     core = openvino.Core()
     options = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": THREADS,
                "PERFORMANCE_HINT": "LATENCY"}
     side = SIDES[work] // 8
-
-    def converted(name, make):
-        file = os.path.join(path, f"openvino-{name}.xml")
-        if not os.path.exists(file):
-            openvino.save_model(make(), file)
-        return core.compile_model(file, "CPU", options)
-
-    def convert_unet():
-        unet = UNet2DConditionModel.from_pretrained(path, subfolder="unet", torch_dtype=torch.float32)
-        inputs, extra = unet_inputs(unet.config.cross_attention_dim, work, side)
-
-        class Step(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.unet = unet.eval()
-
-            def forward(self, x, context, *more):
-                added = dict(zip(("text_embeds", "time_ids"), more)) or None
-                return self.unet(x, 500, context, added_cond_kwargs=added, return_dict=False)[0]
-
-        example = tuple(torch.from_numpy(v) for v in list(inputs) + list(extra.values()))
-        with torch.no_grad():
-            return openvino.convert_model(
-                Step(), example_input=example, input=[tuple(v.shape) for v in example])
-
-    def convert_vae():
-        vae = AutoencoderKL.from_pretrained(path, subfolder="vae", torch_dtype=torch.float32).eval()
-
-        class Decode(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.vae = vae
-
-            def forward(self, x):
-                return self.vae.decode(x, return_dict=False)[0]
-
-        x = torch.zeros(1, 4, side, side)
-        with torch.no_grad():
-            return openvino.convert_model(Decode(), example_input=x, input=[tuple(x.shape)])
-
-    width = json.load(open(os.path.join(path, "unet/config.json")))["cross_attention_dim"]
-    inputs, extra = unet_inputs(width, work, side)
-    unet = converted(f"unet-{side}", convert_unet)
+    files = openvino_files(path, work)
+    inputs, extra = unet_inputs(context_width(path), work, side)
+    unet = core.compile_model(files[0], "CPU", options)
     step = clock(lambda: unet(list(inputs) + list(extra.values())), steps)
     del unet
-    vae = converted(f"vae-{side}", convert_vae)
+    vae = core.compile_model(files[1], "CPU", options)
     decode = clock(lambda: vae([numpy.zeros((1, 4, side, side), numpy.float32)]), 2)
     return {"step": step, "decode": decode}
 
@@ -189,19 +220,151 @@ def worker_sdcpp(path, work, steps):
     import stable_diffusion_cpp
 
     model = stable_diffusion_cpp.StableDiffusion(
-        model_path=path, n_threads=THREADS, diffusion_flash_attn=True, diffusion_conv_direct=True,
-        vae_conv_direct=True, verbose=False)
-    side = SIDES[work]
+        model_path=single_file(path, work), n_threads=THREADS, diffusion_flash_attn=True,
+        diffusion_conv_direct=True, vae_conv_direct=True, verbose=True)
+    side, marks = SIDES[work], []
 
-    def paint(n):
-        began = time.perf_counter()
-        model.generate_image(prompt="a cat", width=side, height=side, sample_steps=n, cfg_scale=7.5,
-                             sample_method="euler", seed=1)
-        return time.perf_counter() - began
+    # It reports when sampling begins (step 0) and after every step; decoding ends with the call.
+    def progress(step, n, seconds):
+        marks.append((time.perf_counter(), step, n))
 
-    # One step and two: the difference is a step; what is left of the first is text and decoding.
-    one, two = paint(1), paint(2)
-    return {"step": [two - one], "decode": [2 * one - two]}
+    model.generate_image(prompt="a cat", width=side, height=side, sample_steps=1, cfg_scale=7.5,
+                         sample_method="euler", seed=1, progress_callback=progress)
+    done = time.perf_counter()
+    sampling = [mark for mark in marks if mark[2] == 1]
+    (began, _, _), (ended, _, _) = sampling[-2:]
+    return {"step": [ended - began], "decode": [done - ended]}
+
+
+# ---- the original's layout -----------------------------------------------------------------------
+
+
+def single_file(path, work):
+    """The same tensors as one .safetensors file with the key names of the original, for systems
+    that open no folders. The names are those that published checkpoints have."""
+    target = os.path.join(path, "single.safetensors")
+    if os.path.exists(target):
+        return target
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    def stored(part):
+        for name in ("diffusion_pytorch_model.safetensors", "model.safetensors"):
+            file = os.path.join(path, part, name)
+            if os.path.exists(file):
+                with safe_open(file, "pt") as opened:
+                    yield from ((key, opened.get_tensor(key)) for key in opened.keys())
+
+    config = json.load(open(os.path.join(path, "unet/config.json")))
+    tensors = {}
+    for key, value in stored("unet"):
+        tensors["model.diffusion_model." + unet_key(key, config)] = value
+    for key, value in stored("vae"):
+        key = vae_key(key)
+        if ".mid.attn_1." in key and value.dim() == 2:  # the original's are convolutions
+            value = value[:, :, None, None]
+        tensors["first_stage_model." + key] = value.contiguous()
+    if work == "sd15":
+        for key, value in stored("text_encoder"):
+            tensors["cond_stage_model.transformer." + with_text_model(key)] = value
+    else:
+        for key, value in stored("text_encoder"):
+            tensors["conditioner.embedders.0.transformer." + with_text_model(key)] = value
+        tensors.update(openclip(stored("text_encoder_2"), "conditioner.embedders.1.model."))
+    save_file(tensors, target + ".part")
+    os.rename(target + ".part", target)
+    return target
+
+
+def with_text_model(key):
+    return key if key.startswith("text_model.") else "text_model." + key
+
+
+def unet_key(key, config):
+    levels = len(config["block_out_channels"])
+    layers = config["layers_per_block"]
+    for own, theirs in (("conv_in.", "input_blocks.0.0."), ("conv_norm_out.", "out.0."),
+                        ("conv_out.", "out.2."), ("time_embedding.linear_1.", "time_embed.0."),
+                        ("time_embedding.linear_2.", "time_embed.2."),
+                        ("add_embedding.linear_1.", "label_emb.0.0."),
+                        ("add_embedding.linear_2.", "label_emb.0.2.")):
+        if key.startswith(own):
+            return theirs + key[len(own):]
+    parts = key.split(".")
+    inner = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1",
+             "norm2": "out_layers.0", "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}
+    rest = lambda n: ".".join(parts[n:])
+    resnet = lambda n: ".".join([inner[parts[n]]] + parts[n + 1:])
+    if parts[0] == "mid_block":
+        at = int(parts[2])
+        return (f"middle_block.{2 * at}.{resnet(3)}" if parts[1] == "resnets"
+                else f"middle_block.1.{rest(3)}")
+    level, kind, at = int(parts[1]), parts[2], int(parts[3])
+    if parts[0] == "down_blocks":
+        first = 1 + level * (layers + 1)
+        if kind == "downsamplers":
+            return f"input_blocks.{first + layers}.0.op.{rest(5)}"
+        block = f"input_blocks.{first + at}"
+    else:
+        first = level * (layers + 1)
+        if kind == "upsamplers":
+            place = 2 if config["up_block_types"][level].startswith("Cross") else 1
+            return f"output_blocks.{first + layers}.{place}.conv.{rest(5)}"
+        block = f"output_blocks.{first + at}"
+    return f"{block}.0.{resnet(4)}" if kind == "resnets" else f"{block}.1.{rest(4)}"
+
+
+def vae_key(key, levels=4):
+    parts = key.split(".")
+    half = parts[0]
+    if half not in ("encoder", "decoder"):
+        return key  # quant_conv, post_quant_conv
+    if parts[1] == "conv_norm_out":
+        return f"{half}.norm_out.{parts[2]}"
+    if parts[1] in ("down_blocks", "up_blocks"):
+        way = parts[1].split("_")[0]
+        level = int(parts[2]) if way == "down" else levels - 1 - int(parts[2])
+        if parts[3] == "resnets":
+            tail = ".".join(parts[5:]).replace("conv_shortcut", "nin_shortcut")
+            return f"{half}.{way}.{level}.block.{parts[4]}.{tail}"
+        return f"{half}.{way}.{level}.{way}sample.{'.'.join(parts[5:])}"
+    if parts[1] == "mid_block":
+        if parts[2] == "resnets":
+            return f"{half}.mid.block_{int(parts[3]) + 1}.{'.'.join(parts[4:])}"
+        names = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out": "proj_out"}
+        return f"{half}.mid.attn_1.{names[parts[4]]}.{parts[-1]}"
+    return key  # conv_in, conv_out
+
+
+def openclip(stored, prefix):
+    """transformers' names to OpenCLIP's, whose q, k and v are one matrix."""
+    import torch
+
+    inner = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "self_attn.out_proj": "attn.out_proj",
+             "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
+    out, fused = {}, {}
+    for key, value in stored:
+        key = key.removeprefix("text_model.")
+        if key == "text_projection.weight":
+            out[prefix + "text_projection"] = value.t().contiguous()
+        elif key == "embeddings.token_embedding.weight":
+            out[prefix + "token_embedding.weight"] = value
+        elif key == "embeddings.position_embedding.weight":
+            out[prefix + "positional_embedding"] = value
+        elif key.startswith("final_layer_norm."):
+            out[prefix + "ln_final." + key.split(".")[-1]] = value
+        elif key.startswith("encoder.layers."):
+            _, _, layer, name = key.split(".", 3)
+            name, ending = name.rsplit(".", 1)
+            block = f"{prefix}transformer.resblocks.{layer}."
+            if name in inner:
+                out[f"{block}{inner[name]}.{ending}"] = value
+            else:
+                which = "qkv".index(name.split(".")[1][0])
+                fused.setdefault(f"{block}attn.in_proj_{ending}", [None] * 3)[which] = value
+    for key, values in fused.items():
+        out[key] = torch.cat(values)
+    return out
 
 
 WORKERS = {"torch": worker_torch, "openvino": worker_openvino, "sdcpp": worker_sdcpp}
@@ -274,31 +437,38 @@ def worker(name, path, work, steps):
     return json.loads(done.stdout.decode().splitlines()[-1])
 
 
-def compare(work, program, folder, peers, rounds):
-    subprocess.run([sys.executable, os.path.abspath(__file__), "--make", folder, work], check=True)
-    path = os.path.join(folder, work)
-    systems = {"inkstone": lambda n: run_inkstone(program, path, work, n)}
-    for peer in peers:
-        systems[peer] = lambda n, peer=peer: worker(peer, path, work, n)
+def take_turn(name, program, path, work, steps):
+    """One system's turn, noted."""
+    run = lambda: (run_inkstone(program, path, work, steps) if name == "inkstone"
+                   else worker(name, path, work, steps))
+    result = measured(run)
+    print(f"  {work} {name}: {json.dumps(result)}", file=sys.stderr)
+    with open(notes_of(path), "a") as notes:
+        notes.write(json.dumps(dict(result, system=name)) + "\n")
+
+
+def notes_of(path):
+    return os.path.join(path, "turns.jsonl")
+
+
+def noted(path, systems):
+    """What the turns so far come to: medians, system by system."""
     results = {name: {"step": [], "decode": [], "peak": []} for name in systems}
-    for turn in range(rounds):
-        for name, run in systems.items():
-            if name == "sdcpp" and turn > 0:
-                continue  # a minute a step: once is enough
-            result = measured(lambda: run(3 if work == "sd15" else 2))
-            print(f"  {work} round {turn + 1} {name}: {json.dumps(result)}", file=sys.stderr)
-            if "failed" in result:
-                results[name]["failed"] = result["failed"]
+    with open(notes_of(path)) as notes:
+        for turn in map(json.loads, notes):
+            r = results.setdefault(turn["system"], {"step": [], "decode": [], "peak": []})
+            if "failed" in turn:
+                r["failed"] = turn["failed"]
                 continue
-            for key in ("step", "decode"):
-                results[name][key] += result[key]
-            results[name]["peak"].append(result["peak"])
+            r["step"] += turn["step"]
+            r["decode"] += turn["decode"]
+            r["peak"].append(turn["peak"])
     return {name: summary(r) for name, r in results.items()}
 
 
 def summary(r):
     if not r["step"]:
-        return {"failed": r.get("failed", "no result")}
+        return {"failed": r.get("failed", "no turn yet")}
     return {key: statistics.median(r[key]) for key in ("step", "decode", "peak")}
 
 
@@ -318,17 +488,26 @@ def show(work, results):
         if "failed" in r:
             print(f"{name:22} failed: {r['failed']}")
             continue
-        print(f"{name:22} {r['step'] / ours['step']:7.2f} {r['decode'] / ours['decode']:7.2f} | "
+        ratios = ["      -"] * 2
+        if "failed" not in ours:
+            ratios = [f"{r[key] / ours[key]:7.2f}" for key in ("step", "decode")]
+        print(f"{name:22} {' '.join(ratios)} | "
               f"{r['step']:8.2f} {r['decode']:8.2f} {r['peak']:8.2f}")
 
 
+# What a process of this script does for another of its own.
+PARTS = {
+    "--worker": lambda name, *rest: print(json.dumps(WORKERS[name](*rest[:2], int(rest[2])))),
+    "--make": make_model,
+    "--convert": openvino_files,
+    "--convert-part": convert_part,
+    "--single": single_file,
+}
+
+
 def main():
-    if sys.argv[1:2] == ["--worker"]:
-        name, path, work, steps = sys.argv[2:6]
-        print(json.dumps(WORKERS[name](path, work, int(steps))))
-        return
-    if sys.argv[1:2] == ["--make"]:
-        make_model(sys.argv[2], sys.argv[3])
+    if sys.argv[1:2] and sys.argv[1] in PARTS:
+        PARTS[sys.argv[1]](*sys.argv[2:])
         return
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -337,13 +516,24 @@ def main():
     parser.add_argument("--work", default="sd15")
     parser.add_argument("--peers", default="torch,openvino,sdcpp")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, help="of each turn (3; SDXL 2)")
     parser.add_argument("--install", action="store_true")
+    parser.add_argument("--prepare", action="store_true", help="make the files and stop")
+    parser.add_argument("--only", help="one turn of this system")
+    parser.add_argument("--show", action="store_true", help="what the turns so far come to")
     options = parser.parse_args()
     peers = [p for p in options.peers.split(",") if p]
-    unknown = [w for w in options.work.split(",") if w not in SIDES] + [
-        p for p in peers if p not in WORKERS]
+    works = options.work.split(",")
+    unknown = [w for w in works if w not in SIDES] + [p for p in peers if p not in WORKERS]
+    if options.only and options.only != "inkstone" and options.only not in WORKERS:
+        unknown.append(options.only)
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}")
+    folder = os.path.abspath(options.folder)
+    if options.show:
+        for work in works:
+            show(work, noted(os.path.join(folder, work), ["inkstone"]))
+        return
     for peer in list(peers):
         if importlib.util.find_spec(MODULES[peer]):
             continue
@@ -353,10 +543,23 @@ def main():
             print(f"{peer} is not installed ({PACKAGES[peer]}; --install): left out", file=sys.stderr)
             peers.remove(peer)
     program = shutil.which(options.inkstone) or options.inkstone
-    os.makedirs(options.folder, exist_ok=True)
-    print(f"limit: {limit(program)}")
-    for work in options.work.split(","):
-        show(work, compare(work, program, os.path.abspath(options.folder), peers, options.rounds))
+    os.makedirs(folder, exist_ok=True)
+    if not options.prepare:
+        print(f"limit: {limit(program)}", flush=True)
+    for work in works:
+        steps = options.steps or (3 if work == "sd15" else 2)
+        if options.only:
+            take_turn(options.only, program, os.path.join(folder, work), work, steps)
+            continue
+        path = make_files(folder, work, peers)
+        if options.prepare:
+            continue
+        open(notes_of(path), "w").close()
+        for turn in range(options.rounds):
+            for name in ["inkstone"] + peers:
+                if name != "sdcpp" or turn == 0:  # a minute a step: once is enough
+                    take_turn(name, program, path, work, steps)
+        show(work, noted(path, ["inkstone"] + peers))
 
 
 if __name__ == "__main__":
