@@ -65,8 +65,10 @@ static ink_status open_all(job *j, const ink_paint_arguments *a, const char *pat
 static ink_status enlarge(job *j, const ink_paint_arguments *a, ink_error *error) {
   ink_paint_recipe *r = &j->recipe;
   double start = ink_clock_seconds();
+  size_t ram = 0;
+  if (a->ram) INK_TRY(ink_paint_read_bytes(a->ram, &ram, error));
   INK_TRY(ink_upscaler_run(j->upscaler, &j->from, a->bf16 ? INK_PRECISION_BF16 : INK_PRECISION_F32,
-                           &j->to, &j->peak, error));
+                           ram, &j->to, &j->peak, error));
   j->seconds = ink_clock_seconds() - start;
   r->upscaled = true;
   r->bf16 = a->bf16;

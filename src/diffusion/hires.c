@@ -29,14 +29,24 @@ static ink_status check(const ink_paint_request *q, const ink_paint_hires *h, in
   return INK_OK;
 }
 
-static ink_status enlarge(const ink_paint_request *q, const ink_paint_hires *h,
-                          const ink_picture *small, int32_t width, int32_t height, ink_picture *out,
-                          ink_error *error) {
+// Where memory is limited, what the first pass prepared makes room for the upscaler.
+static ink_status make_room(ink_pipeline *pipeline, ink_error *error) {
+  ink_prepared *fresh = ink_paint_prepared(pipeline);
+  if (!fresh) return ink_fail(error, INK_ERR_MEMORY, "no memory for prepared weights");
+  ink_prepared_free(pipeline->prepared);
+  pipeline->prepared = fresh;
+  return INK_OK;
+}
+
+static ink_status enlarge(ink_pipeline *pipeline, const ink_paint_request *q,
+                          const ink_paint_hires *h, const ink_picture *small, int32_t width,
+                          int32_t height, ink_picture *out, size_t *peak, ink_error *error) {
   if (!h->upscaler) {
     return ink_picture_resize(small, width, height, INK_RESIZE_LANCZOS, out, error);
   }
   ink_picture large;
-  INK_TRY(ink_upscaler_run(h->upscaler, small, q->precision, &large, NULL, error));
+  if (q->ram) INK_TRY(make_room(pipeline, error));
+  INK_TRY(ink_upscaler_run(h->upscaler, small, q->precision, q->ram, &large, peak, error));
   ink_status status = ink_picture_resize(&large, width, height, INK_RESIZE_LANCZOS, out, error);
   ink_picture_free(&large);
   return status;
@@ -68,13 +78,16 @@ static ink_status paint_over(ink_pipeline *pipeline, const ink_paint_request *q,
   second.height = side_of(first->height, h->scale, factor);
   second.strength = h->strength;
   second.first_noise = NULL;
-  INK_TRY(enlarge(q, h, &first->picture, second.width, second.height, &large, error));
+  size_t peak = 0;
+  INK_TRY(
+      enlarge(pipeline, q, h, &first->picture, second.width, second.height, &large, &peak, error));
   second.init = &large;
   ink_status status = ink_pipeline_paint(pipeline, &second, painting, error);
   ink_picture_free(&large);
   INK_TRY(status);
   painting->width = first->width;
   painting->height = first->height;
+  if (peak > painting->peak_bytes) painting->peak_bytes = peak;
   status = join_times(first, painting, error);
   if (status != INK_OK) ink_painting_free(painting);
   return status;

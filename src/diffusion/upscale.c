@@ -16,6 +16,11 @@ struct ink_upscaler {
   ink_prepared *prepared;
 };
 
+// A weight has been prepared; its file is not read again.
+static void let_go(void *context, const void *data, size_t bytes) {
+  ink_weights_let_go(context, data, bytes);
+}
+
 static ink_status open_net(ink_upscaler *u, ink_error *error) {
   ink_esrgan_config config;
   ink_naming naming;
@@ -26,7 +31,7 @@ static ink_status open_net(ink_upscaler *u, ink_error *error) {
   }
   ink_source source = {.weights = u->weights, .naming = naming};
   INK_TRY(ink_esrgan_new(&config, &source, &u->net, error));
-  u->prepared = ink_prepared_new(NULL, NULL);
+  u->prepared = ink_prepared_new(let_go, u->weights);
   return u->prepared ? INK_OK
                      : ink_fail(error, INK_ERR_MEMORY, "%s: no memory to open it",
                                 ink_weights_path(u->weights));
@@ -81,13 +86,32 @@ static ink_tensor *input_of(ink_compute *c, const ink_picture *rgb, int32_t mult
   return x;
 }
 
-static ink_status enlarge(ink_compute *c, const ink_upscaler *u, const ink_picture *rgb,
-                          ink_picture *out, ink_error *error) {
-  const ink_esrgan_config *g = ink_esrgan_about(u->net);
-  ink_dtype activations = c->precision == INK_PRECISION_BF16 ? INK_BF16 : INK_F32;
-  ink_tensor *y = ink_esrgan_forward(c, u->net, input_of(c, rgb, g->unshuffle), activations);
-  INK_TRY(ink_compute_status(c, error));
-  INK_TRY(ink_picture_new(rgb->width * g->scale, rgb->height * g->scale, 3, out, error));
+// One enlargement, on the team of the upscaler or another.
+typedef struct enlargement {
+  const ink_upscaler *u;
+  const ink_picture *rgb;
+  ink_precision precision;
+  ink_pool *pool;
+  ink_prepared *prepared;
+  size_t band_bytes;
+} enlargement;
+
+// The network's picture, in the context's arena.
+static ink_tensor *run_net(ink_compute *c, const enlargement *e) {
+  const ink_esrgan_config *g = ink_esrgan_about(e->u->net);
+  ink_dtype activations = e->precision == INK_PRECISION_BF16 ? INK_BF16 : INK_F32;
+  return ink_esrgan_forward(c, e->u->net, input_of(c, e->rgb, g->unshuffle), activations,
+                            e->band_bytes);
+}
+
+static ink_compute compute_of(const enlargement *e) {
+  return (ink_compute){.arena = ink_arena_new(0),
+                       .pool = e->pool,
+                       .precision = e->precision,
+                       .prepared = e->prepared};
+}
+
+static void to_bytes(const ink_tensor *y, ink_picture *out) {
   for (int32_t i = 0; i < out->height; i++) {
     const float *from = (const float *)y->data + i * y->shape[2] * 3;
     uint8_t *to = ink_picture_at(out, 0, i);
@@ -95,7 +119,65 @@ static ink_status enlarge(ink_compute *c, const ink_upscaler *u, const ink_pictu
       to[k] = (uint8_t)lrintf(255.0F * fminf(fmaxf(from[k], 0), 1));
     }
   }
-  return INK_OK;
+}
+
+static ink_status enlarge(const enlargement *e, ink_picture *out, size_t *peak, ink_error *error) {
+  int32_t scale = ink_upscaler_scale(e->u);
+  ink_compute c = compute_of(e);
+  if (!c.arena) return ink_fail(error, INK_ERR_MEMORY, "no memory to enlarge a picture");
+  ink_tensor *y = run_net(&c, e);
+  ink_status status = ink_compute_status(&c, error);
+  if (status == INK_OK) {
+    status = ink_picture_new(e->rgb->width * scale, e->rgb->height * scale, 3, out, error);
+  }
+  if (status == INK_OK) to_bytes(y, out);
+  if (peak) *peak = ink_arena_peak(c.arena) + ink_prepared_bytes(e->prepared);
+  ink_arena_free(c.arena);
+  return status;
+}
+
+// ---- memory -------------------------------------------------------------------------------------
+
+enum { MIB = 1 << 20 };
+
+// What results and prepared weights take with such bands: the same code on a team that computes
+// nothing, over memory that nobody touches.
+static ink_status rehearse(enlargement e, ink_pool *idle, size_t *bytes, ink_error *error) {
+  e.pool = idle;
+  e.prepared = ink_prepared_new(NULL, NULL);
+  ink_compute c = compute_of(&e);
+  ink_status status = e.prepared && c.arena
+                          ? INK_OK
+                          : ink_fail(error, INK_ERR_MEMORY, "no memory to plan an enlargement");
+  if (status == INK_OK) {
+    run_net(&c, &e);
+    status = ink_compute_status(&c, error);
+    *bytes = ink_arena_peak(c.arena) + ink_prepared_bytes(e.prepared);
+  }
+  ink_arena_free(c.arena);
+  ink_prepared_free(e.prepared);
+  return status;
+}
+
+// Choose bands with which the enlargement fits into `ram`: the usual ones, or the smallest.
+static ink_status plan(enlargement *e, size_t ram, ink_error *error) {
+  ink_pool *idle = ink_pool_new_idle(e->pool);
+  if (!idle) return ink_fail(error, INK_ERR_MEMORY, "no memory to plan an enlargement");
+  int64_t scale = ink_upscaler_scale(e->u);
+  // The picture and what comes of it, as bytes.
+  size_t own = (size_t)(e->rgb->width * e->rgb->height * (1 + scale * scale)) * 4, bytes = 0;
+  ink_status status = rehearse(*e, idle, &bytes, error);
+  if (status == INK_OK && own + bytes > ram) {
+    e->band_bytes = 1;
+    status = rehearse(*e, idle, &bytes, error);
+  }
+  ink_pool_free(idle);
+  INK_TRY(status);
+  if (own + bytes <= ram) return INK_OK;
+  return ink_fail(error, INK_ERR_MEMORY,
+                  "enlarging %d x %d takes at least %zu MiB beside the mapped model, more than the "
+                  "%zu MiB allowed; allow more, or take a smaller picture or 16 bits",
+                  (int)e->rgb->width, (int)e->rgb->height, (own + bytes) / MIB + 1, ram / MIB);
 }
 
 // Alpha of the picture, enlarged, laid beside the colours.
@@ -116,8 +198,17 @@ static ink_status put_alpha(const ink_picture *picture, ink_picture *out, ink_er
   return status;
 }
 
+// Let go of what the kernels made of the weights: whoever limits memory has other uses for it.
+static ink_status forget(ink_upscaler *u, ink_error *error) {
+  ink_prepared *fresh = ink_prepared_new(let_go, u->weights);
+  if (!fresh) return ink_fail(error, INK_ERR_MEMORY, "no memory for prepared weights");
+  ink_prepared_free(u->prepared);
+  u->prepared = fresh;
+  return INK_OK;
+}
+
 ink_status ink_upscaler_run(ink_upscaler *u, const ink_picture *picture, ink_precision precision,
-                            ink_picture *out, size_t *peak, ink_error *error) {
+                            size_t ram, ink_picture *out, size_t *peak, ink_error *error) {
   *out = (ink_picture){0};
   int64_t scale = ink_upscaler_scale(u);
   if (picture->width * scale > INK_PICTURE_MOST_SIDE ||
@@ -127,13 +218,12 @@ ink_status ink_upscaler_run(ink_upscaler *u, const ink_picture *picture, ink_pre
   }
   ink_picture rgb;
   INK_TRY(ink_picture_convert(picture, 3, &rgb, error));
-  ink_compute c = {
-      .arena = ink_arena_new(0), .pool = u->pool, .precision = precision, .prepared = u->prepared};
-  ink_status status = c.arena ? enlarge(&c, u, &rgb, out, error)
-                              : ink_fail(error, INK_ERR_MEMORY, "no memory to enlarge a picture");
+  enlargement e = {
+      .u = u, .rgb = &rgb, .precision = precision, .pool = u->pool, .prepared = u->prepared};
+  ink_status status = ram ? plan(&e, ram, error) : INK_OK;
+  if (status == INK_OK) status = enlarge(&e, out, peak, error);
+  if (ram && status == INK_OK) status = forget(u, error);
   if (status == INK_OK && ink_picture_has_alpha(picture)) status = put_alpha(picture, out, error);
-  if (peak && c.arena) *peak = ink_arena_peak(c.arena) + ink_prepared_bytes(u->prepared);
-  ink_arena_free(c.arena);
   ink_picture_free(&rgb);
   if (status != INK_OK) ink_picture_free(out);
   return status;

@@ -18,10 +18,12 @@ int32_t ink_upscaler_scale(const ink_upscaler *upscaler);
 // Where its parameters lie.
 const struct ink_weights *ink_upscaler_weights(const ink_upscaler *upscaler);
 
-// The enlarged picture; colours by the network, alpha by resampling. *out is the caller's, empty on
-// failure. *peak (may be NULL) becomes the bytes of results and prepared weights.
+// The enlarged picture; colours by the network, alpha by resampling. `ram`: most bytes of results
+// and prepared weights, 0 for any; the picture is the same. MEMORY: it does not fit, with what it
+// would take. *out is the caller's, empty on failure. *peak (may be NULL) becomes the bytes of
+// results and prepared weights.
 ink_status ink_upscaler_run(ink_upscaler *upscaler, const ink_picture *picture,
-                            ink_precision precision, ink_picture *out, size_t *peak,
+                            ink_precision precision, size_t ram, ink_picture *out, size_t *peak,
                             ink_error *error);
 
 #endif

@@ -9,7 +9,7 @@
 #include "models/network.h"
 #include "weights/weights.h"
 
-enum { DENSE = 5, IN_BLOCK = 3 };
+enum { DENSE = 5, IN_BLOCK = 3, FEWEST_ROWS = 16 };
 
 typedef struct dense_block {
   ink_convolution conv[DENSE];
@@ -27,7 +27,9 @@ struct ink_esrgan {
 
 // max(x, 0.2 x).
 static ink_tensor *leaky(ink_compute *c, const ink_tensor *x) {
-  return ink_add(c, ink_scale(c, x, 0.2f), ink_scale(c, ink_relu(c, x), 0.8f));
+  if (!x) return NULL;
+  ink_scope scope = ink_scope_open(c, x->dtype, x->rank, x->shape);
+  return ink_scope_close_sum(c, &scope, ink_scale(c, x, 0.2f), ink_scale(c, ink_relu(c, x), 0.8f));
 }
 
 // x + 0.2 * y.
@@ -35,17 +37,67 @@ static ink_tensor *add_part(ink_compute *c, const ink_tensor *x, const ink_tenso
   return ink_add(c, x, ink_scale(c, y, 0.2f));
 }
 
-static ink_tensor *run_dense(ink_compute *c, const dense_block *w, ink_tensor *x) {
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+// Rows of a picture.
+typedef struct span {
+  int64_t begin, end;
+} span;
+
+// `rows` and those around them that a convolution sees, within a picture.
+static span around(span rows, int64_t by, int64_t height) {
+  return (span){rows.begin > by ? rows.begin - by : 0, least(rows.end + by, height)};
+}
+
+// Rows `wanted` of a tensor that holds `held`.
+static ink_tensor *part_of(ink_compute *c, const ink_tensor *x, span held, span wanted) {
+  return ink_slice(c, x, 1, wanted.begin - held.begin, wanted.end - wanted.begin);
+}
+
+// One convolution of a dense block over rows `seen` of all that came before, for rows `rows`.
+static ink_tensor *run_dense_layer(ink_compute *c, const ink_convolution *w, int n,
+                                   ink_tensor *const *before, const span *held, span rows,
+                                   int64_t height, bool activate) {
+  span seen = around(rows, 1, height);
+  const ink_tensor *parts[DENSE];
+  if (!before[0]) return NULL;
+  ink_scope scope = ink_scope_open(c, before[0]->dtype, 4,
+                                   (int64_t[]){before[0]->shape[0], rows.end - rows.begin,
+                                               before[0]->shape[2], w->weight->shape[0]});
+  for (int i = 0; i < n; i++) parts[i] = part_of(c, before[i], held[i], seen);
+  const ink_tensor *all = n > 1 ? ink_concat(c, 3, n, parts) : parts[0];
+  ink_padding padding = {rows.begin == 0, 1, rows.end == height, 1};
+  ink_tensor *y = ink_conv2d(c, all, w->weight, w->bias, 1, padding);
+  return ink_scope_close(c, &scope, activate ? leaky(c, y) : y);
+}
+
+// Rows `rows` of a dense block, of which x holds `held`: those and five around them, for each of
+// the convolutions sees one more.
+static ink_tensor *run_dense_rows(ink_compute *c, const dense_block *w, ink_tensor *x, span held,
+                                  span rows, int64_t height) {
   if (!x) return NULL;
-  ink_scope scope = ink_scope_like(c, x, x->shape[3]);
-  const ink_tensor *seen[DENSE] = {x};
+  ink_scope scope = ink_scope_open(
+      c, x->dtype, 4, (int64_t[]){x->shape[0], rows.end - rows.begin, x->shape[2], x->shape[3]});
+  ink_tensor *before[DENSE] = {x};
+  span have[DENSE] = {held};
   ink_tensor *y = NULL;
   for (int i = 0; i < DENSE; i++) {
-    const ink_tensor *all = i ? ink_concat(c, 3, i + 1, seen) : x;
-    y = ink_run_convolution(c, all, &w->conv[i], 1);
-    if (i + 1 < DENSE) seen[i + 1] = leaky(c, y);
+    bool last = i + 1 == DENSE;
+    span now = around(rows, DENSE - 1 - i, height);
+    y = run_dense_layer(c, &w->conv[i], i + 1, before, have, now, height, !last);
+    if (last) break;
+    before[i + 1] = y;
+    have[i + 1] = now;
   }
-  return ink_scope_close(c, &scope, add_part(c, x, y));
+  return ink_scope_close(c, &scope, add_part(c, part_of(c, x, held, rows), y));
+}
+
+static ink_tensor *run_dense(ink_compute *c, const dense_block *w, ink_tensor *x) {
+  if (!x) return NULL;
+  span all = {0, x->shape[1]};
+  return run_dense_rows(c, w, x, all, all, all.end);
 }
 
 static ink_tensor *run_block(ink_compute *c, const dense_block *w, ink_tensor *x) {
@@ -97,16 +149,93 @@ static ink_tensor *run_tail(ink_compute *c, const ink_esrgan *w, ink_tensor *x) 
   return ink_run_convolution(c, x, &w->last, 1);
 }
 
+// ---- the trunk in bands -------------------------------------------------------------------------
+
+enum { BAND_BYTES = 64 << 20 };
+
+// A dense block after the other, each in bands of rows, from one place to another: what a block has
+// in between is as large as a band, and each pixel is made of the same numbers in the same order.
+
+// The picture as it is, the outer block's input and what comes next; the trunk's own input.
+typedef struct trunk_bands {
+  ink_compute *c;
+  const ink_esrgan *w;
+  ink_tensor *place[3], *first;
+  int64_t height, step;  // rows of the picture, and of a band
+} trunk_bands;
+
+static ink_tensor *rows_of(const trunk_bands *t, const ink_tensor *x, span rows) {
+  return part_of(t->c, x, (span){0, t->height}, rows);
+}
+
+// A dense block from `from` to `to`; behind the third also its outer block's sum with `outer`.
+static void run_dense_in_bands(const trunk_bands *t, const dense_block *w, const ink_tensor *from,
+                               const ink_tensor *outer, const ink_tensor *to) {
+  ink_compute *c = t->c;
+  for (int64_t at = 0; at < t->height && c->error.status == INK_OK; at += t->step) {
+    span rows = {at, least(at + t->step, t->height)}, seen = around(rows, DENSE, t->height);
+    ink_arena_mark mark = ink_arena_save(c->arena);
+    ink_tensor *y = run_dense_rows(c, w, rows_of(t, from, seen), seen, rows, t->height);
+    if (outer) y = add_part(c, rows_of(t, outer, rows), y);
+    ink_store(c, y, rows_of(t, to, rows));
+    ink_arena_release(c->arena, mark);
+  }
+}
+
+// first + convolution of x, rows by rows.
+static void run_body_in_bands(const trunk_bands *t, const ink_tensor *x, const ink_tensor *to) {
+  ink_compute *c = t->c;
+  const ink_convolution *w = &t->w->body;
+  for (int64_t at = 0; at < t->height && c->error.status == INK_OK; at += t->step) {
+    span rows = {at, least(at + t->step, t->height)}, seen = around(rows, 1, t->height);
+    ink_arena_mark mark = ink_arena_save(c->arena);
+    ink_padding padding = {rows.begin == 0, 1, rows.end == t->height, 1};
+    ink_tensor *y = ink_conv2d(c, rows_of(t, x, seen), w->weight, w->bias, 1, padding);
+    ink_add_into(c, rows_of(t, t->first, rows), y, rows_of(t, to, rows));
+    ink_arena_release(c->arena, mark);
+  }
+}
+
+static ink_tensor *run_trunk_in_bands(ink_compute *c, const ink_esrgan *w,
+                                      const ink_tensor *picture, size_t band_bytes) {
+  const ink_esrgan_config *g = &w->config;
+  ink_tensor *first = ink_run_convolution(c, picture, &w->first, 1);
+  if (!first) return NULL;
+  trunk_bands t = {.c = c, .w = w, .first = first, .height = first->shape[1]};
+  for (int i = 0; i < 3; i++) {
+    t.place[i] = ink_tensor_new(c->arena, first->dtype, 4, first->shape);
+    if (!t.place[i]) return ink_compute_fail(c, INK_ERR_MEMORY, "no memory for a picture");
+  }
+  // What a row of a band takes: all that a dense block has seen, twice, and its sums.
+  int64_t channels = 2 * (g->features + (DENSE - 1) * (int64_t)g->growth) + 4 * g->features;
+  int64_t row = first->shape[2] * channels * (int64_t)ink_dtype_about(first->dtype)->block_bytes;
+  t.step = (int64_t)(band_bytes / (size_t)(row > 0 ? row : 1));
+  if (t.step < FEWEST_ROWS) t.step = FEWEST_ROWS;
+  ink_tensor *x = first;
+  for (int32_t i = 0; i < g->n_block; i++) {
+    const dense_block *blocks = &w->blocks[i * IN_BLOCK];
+    // x stays for the sum; of the other places two take turns.
+    ink_tensor *other[2];
+    int n = 0;
+    for (int j = 0; j < 3 && n < 2; j++) {
+      if (t.place[j] != x) other[n++] = t.place[j];
+    }
+    run_dense_in_bands(&t, &blocks[0], x, NULL, other[0]);
+    run_dense_in_bands(&t, &blocks[1], other[0], NULL, other[1]);
+    run_dense_in_bands(&t, &blocks[2], other[1], x, other[0]);
+    x = other[0];
+  }
+  ink_tensor *y = t.place[t.place[0] == x];
+  run_body_in_bands(&t, x, y);
+  return c->error.status == INK_OK ? y : NULL;
+}
+
 // ---- the tail in bands --------------------------------------------------------------------------
 
 // Behind the trunk the picture is large and each of its pixels sees few others: rows of it are made
 // from the rows around them, which gives the bytes of the whole.
 
-enum { BAND_BYTES = 16 << 20, FEWEST_ROWS = 16 };
-
-static int64_t least(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
+enum { TAIL_BYTES = 16 << 20 };
 
 // Rows [begin, end) of what stage `stage` gives: 0 the trunk, 1 … n_up enlarged, then hr, then
 // last.
@@ -134,7 +263,7 @@ static void run_tail_in_bands(ink_compute *c, const ink_esrgan *w, const ink_ten
   if (!trunk) return;
   int64_t height = result->shape[1];
   int64_t row = result->shape[2] * w->config.features * (int64_t)sizeof(float);
-  int64_t step = BAND_BYTES / row < FEWEST_ROWS ? FEWEST_ROWS : BAND_BYTES / row;
+  int64_t step = TAIL_BYTES / row < FEWEST_ROWS ? FEWEST_ROWS : TAIL_BYTES / row;
   for (int64_t at = 0; at < height && c->error.status == INK_OK; at += step) {
     int64_t end = least(at + step, height);
     ink_arena_mark mark = ink_arena_save(c->arena);
@@ -146,7 +275,7 @@ static void run_tail_in_bands(ink_compute *c, const ink_esrgan *w, const ink_ten
 }
 
 ink_tensor *ink_esrgan_forward(ink_compute *c, const ink_esrgan *esrgan, const ink_tensor *picture,
-                               ink_dtype activations) {
+                               ink_dtype activations, size_t band_bytes) {
   const ink_esrgan_config *g = &esrgan->config;
   char shape[96];
   if (c->error.status != INK_OK) return NULL;
@@ -165,13 +294,14 @@ ink_tensor *ink_esrgan_forward(ink_compute *c, const ink_esrgan *esrgan, const i
                                                picture->shape[2] * g->scale, g->out_channels});
   const ink_tensor *x = g->unshuffle > 1 ? unshuffle(c, picture, g->unshuffle) : picture;
   bool bf16 = activations == INK_BF16;
-  ink_tensor *trunk = run_trunk(c, esrgan, bf16 ? ink_cast(c, x, INK_BF16) : x);
+  if (bf16) x = ink_cast(c, x, INK_BF16);
   if (scope.result && picture->shape[0] == 1) {
-    run_tail_in_bands(c, esrgan, trunk, scope.result);
+    size_t bytes = band_bytes ? band_bytes : BAND_BYTES;
+    run_tail_in_bands(c, esrgan, run_trunk_in_bands(c, esrgan, x, bytes), scope.result);
     ink_arena_release(c->arena, scope.mark);
     return c->error.status == INK_OK ? scope.result : NULL;
   }
-  ink_tensor *y = run_tail(c, esrgan, trunk);
+  ink_tensor *y = run_tail(c, esrgan, run_trunk(c, esrgan, x));
   return ink_scope_close(c, &scope, bf16 ? ink_cast(c, y, INK_F32) : y);
 }
 

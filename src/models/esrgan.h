@@ -33,8 +33,10 @@ const ink_esrgan_config *ink_esrgan_about(const ink_esrgan *esrgan);
 ink_parameter *ink_esrgan_parameters(ink_esrgan *esrgan, size_t *n);
 
 // Pictures F32 (B, H, W, 3) in [0, 1] to F32 (B, H * scale, W * scale, 3), about in [0, 1]. H and W
-// are multiples of `unshuffle`. Errors stay in the compute context; NULL then.
+// are multiples of `unshuffle`. One picture alone goes in bands of rows that take about
+// `band_bytes` (0: enough that the rows seen twice cost little; small bands cost time), which never
+// changes a byte. Errors stay in the compute context; NULL then.
 ink_tensor *ink_esrgan_forward(ink_compute *c, const ink_esrgan *esrgan, const ink_tensor *picture,
-                               ink_dtype activations);
+                               ink_dtype activations, size_t band_bytes);
 
 #endif

@@ -447,6 +447,19 @@ static void a_picture_can_be_enlarged_alone(void **state) {
   json_decref(json);
   drop_run(&run);
   assert_size("large.png", 64, 64);
+  // Within little memory it is the same; with less it says what it takes.
+  run_fine(
+      "$INK paint --upscale \"$FIXTURES/networks/esrgan/model-x4.pth\" init.png --ram 16M "
+      "--unmarked -o small.png && $INK paint --upscale "
+      "\"$FIXTURES/networks/esrgan/model-x4.pth\" init.png --unmarked -o free.png && "
+      "cmp small.png free.png");
+  run = run_program(
+      "cd '%s' && $INK paint --upscale \"$FIXTURES/networks/esrgan/model-x4.pth\" init.png "
+      "--ram 1k -o x.png",
+      folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "takes at least"));
+  drop_run(&run);
   run = run_program("cd '%s' && " AT_HOME AGAIN "--from large.png -o x.png", folder);
   assert_int_equal(run.exit_code, 2);
   assert_non_null(strstr(run.err, "--upscale model-x4.pth"));
