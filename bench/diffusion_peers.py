@@ -419,7 +419,7 @@ def measured(call):
             result = {"failed": f"{type(problem).__name__}: {problem}"[:300]}
         peak = max(resource.getrusage(who).ru_maxrss
                    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        os.write(write, json.dumps(dict(result, peak=peak / 1e6)).encode())
+        os.write(write, json.dumps(dict(result, peak=peak * 1024 / 1e9)).encode())
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as pipe:
