@@ -249,7 +249,8 @@ static void look(const bench *b, const ink_picture *picture, uint64_t seed, scor
   identity_of(seed, identity);
   check(ink_picture_watermark_find(b->pipeline, picture, &search, &f, &error), &error);
   ink_latent_shape shape = {f.inversion.channels, f.inversion.height, f.inversion.width};
-  check(ink_shading_match(&b->key, identity, shape, f.inversion.noise, &known, &error), &error);
+  check(ink_shading_match(&b->key, identity, shape, f.inversion.noise, NULL, &known, &error),
+        &error);
   s->n++;
   s->found += f.found;
   s->read += f.identity[0] && memcmp(f.reading.identity, identity, sizeof identity) == 0;

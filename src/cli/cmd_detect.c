@@ -12,6 +12,7 @@
 #include "lang/catalogue.h"
 #include "mark/c2pa/carrier.h"
 #include "mark/detect.h"
+#include "mark/noise_records.h"
 #include "mark/recover.h"
 
 // Look for every scheme under the keys that every copy has and, where given, under the user's.
@@ -73,6 +74,16 @@ static bool is_document(const char *name, const char *bytes, size_t size) {
   return false;
 }
 
+// The identity that a picture's noise carries, as far as it was found; NULL.
+static const char *identity_in_noise(const ink_detection *d) {
+  for (size_t i = 0; i < d->n_evidence; i++) {
+    if (d->evidence[i].kind == INK_EVIDENCE_WATERMARK && d->evidence[i].identity[0]) {
+      return d->evidence[i].identity;
+    }
+  }
+  return NULL;
+}
+
 // What this installation made it knows, even where nothing in the file tells. A ledger that cannot
 // be read is no reason to say nothing.
 static ink_status look_it_up(const char *name, const char *bytes, size_t size,
@@ -80,9 +91,16 @@ static ink_status look_it_up(const char *name, const char *bytes, size_t size,
   ink_ledger *ledger = NULL;
   ink_recovery recovery = {0};
   ink_error unread = {.translate = error->translate};
+  const char *carried = identity_in_noise(detection);
   ink_status status = ink_cli_ledger(&ledger, &unread);
   if (status == INK_OK && ledger) {
     status = ink_recover(ledger, name, bytes, size, NULL, &recovery, &unread);
+    bool weak = !recovery.by || recovery.by == INK_RECOVERED_LABEL;
+    if (status == INK_OK && weak && carried) {
+      ink_recovery_free(&recovery);
+      status = ink_recover(ledger, name, bytes, size, carried, &recovery, &unread);
+      if (recovery.by == INK_RECOVERED_GIVEN) recovery.by = INK_RECOVERED_WATERMARK;
+    }
     if (status == INK_OK) ink_detect_record(&recovery, detection);
   }
   if (status != INK_OK) fprintf(stderr, ink_tr("warning: %s\n"), unread.text);
@@ -135,6 +153,10 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
       json_object_set_new(one, "p_value", json_real(e->p_value));
       json_object_set_new(one, "used", json_integer((json_int_t)e->used));
       if (e->identity[0]) json_object_set_new(one, "identity", json_string(e->identity));
+      if (e->tried) {
+        json_object_set_new(one, "tried", json_integer((json_int_t)e->tried));
+        json_object_set_new(one, "row", e->found ? json_integer(e->row) : json_null());
+      }
     }
     json_array_append_new(list, one);
   }
@@ -144,7 +166,24 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
   return ink_cli_print_json(json, error);
 }
 
+// What the ledger's records say of the noise.
+static void print_record(const ink_evidence *e) {
+  if (e->found) {
+    printf(ink_tr("p = %.2g, row %lld of the ledger, records tried: %zu"), e->p_value,
+           (long long)e->row, e->tried);
+    printf(ink_tr(", identity %s"), e->identity);
+  } else {
+    printf(ink_tr("p = %.2g, none of the ledger's records that were tried: %zu"), e->p_value,
+           e->tried);
+  }
+  putchar('\n');
+}
+
 static void print_watermark(const ink_evidence *e) {
+  if (e->tried) {
+    print_record(e);
+    return;
+  }
   bool noise = strncmp(e->name, "gaussian", 8) == 0;
   bool pixels = strncmp(e->name, "dwtDct", 6) == 0 || strcmp(e->name, "identity") == 0;
   if (noise) {
@@ -178,8 +217,8 @@ static void print_verdict(const ink_detection *d) {
 static int run(const ink_command *self, int argc, char **argv) {
   ink_cli_model model;
   bool json = false;
-  ink_detect_noise_options noise = {0};
-  ink_option options[INK_CLI_MODEL_OPTIONS + 4] = {0};
+  ink_detect_noise_options noise = {.records = INK_NOISE_RECORDS};
+  ink_option options[INK_CLI_MODEL_OPTIONS + 5] = {0};
   ink_cli_model_options(&model, options);
   model.reference = NULL;
   options[0].help = "the model that may have written or painted it (default: poet, painter)";
@@ -202,6 +241,14 @@ static int run(const ink_command *self, int argc, char **argv) {
                                                     .help = "steps back to a picture's noise (3)",
                                                     .low = 1,
                                                     .high = INK_PAINT_MOST_STEPS};
+  options[INK_CLI_MODEL_OPTIONS + 4] =
+      (ink_option){.name = "records",
+                   .kind = INK_OPTION_INT,
+                   .value = &noise.records,
+                   .argument = "N",
+                   .help = "newest pictures of the ledger that are tried (1000; 0: none)",
+                   .low = 0,
+                   .high = INT32_MAX};
   options[INK_CLI_MODEL_OPTIONS + 1] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"};
   ink_error error = ink_cli_error();

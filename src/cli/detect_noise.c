@@ -5,8 +5,11 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/noting.h"
 #include "lang/catalogue.h"
 #include "mark/keys.h"
+#include "mark/noise_records.h"
+#include "models/stable_diffusion.h"
 #include "picture/codec.h"
 #include "weights/hub.h"
 
@@ -48,6 +51,37 @@ static ink_status search_for(const ink_detect_noise_options *options, const key_
   return INK_OK;
 }
 
+// What the ledger knows, under the same model. Without a ledger, or where it cannot be read, the
+// rest of the evidence stands.
+static ink_status look_it_up(ink_pipeline *pipeline, const ink_picture *picture, int64_t most,
+                             const ink_picture_watermark_search *search,
+                             const ink_picture_watermark_finding *finding, ink_detection *detection,
+                             ink_error *error) {
+  ink_ledger *ledger = NULL;
+  ink_noise_record record = {0};
+  char sha256[INK_SHA256_HEX];
+  ink_error unread = ink_cli_error();
+  if (most == 0) return INK_OK;
+  ink_status status = ink_cli_ledger(&ledger, &unread);
+  if (status == INK_OK && ledger) {
+    status =
+        ink_stable_diffusion_sha256(ink_pipeline_about(pipeline), INK_HASH_NOTED, sha256, &unread);
+  }
+  if (status == INK_OK && ledger) {
+    ink_noise_records_search among = {.keys = search->keys,
+                                      .n_key = search->n_key,
+                                      .model_sha256 = sha256,
+                                      .most = most,
+                                      .inversion = *search};
+    status = ink_noise_records_find(ledger, pipeline, picture, finding, &among, &record, &unread);
+    if (status == INK_OK) ink_detect_noise_record(&record, detection);
+  }
+  ink_ledger_close(ledger);
+  if (status == INK_ERR_CANCELLED) return ink_fail(error, status, "%s", unread.text);
+  if (status != INK_OK) fprintf(stderr, ink_tr("warning: %s\n"), unread.text);
+  return INK_OK;
+}
+
 static ink_status look(ink_pipeline *pipeline, const ink_picture *picture,
                        const ink_detect_noise_options *options, ink_detection *detection,
                        ink_error *error) {
@@ -61,10 +95,12 @@ static ink_status look(ink_pipeline *pipeline, const ink_picture *picture,
   ink_progress progress = ink_cli_progress(&bar, "detect");
   search.progress = &progress;
   ink_status status = ink_picture_watermark_find(pipeline, picture, &search, &finding, error);
+  if (status == INK_OK) status = ink_shading_key_id(&ring.keys[finding.key], id, error);
+  if (status == INK_OK) {
+    ink_detect_noise(&finding, id, detection);
+    status = look_it_up(pipeline, picture, options->records, &search, &finding, detection, error);
+  }
   ink_cli_progress_end(&bar);
-  INK_TRY(status);
-  status = ink_shading_key_id(&ring.keys[finding.key], id, error);
-  if (status == INK_OK) ink_detect_noise(&finding, id, detection);
   ink_picture_watermark_finding_free(&finding);
   return status;
 }

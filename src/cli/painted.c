@@ -12,6 +12,7 @@
 #include "lang/catalogue.h"
 #include "mark/dwt_dct.h"
 #include "mark/picture_identity.h"
+#include "mark/picture_watermark.h"
 
 // ---- what they are painted from -----------------------------------------------------------------
 
@@ -197,7 +198,11 @@ static ink_status note(const ink_marked_picture *marked, const ink_paint_recipe 
   if (ink_picture_identity_fits(ink_marked_picture_pixels(marked))) {
     labels[n_label++] = "watermark:" INK_PICTURE_IDENTITY;
   }
-  if (recipe->watermark.gaussian_key[0]) labels[n_label++] = "watermark:gaussian-shading";
+  json_t *details = NULL;
+  if (recipe->watermark.gaussian_key[0]) {
+    labels[n_label++] = INK_PICTURE_WATERMARK_LABEL;
+    details = json_pack("{s:{s:s}}", "noise", "key", recipe->watermark.gaussian_key);
+  }
   if (recipe->watermark.dwt_dct) labels[n_label++] = "watermark:dwtDct";
   ink_ledger_file file = {.path = path};
   ink_ledger_entry entry = {.identity = identity,
@@ -210,8 +215,11 @@ static ink_status note(const ink_marked_picture *marked, const ink_paint_recipe 
                             .labels = labels,
                             .n_label = identity ? n_label : 0,
                             .unmarked = !identity,
-                            .law = identity ? NULL : UNMARKED_LAW};
-  return ink_cli_note(&entry, error);
+                            .law = identity ? NULL : UNMARKED_LAW,
+                            .details = details};
+  ink_status status = ink_cli_note(&entry, error);
+  json_decref(details);
+  return status;
 }
 
 ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recipe *recipe,

@@ -97,7 +97,7 @@ ink_status ink_ddim_invert(const ink_schedule *schedule, size_t n, int32_t corre
 // ---- under a model ------------------------------------------------------------------------------
 
 ink_inversion_options ink_inversion_options_default(void) {
-  return (ink_inversion_options){.steps = 25};
+  return (ink_inversion_options){.steps = 25, .guidance_scale = 1};
 }
 
 void ink_inversion_free(ink_inversion *inversion) {
@@ -164,7 +164,11 @@ static ink_status invert(ink_pipeline *pipeline, const ink_picture *picture, con
   ink_error own = {0};
   ink_sampler_kind ddim = INK_SAMPLER_DDIM;
   ink_paint_request request = ink_paint_request_default();
-  request.guidance_scale = 1;
+  request.prompt = options->prompt ? options->prompt : "";
+  request.negative = options->negative ? options->negative : "";
+  request.guidance_scale = options->prompt ? options->guidance_scale : 1;
+  request.guidance_rescale = options->guidance_rescale;
+  request.clip_skip = options->clip_skip;
   request.sampler = &ddim;
   request.width = options->width;
   request.height = options->height;

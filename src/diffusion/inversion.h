@@ -20,10 +20,15 @@ ink_status ink_ddim_invert(const ink_schedule *schedule, size_t n, int32_t corre
 typedef struct ink_inversion_options {
   int32_t width, height;  // that the picture is brought to; 0: the model's own
   int32_t steps, corrections;
+  // What the picture was painted from, where that is known; NULL: no words, and no guidance.
+  const char *prompt, *negative;
+  double guidance_scale;
+  double guidance_rescale;
+  int32_t clip_skip;
   ink_precision precision;
   const ink_progress *progress;  // may be NULL
 } ink_inversion_options;
-// 25 steps without correction at the model's own size, in F32.
+// 25 steps without correction at the model's own size, without words, in F32.
 ink_inversion_options ink_inversion_options_default(void);
 
 typedef struct ink_inversion {

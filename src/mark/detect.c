@@ -16,6 +16,7 @@
 #include "mark/dwt_dct.h"
 #include "mark/front_matter.h"
 #include "mark/label_parts.h"
+#include "mark/noise_records.h"
 #include "mark/picture_identity.h"
 #include "mark/picture_watermark.h"
 #include "mark/recover.h"
@@ -428,6 +429,21 @@ void ink_detect_noise(const ink_picture_watermark_finding *finding, const char *
   snprintf(e->identity, sizeof e->identity, "%s", finding->identity);
   snprintf(e->detail, sizeof e->detail, "%zu of %zu signs", finding->reading.hits,
            finding->reading.n);
+}
+
+void ink_detect_noise_record(const ink_noise_record *record, ink_detection *d) {
+  ink_evidence *e =
+      record->tried ? add_evidence(d, INK_EVIDENCE_WATERMARK, "gaussian-shading:ledger") : NULL;
+  if (!e) return;
+  e->p_value = record->p_value;
+  e->p_limit = INK_PICTURE_WATERMARK_P_VALUE;
+  e->used = record->n_sign;
+  e->tried = record->tried;
+  e->row = record->n;
+  if (record->found) snprintf(e->identity, sizeof e->identity, "%s", record->identity);
+  snprintf(e->detail, sizeof e->detail, "row %lld of the ledger%s, %zu tried%s",
+           (long long)record->n, record->by_recipe ? ", by its recipe" : "", record->tried,
+           record->more ? ", older ones not" : "");
 }
 
 // ---- watermarks and the verdict ----------------------------------------------------------------

@@ -27,6 +27,8 @@ typedef struct ink_evidence {
   double p_value;     // a watermark's; NaN for the others
   double p_limit;     // it counts as found below this
   size_t used;        // tokens, or blocks of a picture, that a watermark was looked for in
+  size_t tried;       // records of the ledger that it was looked for by; 0: it was not
+  int64_t row;        // the ledger's that agrees best
   char name[64];      // "AIGC", "synthid:…"
   char identity[40];  // the piece's, where a watermark carries it; "" for none
   char detail[200];   // the label's words, the metadata's identity; "" for none. UTF-8
@@ -92,6 +94,9 @@ ink_status ink_detect_document(const char *name, const char *bytes, size_t size,
 // Take what was found in a picture's noise; `key_id` names the key that agrees best.
 void ink_detect_noise(const struct ink_picture_watermark_finding *finding, const char *key_id,
                       ink_detection *detection);
+// Take what the ledger's records found in it (mark/noise_records.h); nothing where none was tried.
+struct ink_noise_record;
+void ink_detect_noise_record(const struct ink_noise_record *record, ink_detection *detection);
 // Look for a C2PA manifest in any file that may carry one. A manifest that does not hold is named,
 // and proves nothing.
 ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,

@@ -175,40 +175,38 @@ static bool bit_of(const uint8_t *bits, size_t i) {
   return bits[i / 8] >> (i % 8) & 1;
 }
 
-// What the signs of a latent are under an identity: a bit for each, set for above zero.
-static ink_status signs_of(const ink_shading_key *key, const uint8_t identity[INK_SHADING_IDENTITY],
-                           ink_latent_shape shape, size_t n, uint8_t **out, ink_error *error) {
+// What the signs of a latent are under an identity: a bit for each of n, set for above zero.
+static ink_status signs_of(EVP_CIPHER_CTX *cipher, const ink_shading_key *key,
+                           const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
+                           size_t n, uint8_t *bits, ink_error *error) {
   uint16_t nonce = 0;
-  uint8_t code[INK_CONVOLUTIONAL_CODES][INK_CONVOLUTIONAL_BITS];
   INK_TRY(ink_shading_nonce(identity, &nonce, error));
+  INK_TRY(stream(cipher, key, nonce, n, bits, error));
+  if (n < INK_SHADING_LEAST) return INK_OK;
+  uint8_t code[INK_CONVOLUTIONAL_CODES][INK_CONVOLUTIONAL_BITS];
   ink_convolutional_encode(identity, code);
-  uint8_t *bits = malloc((n + 7) / 8);
-  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-  ink_status status = bits && cipher ? stream(cipher, key, nonce, n, bits, error)
-                                     : ink_fail(error, INK_ERR_MEMORY, "no memory for a watermark");
-  for (size_t i = 0; i < n && n >= INK_SHADING_LEAST && status == INK_OK; i++) {
+  for (size_t i = 0; i < n; i++) {
     place p = place_of(shape, i);
     if (!is_known(p) && code[p.kind][code_index(p)]) bits[i / 8] ^= (uint8_t)(1 << i % 8);
   }
-  EVP_CIPHER_CTX_free(cipher);
-  if (status == INK_OK) {
-    *out = bits;
-  } else {
-    free(bits);
-  }
-  return status;
+  return INK_OK;
 }
 
 ink_status ink_shading_apply(const ink_shading_key *key,
                              const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
                              float *noise, ink_error *error) {
   size_t n = 0;
-  uint8_t *bits;
   INK_TRY(elements(shape, &n, error));
-  INK_TRY(signs_of(key, identity, shape, n, &bits, error));
-  for (size_t i = 0; i < n; i++) noise[i] = copysignf(noise[i], bit_of(bits, i) ? 1.0F : -1.0F);
+  uint8_t *bits = calloc((n + 7) / 8, 1);
+  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+  ink_status status = bits && cipher ? signs_of(cipher, key, identity, shape, n, bits, error)
+                                     : ink_fail(error, INK_ERR_MEMORY, "no memory for a watermark");
+  for (size_t i = 0; i < n && status == INK_OK; i++) {
+    noise[i] = copysignf(noise[i], bit_of(bits, i) ? 1.0F : -1.0F);
+  }
+  EVP_CIPHER_CTX_free(cipher);
   free(bits);
-  return INK_OK;
+  return status;
 }
 
 // ---- reading -----------------------------------------------------------------------------------
@@ -233,8 +231,15 @@ double ink_weighted_coins(double score) {
   return fmin(fmax(constant * 0.5 * erfc(score / sqrt(2)), DBL_MIN), 1);
 }
 
-// What is read: the noise, cut at twice its usual size, since the odds of a sign grow about
-// linearly with its size and damage makes outliers.
+// The noise, cut at twice its usual size, since the odds of a sign grow about linearly with its
+// size and damage makes outliers.
+static void weigh(const float *noise, size_t n, float *weight) {
+  double square = 0;
+  for (size_t i = 0; i < n; i++) square += (double)noise[i] * (double)noise[i];
+  float most = (float)(2 * sqrt(square / (double)n));
+  for (size_t i = 0; i < n; i++) weight[i] = fminf(fmaxf(noise[i], -most), most);
+}
+
 typedef struct evidence {
   ink_latent_shape shape;
   size_t n, n_known, n_byte;
@@ -284,10 +289,7 @@ static ink_status take_evidence(ink_latent_shape shape, const float *noise, evid
     free_evidence(e);
     return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
   }
-  double square = 0;
-  for (size_t i = 0; i < e->n; i++) square += (double)noise[i] * (double)noise[i];
-  float most = (float)(2 * sqrt(square / (double)e->n));
-  for (size_t i = 0; i < e->n; i++) e->weight[i] = fminf(fmaxf(noise[i], -most), most);
+  weigh(noise, e->n, e->weight);
   fill_table(e);
   return INK_OK;
 }
@@ -311,24 +313,77 @@ static size_t count_hits(const evidence *e) {
   return hits;
 }
 
+// ---- known identities ---------------------------------------------------------------------------
+
+struct ink_shading_matcher {
+  ink_latent_shape shape;
+  size_t n;
+  float *weight;  // of each sign; their squares add up to 1
+  uint8_t *bits;
+  EVP_CIPHER_CTX *cipher;
+};
+
+ink_status ink_shading_matcher_new(ink_latent_shape shape, const float *noise, const float *first,
+                                   ink_shading_matcher **matcher, ink_error *error) {
+  size_t n = 0;
+  *matcher = NULL;
+  INK_TRY(elements(shape, &n, error));
+  ink_shading_matcher *m = calloc(1, sizeof *m);
+  if (!m) return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
+  *m = (ink_shading_matcher){.shape = shape,
+                             .n = n,
+                             .weight = calloc(n, sizeof *m->weight),
+                             .bits = calloc((n + 7) / 8, 1),
+                             .cipher = EVP_CIPHER_CTX_new()};
+  if (!m->weight || !m->bits || !m->cipher) {
+    ink_shading_matcher_free(m);
+    return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
+  }
+  weigh(noise, n, m->weight);
+  double square = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (first) m->weight[i] *= fabsf(first[i]);
+    square += (double)m->weight[i] * (double)m->weight[i];
+  }
+  float unit = square > 0 ? (float)(1 / sqrt(square)) : 0;
+  for (size_t i = 0; i < n; i++) m->weight[i] *= unit;
+  *matcher = m;
+  return INK_OK;
+}
+
+ink_status ink_shading_matcher_try(ink_shading_matcher *m, const ink_shading_key *key,
+                                   const uint8_t identity[INK_SHADING_IDENTITY], double *p_value,
+                                   ink_error *error) {
+  INK_TRY(signs_of(m->cipher, key, identity, m->shape, m->n, m->bits, error));
+  double sum = 0;
+  for (size_t i = 0; i < m->n; i++) {
+    sum += bit_of(m->bits, i) ? (double)m->weight[i] : -(double)m->weight[i];
+  }
+  *p_value = ink_weighted_coins(sum);
+  return INK_OK;
+}
+
+void ink_shading_matcher_free(ink_shading_matcher *matcher) {
+  if (!matcher) return;
+  EVP_CIPHER_CTX_free(matcher->cipher);
+  free(matcher->weight);
+  free(matcher->bits);
+  free(matcher);
+}
+
 ink_status ink_shading_match(const ink_shading_key *key,
                              const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
-                             const float *noise, double *p_value, ink_error *error) {
-  evidence e;
-  uint8_t *bits = NULL;
-  INK_TRY(take_evidence(shape, noise, &e, error));
-  ink_status status = signs_of(key, identity, shape, e.n, &bits, error);
-  double sum = 0, square = 0;
-  for (size_t i = 0; i < e.n && status == INK_OK; i++) {
-    double weight = (double)e.weight[i];
-    sum += bit_of(bits, i) ? weight : -weight;
-    square += weight * weight;
-  }
-  *p_value = square > 0 ? ink_weighted_coins(sum / sqrt(square)) : 1;
-  free(bits);
-  free_evidence(&e);
+                             const float *noise, const float *first, double *p_value,
+                             ink_error *error) {
+  ink_shading_matcher *matcher;
+  *p_value = 1;
+  INK_TRY(ink_shading_matcher_new(shape, noise, first, &matcher, error));
+  ink_status status = ink_shading_matcher_try(matcher, key, identity, p_value, error);
+  ink_shading_matcher_free(matcher);
   return status;
 }
+
+// ---- identities that are not known --------------------------------------------------------------
 
 // The identity by the votes of all copies.
 static ink_status decode(const evidence *e, ink_shading_reading *r, ink_error *error) {

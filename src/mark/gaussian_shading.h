@@ -80,10 +80,23 @@ ink_status ink_shading_read(const ink_shading_key *key, ink_latent_shape shape, 
                             ink_shading_reading *reading, ink_error *error);
 
 // A bound of the chance that noise that does not carry this very identity agrees as well with it.
-// All signs count, so that a known identity is recognised where none could be read.
+// All signs count, so that a known identity is recognised where none could be read. Where the first
+// noise is known as it was drawn (`first`, of the same shape; NULL: it is not), signs are weighed
+// by its sizes as well: they come from the seed, and the key does not touch them.
 ink_status ink_shading_match(const ink_shading_key *key,
                              const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
-                             const float *noise, double *p_value, ink_error *error);
+                             const float *noise, const float *first, double *p_value,
+                             ink_error *error);
+
+// Noise made ready for many identities.
+typedef struct ink_shading_matcher ink_shading_matcher;
+// As ink_shading_match, step by step; *matcher is the caller's, NULL on failure.
+ink_status ink_shading_matcher_new(ink_latent_shape shape, const float *noise, const float *first,
+                                   ink_shading_matcher **matcher, ink_error *error);
+ink_status ink_shading_matcher_try(ink_shading_matcher *matcher, const ink_shading_key *key,
+                                   const uint8_t identity[INK_SHADING_IDENTITY], double *p_value,
+                                   ink_error *error);
+void ink_shading_matcher_free(ink_shading_matcher *matcher);
 
 // A bound of the chance that a weighted sum of fair coins that count +1 and -1, the weights'
 // squares adding up to 1, reaches the score: Bentkus and Dzindzalieta 2015, Bernoulli 21(2), 3.178

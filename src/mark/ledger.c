@@ -547,12 +547,14 @@ ink_status ink_ledger_each(ink_ledger *ledger, const ink_ledger_query *query,
       "SELECT " INK_LEDGER_COLUMNS
       " FROM (SELECT * FROM ledger WHERE (?1 IS NULL OR substr(identity, 1, length(?1)) = ?1)"
       " AND (?2 = 0 OR n = ?2) AND (?4 IS NULL OR instr(files, ?4) OR instr(details, ?4))"
+      " AND (?5 IS NULL OR instr(labels, '\"' || ?5 || '\"'))"
       " ORDER BY n DESC LIMIT ?3) ORDER BY n",
       &s, error));
   if (query->identity) sqlite3_bind_text(s, 1, query->identity, -1, SQLITE_TRANSIENT);
   sqlite3_bind_int64(s, 2, query->n);
   sqlite3_bind_int64(s, 3, query->last ? query->last : -1);
   if (query->hash) sqlite3_bind_text(s, 4, query->hash, -1, SQLITE_TRANSIENT);
+  if (query->label) sqlite3_bind_text(s, 5, query->label, -1, SQLITE_TRANSIENT);
   ink_status status = INK_OK;
   int step;
   bool more = true;

@@ -76,6 +76,7 @@ typedef struct ink_ledger_query {
   int64_t n;             // a row's number
   int64_t last;          // of those, at most so many, the newest
   const char *hash;      // SHA-256 that a file, its content, its store or words have
+  const char *label;     // that it carries
 } ink_ledger_query;
 
 // Hand each row that is asked for, oldest first, to `take` as an object with its members and its

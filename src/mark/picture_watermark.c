@@ -115,19 +115,30 @@ static ink_status whiten(ink_inversion *v, ink_error *error) {
   return fine ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
 }
 
-static ink_status look_at(ink_pipeline *pipeline, const ink_picture *picture, size at,
-                          const ink_picture_watermark_search *search,
-                          ink_picture_watermark_finding *best, ink_error *error) {
+ink_status ink_picture_watermark_invert(ink_pipeline *pipeline, const ink_picture *picture,
+                                        const ink_picture_watermark_search *search, int32_t width,
+                                        int32_t height, ink_inversion *inversion,
+                                        ink_error *error) {
   ink_inversion_options options = ink_inversion_options_default();
-  options.width = at.width;
-  options.height = at.height;
+  options.width = width;
+  options.height = height;
   options.steps = search->steps ? search->steps : INK_PICTURE_WATERMARK_STEPS;
   options.precision = search->precision;
   options.progress = search->progress;
+  INK_TRY(ink_pipeline_invert(pipeline, picture, &options, inversion, error));
+  ink_status status = whiten(inversion, error);
+  if (status != INK_OK) ink_inversion_free(inversion);
+  return status;
+}
+
+static ink_status look_at(ink_pipeline *pipeline, const ink_picture *picture, size at,
+                          const ink_picture_watermark_search *search,
+                          ink_picture_watermark_finding *best, ink_error *error) {
   ink_inversion inversion;
-  INK_TRY(ink_pipeline_invert(pipeline, picture, &options, &inversion, error));
+  INK_TRY(ink_picture_watermark_invert(pipeline, picture, search, at.width, at.height, &inversion,
+                                       error));
   ink_latent_shape shape = {inversion.channels, inversion.height, inversion.width};
-  ink_status status = whiten(&inversion, error);
+  ink_status status = INK_OK;
   bool better = false;
   for (size_t i = 0; i < search->n_key && status == INK_OK; i++) {
     ink_shading_reading reading;
@@ -165,6 +176,7 @@ ink_status ink_picture_watermark_find(ink_pipeline *pipeline, const ink_picture 
     ink_picture_watermark_finding_free(finding);
     return status;
   }
+  finding->n_size = n;
   finding->p_value = fmin(finding->reading.p_value * (double)(n * search->n_key), 1);
   finding->found = finding->p_value < INK_PICTURE_WATERMARK_P_VALUE;
   if (finding->found && finding->reading.sure) {

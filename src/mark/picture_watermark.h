@@ -32,6 +32,7 @@ enum { INK_PICTURE_WATERMARK_STEPS = 3 };
 
 typedef struct ink_picture_watermark_finding {
   double p_value;  // times the keys and sizes that were tried; at most 1
+  size_t n_size;   // how many sizes those were
   bool found;      // p_value is below INK_PICTURE_WATERMARK_P_VALUE
   size_t key;      // which of the keys agrees best
   ink_shading_reading reading;
@@ -48,5 +49,14 @@ ink_status ink_picture_watermark_find(ink_pipeline *pipeline, const ink_picture 
                                       const ink_picture_watermark_search *search,
                                       ink_picture_watermark_finding *finding, ink_error *error);
 void ink_picture_watermark_finding_free(ink_picture_watermark_finding *finding);
+
+// The noise of a picture at one size, all frequencies alike, as a finding holds it. Of the search
+// its steps, precision and progress count.
+ink_status ink_picture_watermark_invert(ink_pipeline *pipeline, const ink_picture *picture,
+                                        const ink_picture_watermark_search *search, int32_t width,
+                                        int32_t height, ink_inversion *inversion, ink_error *error);
+
+// The label of pieces in the ledger that carry such a mark.
+#define INK_PICTURE_WATERMARK_LABEL "watermark:gaussian-shading"
 
 #endif

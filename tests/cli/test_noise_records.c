@@ -1,0 +1,171 @@
+// Pictures that lost everything but their looks, recognised by their noise through the ledger: the
+// shipped painter paints them, JPEG of quality 50 at three quarters of the size is left of them.
+#include "picture/codec.h"
+#include "program.h"
+
+static char *folder;
+
+static int make_folder(void **state) {
+  (void)state;
+  folder = scratch_make();
+  return folder ? 0 : 1;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  scratch_remove(folder);
+  free(folder);
+  return 0;
+}
+
+// Two installations, each with its keys and its ledger.
+#define AT(home) "mkdir -p " home " && export HOME=\"$PWD/" home "\" && "
+
+static void run_fine(const char *command) {
+  program_run run = run_program("cd '%s' && %s", folder, command);
+  if (run.exit_code != 0) fail_msg("%s: exit %d: %s", command, run.exit_code, run.err);
+  drop_run(&run);
+}
+
+// Pixels alone, smaller and coarser.
+static void wear_out(const char *from, const char *to) {
+  ink_error error = {0};
+  ink_picture picture, smaller;
+  ink_text file = {0};
+  ink_picture_encoding encoding = {.quality = 50};
+  char path[4200];
+  snprintf(path, sizeof path, "%s/%s", folder, from);
+  assert_ok(ink_picture_load(path, NULL, &picture, NULL, &error));
+  assert_ok(ink_picture_resize(&picture, picture.width * 3 / 4, picture.height * 3 / 4,
+                               INK_RESIZE_LANCZOS, &smaller, &error));
+  assert_ok(ink_picture_encode(&smaller, INK_PICTURE_JPEG, &encoding, &file, &error));
+  snprintf(path, sizeof path, "%s/%s", folder, to);
+  assert_ok(ink_file_save(path, file.bytes, file.size, &error));
+  ink_text_free(&file);
+  ink_picture_free(&picture);
+  ink_picture_free(&smaller);
+}
+
+static json_t *detect(const char *home, const char *name, const char *options) {
+  program_run run = run_program("cd '%s' && export HOME=\"$PWD/%s\" && $INK detect %s --json %s",
+                                folder, home, name, options);
+  json_t *json = json_of(&run);
+  drop_run(&run);
+  return json;
+}
+
+static const json_t *evidence_of(const json_t *detection, const char *name) {
+  size_t i;
+  const json_t *one;
+  json_array_foreach(json_object_get(detection, "evidence"), i, one) {
+    if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0) return one;
+  }
+  return NULL;
+}
+
+static bool is_true(const json_t *object, const char *member) {
+  return json_is_true(json_object_get(object, member));
+}
+
+enum { PICTURES = 3 };
+
+static void paint_all(void) {
+  static const char *const prompts[PICTURES] = {"a red fox", "a green frog", "a house"};
+  char command[400];
+  for (int i = 0; i < PICTURES; i++) {
+    snprintf(command, sizeof command,
+             AT("one") "$INK paint '%s' --cfg 4 --seed %d -o %d.png --json >%d.json", prompts[i],
+             i + 1, i, i);
+    run_fine(command);
+    char from[16], to[16];
+    snprintf(from, sizeof from, "%d.png", i);
+    snprintf(to, sizeof to, "%d.jpg", i);
+    wear_out(from, to);
+  }
+}
+
+static char *identity_of(int i) {
+  char path[4200];
+  ink_error error = {0};
+  json_t *json;
+  snprintf(path, sizeof path, "%s/%d.json", folder, i);
+  assert_ok(ink_json_load(path, 1 << 20, &json, &error));
+  char *identity =
+      strdup(json_string_value(json_array_get(json_object_get(json, "identities"), 0)));
+  json_decref(json);
+  return identity;
+}
+
+// How much a picture keeps depends on what is in it: one of three may keep too little.
+static void a_stripped_and_worn_picture_is_recognised_by_the_ledger(void **state) {
+  (void)state;
+  paint_all();
+  int recognised = 0;
+  for (int i = 0; i < PICTURES; i++) {
+    char name[16], *identity = identity_of(i);
+    snprintf(name, sizeof name, "%d.jpg", i);
+    json_t *json = detect("one", name, "");
+    const json_t *noise = evidence_of(json, "gaussian-shading:ledger");
+    assert_int_equal(json_integer_value(json_object_get(noise, "tried")), PICTURES);
+    print_message("# %s: p = %.1e\n", name, json_number_value(json_object_get(noise, "p_value")));
+    if (is_true(noise, "found")) {
+      recognised++;
+      assert_string_equal(json_string_value(json_object_get(noise, "identity")), identity);
+      assert_int_equal(json_integer_value(json_object_get(noise, "row")), i + 1);
+      assert_string_equal(json_string_value(json_object_get(json, "verdict")), "generated");
+      const json_t *record = evidence_of(json, "ledger");
+      assert_true(is_true(record, "found"));
+      const char *detail = json_string_value(json_object_get(record, "detail"));
+      assert_non_null(strstr(detail, "by its watermark"));
+      assert_non_null(strstr(detail, identity));
+    }
+    json_decref(json);
+    free(identity);
+  }
+  assert_true(recognised >= PICTURES - 1);
+}
+
+static void the_newest_records_are_tried_as_far_as_asked_for(void **state) {
+  (void)state;
+  json_t *json = detect("one", "0.jpg", "--records 1");
+  const json_t *noise = evidence_of(json, "gaussian-shading:ledger");
+  assert_int_equal(json_integer_value(json_object_get(noise, "tried")), 1);
+  assert_false(is_true(noise, "found"));
+  assert_true(json_is_null(json_object_get(noise, "row")));
+  assert_non_null(strstr(json_string_value(json_object_get(noise, "detail")), "older ones not"));
+  json_decref(json);
+  json = detect("one", "0.jpg", "--records 0");
+  assert_null(evidence_of(json, "gaussian-shading:ledger"));
+  json_decref(json);
+}
+
+static void a_foreign_picture_is_not_recognised(void **state) {
+  (void)state;
+  run_fine(AT("two") "$INK paint 'a red fox' --cfg 4 --seed 1 -o foreign.png");
+  wear_out("foreign.png", "foreign.jpg");
+  json_t *json = detect("one", "foreign.jpg", "");
+  const json_t *noise = evidence_of(json, "gaussian-shading:ledger");
+  assert_non_null(noise);
+  assert_false(is_true(noise, "found"));
+  assert_true(json_number_value(json_object_get(noise, "p_value")) > 1e-3);
+  assert_false(is_true(evidence_of(json, "ledger"), "found"));
+  assert_string_not_equal(json_string_value(json_object_get(json, "verdict")), "generated");
+  json_decref(json);
+  program_run run = run_program(
+      "cd '%s' && export HOME=\"$PWD/one\" && $INK detect foreign.jpg && INKSTONE_LANG=zh $INK "
+      "detect foreign.jpg",
+      folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "none of the ledger's records"));
+  assert_non_null(strstr(run.out, "账本记录"));
+  drop_run(&run);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_stripped_and_worn_picture_is_recognised_by_the_ledger),
+      cmocka_unit_test(the_newest_records_are_tried_as_far_as_asked_for),
+      cmocka_unit_test(a_foreign_picture_is_not_recognised),
+  };
+  return cmocka_run_group_tests_name("noise_records", tests, make_folder, remove_folder);
+}
