@@ -5,7 +5,8 @@
 //   ninja -C build bench/painter_card && build/bench/painter_card SPRITES [--sheet sheet.png]
 //
 // Prompts are captions of scenes, in English and in Chinese; each is painted once, with the seed of
-// its place; --recipe keeps to the things that the recipe names. The judge knows no model: a
+// its place; --recipe keeps to the things that the recipe names; --marked paints with the mark of
+// docs/watermark.md in the noise, another identity for each picture. The judge knows no model: a
 // painting is compared with the drawn scenes of 64 prompts of its group, and counts when its own is
 // the nearest. The same build gives the same figures.
 #include <getopt.h>
@@ -15,7 +16,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "diffusion/pipeline.h"
+#include "mark/picture_watermark.h"
 #include "picture/canvas.h"
 #include "picture/codec.h"
 #include "train/painting/recipe.h"
@@ -42,6 +45,7 @@ typedef struct stand {
   int each;  // prompts of a group and language that are painted
   int steps;
   double guidance;
+  bool marked;
   features *pool;
   size_t n_pool;
   uint64_t scene_seed;
@@ -184,6 +188,16 @@ static void paint(const stand *s, const char *prompt, uint64_t seed, ink_picture
   request.steps = s->steps;
   request.guidance_scale = s->guidance;
   request.seed = seed;
+  ink_picture_watermark mark;
+  ink_noise_shaper shaper = ink_picture_watermark_shaper(&mark);
+  if (s->marked) {
+    char hex[INK_SHA256_HEX], words[512];
+    snprintf(words, sizeof words, "%llu %s", (unsigned long long)seed, prompt);
+    need(ink_shading_key_of(NULL, 0, &mark.key, &error), &error);
+    need(ink_sha256_of(words, strlen(words), hex, &error), &error);
+    memcpy(mark.identity, hex, sizeof mark.identity);
+    request.first_noise = &shaper;
+  }
   ink_painting painting = {0};
   need(ink_pipeline_paint(s->pipeline, &request, &painting, &error), &error);
   *picture = painting.picture;
@@ -294,13 +308,11 @@ static void hang_sheet(const stand *s, const char *path) {
 // ---- all ---------------------------------------------------------------------------------------
 
 int main(int argc, char **argv) {
-  static const struct option options[] = {{"model", required_argument, NULL, 'm'},
-                                          {"each", required_argument, NULL, 'n'},
-                                          {"sheet", required_argument, NULL, 's'},
-                                          {"recipe", required_argument, NULL, 'r'},
-                                          {"steps", required_argument, NULL, 't'},
-                                          {"guidance", required_argument, NULL, 'g'},
-                                          {0}};
+  static const struct option options[] = {
+      {"model", required_argument, NULL, 'm'}, {"each", required_argument, NULL, 'n'},
+      {"sheet", required_argument, NULL, 's'}, {"recipe", required_argument, NULL, 'r'},
+      {"steps", required_argument, NULL, 't'}, {"guidance", required_argument, NULL, 'g'},
+      {"marked", no_argument, NULL, 'k'},      {0}};
   static const group groups[] = {
       {"one thing", INK_SCENE_TRAIN, INK_SCENE_ONE, 0},
       {"a colour it does not have", INK_SCENE_TRAIN, INK_SCENE_COLOUR, 0},
@@ -319,12 +331,13 @@ int main(int argc, char **argv) {
     if (c == 'r') recipe = optarg;
     if (c == 't') s.steps = atoi(optarg);
     if (c == 'g') s.guidance = atof(optarg);
+    if (c == 'k') s.marked = true;
     if (c == '?') return 2;
   }
   if (optind + 1 != argc || s.each < 0 || s.steps < 1) {
     fprintf(stderr,
             "painter_card SPRITES [--model M] [--each N] [--steps N] [--guidance X] "
-            "[--sheet FILE] [--recipe FILE]\n");
+            "[--sheet FILE] [--recipe FILE] [--marked]\n");
     return 2;
   }
   ink_error error = {0};

@@ -12,6 +12,7 @@
 #include "desk/piece.h"
 #include "desk/playbook.h"
 #include "lang/catalogue.h"
+#include "mark/picture_watermark.h"
 
 enum { MOST_BRIEF = 1 << 24 };
 
@@ -106,8 +107,14 @@ static ink_status print_piece(const request *r, const ink_piece *piece, const ch
 }
 
 static ink_status note(const ink_piece *piece, const char *folder, ink_error *error) {
-  static const char *const labels[] = {"visible", "AIGC", "C2PA"};
+  static const char *const labels[] = {"visible", "AIGC", "C2PA", INK_PICTURE_WATERMARK_LABEL};
   const json_t *recipe = json_object_get(piece->record, "recipe");
+  const json_t *picture = json_object_get(recipe, "picture");
+  const json_t *key = json_object_get(json_object_get(picture, "watermark"), "gaussian_shading");
+  // Under which key and painter its picture is recognised (mark/noise_records.h).
+  json_t *details = key ? json_pack("{s:{s:O, s:O}}", "noise", "key", key, "model",
+                                    json_object_get(json_object_get(picture, "model"), "sha256"))
+                        : NULL;
   ink_ledger_file *files = calloc(piece->n_file + 1, sizeof *files);
   ink_status status = files ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for the ledger");
   size_t n = 0;
@@ -130,11 +137,13 @@ static ink_status note(const ink_piece *piece, const char *folder, ink_error *er
       .files = files,
       .n_file = n,
       .labels = labels,
-      .n_label = sizeof labels / sizeof *labels,
-      .text = piece->text};
+      .n_label = sizeof labels / sizeof *labels - (key ? 0 : 1),
+      .text = piece->text,
+      .details = details};
   if (status == INK_OK) status = ink_cli_note(&entry, error);
   while (n) free((char *)(uintptr_t)files[--n].path);
   free(files);
+  json_decref(details);
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "diffusion/pipeline.h"
 #include "lang/motif.h"
+#include "mark/picture_watermark.h"
 #include "models/stable_diffusion.h"
 #include "weights/hub.h"
 
@@ -43,13 +44,14 @@ static void compose_prompt(const ink_illustration_plan *plan, const char *headin
 }
 
 static ink_status paint(ink_pipeline *pipeline, const ink_illustration_plan *plan,
-                        const char *prompt, uint64_t seed, const ink_progress *progress,
-                        ink_picture *picture, ink_error *error) {
+                        const char *prompt, uint64_t seed, const ink_noise_shaper *shaper,
+                        const ink_progress *progress, ink_picture *picture, ink_error *error) {
   ink_paint_request request = ink_paint_request_default();
   request.prompt = prompt;
   request.steps = plan->steps;
   request.guidance_scale = plan->guidance;
   request.seed = seed;
+  request.first_noise = shaper;
   request.progress = progress;
   ink_painting painting = {0};
   ink_status status = ink_pipeline_paint(pipeline, &request, &painting, error);
@@ -61,9 +63,23 @@ static ink_status paint(ink_pipeline *pipeline, const ink_illustration_plan *pla
   return status;
 }
 
+// The public key, and the identity that the noise is to carry.
+static ink_status ready_mark(const char *identity, ink_picture_watermark *mark,
+                             char key_id[INK_SHADING_KEY_ID], ink_error *error) {
+  if (!ink_identity_bytes(identity, mark->identity)) {
+    return ink_fail(error, INK_ERR_USAGE, "\"%s\" is no identity: it takes a UUID in lower case",
+                    identity);
+  }
+  INK_TRY(ink_shading_key_of(NULL, 0, &mark->key, error));
+  return ink_shading_key_id(&mark->key, key_id, error);
+}
+
 ink_status ink_illustrate(const ink_illustration_plan *plan, const char *heading, const char *text,
-                          uint64_t seed, ink_pool *pool, const ink_progress *progress,
-                          ink_illustration *illustration, ink_error *error) {
+                          uint64_t seed, const char *identity, ink_pool *pool,
+                          const ink_progress *progress, ink_illustration *illustration,
+                          ink_error *error) {
+  ink_picture_watermark mark;
+  ink_noise_shaper shaper = ink_picture_watermark_shaper(&mark);
   ink_text prompt = {0};
   ink_pipeline *pipeline = NULL;
   char *path = NULL;
@@ -76,8 +92,12 @@ ink_status ink_illustrate(const ink_illustration_plan *plan, const char *heading
     status = ink_stable_diffusion_sha256(ink_pipeline_about(pipeline), INK_HASH_COMPUTE,
                                          illustration->model_sha256, error);
   }
+  if (status == INK_OK && identity) {
+    status = ready_mark(identity, &mark, illustration->key_id, error);
+  }
   if (status == INK_OK) {
-    status = paint(pipeline, plan, prompt.bytes, seed, progress, &illustration->picture, error);
+    status = paint(pipeline, plan, prompt.bytes, seed, identity ? &shaper : NULL, progress,
+                   &illustration->picture, error);
   }
   if (status == INK_OK) {
     illustration->model = strdup(ink_path_name(path));
@@ -102,7 +122,10 @@ void ink_illustration_free(ink_illustration *illustration) {
 
 json_t *ink_illustration_json(const ink_illustration *illustration,
                               const ink_illustration_plan *plan) {
-  return json_pack("{s:{s:s, s:s}, s:s, s:i, s:f, s:i}", "model", "name", illustration->model,
+  json_t *mark =
+      illustration->key_id[0] ? json_pack("{s:s}", "gaussian_shading", illustration->key_id) : NULL;
+  return json_pack("{s:{s:s, s:s}, s:s, s:i, s:f, s:i, s:o*}", "model", "name", illustration->model,
                    "sha256", illustration->model_sha256, "prompt", illustration->prompt, "steps",
-                   (int)plan->steps, "guidance", plan->guidance, "side", (int)plan->side);
+                   (int)plan->steps, "guidance", plan->guidance, "side", (int)plan->side,
+                   "watermark", mark);
 }

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "mark/gaussian_shading.h"
 #include "picture/picture.h"
 
 // How a playbook wants it (its key `picture`).
@@ -29,17 +30,21 @@ typedef struct ink_illustration {
   char *prompt;         // Chinese; also what the picture shows, in words
   char *model;          // its name
   char model_sha256[INK_SHA256_HEX];
+  char key_id[INK_SHADING_KEY_ID];  // of the mark in its noise; "": none
 } ink_illustration;
 
-// Paint what `heading` (may be NULL) and `text` name. The picture depends on plan, texts, seed,
-// model and instruction set alone. Zero-initialise *illustration; release with
-// ink_illustration_free.
+// Paint what `heading` (may be NULL) and `text` name. The noise carries `identity` (a UUID; NULL:
+// it carries none) under the key that every inkstone has, so that whoever has the record can paint
+// the picture again. It depends on plan, texts, seed, identity, model and instruction set alone.
+// Zero-initialise *illustration; release with ink_illustration_free.
 ink_status ink_illustrate(const ink_illustration_plan *plan, const char *heading, const char *text,
-                          uint64_t seed, ink_pool *pool, const ink_progress *progress,
-                          ink_illustration *illustration, ink_error *error);
+                          uint64_t seed, const char *identity, ink_pool *pool,
+                          const ink_progress *progress, ink_illustration *illustration,
+                          ink_error *error);
 void ink_illustration_free(ink_illustration *illustration);
 
-// Its part of the recipe, new: model, prompt, steps, guidance, side. NULL without memory.
+// Its part of the recipe, new: model, prompt, steps, guidance, side, watermark. NULL without
+// memory.
 json_t *ink_illustration_json(const ink_illustration *illustration,
                               const ink_illustration_plan *plan);
 

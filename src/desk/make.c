@@ -186,7 +186,8 @@ static ink_status illustrate(work *w, ink_pool *pool, const ink_progress *progre
   ink_status status = ink_text_status(&heading, error);
   if (status == INK_OK) {
     status = ink_illustrate(&w->playbook->picture, heading.bytes, w->draft.text, w->order->seed,
-                            pool, progress, &w->illustration, error);
+                            w->order->bare_noise ? NULL : w->order->identity, pool, progress,
+                            &w->illustration, error);
   }
   ink_text_free(&heading);
   return status;

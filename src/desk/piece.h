@@ -24,6 +24,7 @@ typedef struct ink_order {
   const char *created;       // RFC 3339
   const char *producer;      // for the metadata label; NULL: inkstone
   bool text_only;            // no picture, whatever the playbook says
+  bool bare_noise;           // its picture's noise does not carry the identity: old records
   const ink_signer *signer;  // signs the files; NULL: they stay unsigned, as replay compares them
 } ink_order;
 

@@ -156,6 +156,9 @@ void ink_record_explain(const json_t *record, ink_language language, ink_text *o
                     text_at(json_object_get(picture, "model"), "name"),
                     text_at(json_object_get(picture, "model"), "sha256"),
                     text_at(picture, "prompt"));
+    if (json_object_get(picture, "watermark")) {
+      ink_text_add(out, SAY("  its noise carries the piece's identity\n"));
+    }
   }
   ink_text_add(out, SAY("\nchecked\n"));
   explain_checks(json_object_get(record, "checks"), language, out);

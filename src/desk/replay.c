@@ -255,6 +255,12 @@ static ink_status compare_piece(const json_t *record, const ink_piece *piece, co
   return compare_causes(record, piece->record, circumstances, N_CIRCUMSTANCES, replay, error);
 }
 
+// Whether the noise of its picture carries its identity.
+static bool is_shaded(const json_t *record) {
+  const json_t *picture = json_object_get(json_object_get(record, "recipe"), "picture");
+  return json_object_get(json_object_get(picture, "watermark"), "gaussian_shading") != NULL;
+}
+
 ink_status ink_piece_replay(const char *path, ink_pool *pool, const ink_progress *progress,
                             ink_replay *replay, ink_error *error) {
   char *folder;
@@ -269,7 +275,8 @@ ink_status ink_piece_replay(const char *path, ink_pool *pool, const ink_progress
                          json_object_get(json_object_get(record, "recipe"), "seed")),
                      .identity = text_at(record, "identity"),
                      .created = text_at(record, "created"),
-                     .producer = text_at(record, "producer")};
+                     .producer = text_at(record, "producer"),
+                     .bare_noise = !is_shaded(record)};
   ink_piece piece = {0};
   if (status == INK_OK) status = ink_piece_make(&order, pool, progress, &piece, error);
   if (status == INK_ERR_BLOCKED) status = INK_OK;  // so it was, or its files will be named

@@ -165,10 +165,7 @@ static ink_status invert(ink_pipeline *pipeline, const ink_picture *picture, con
   ink_sampler_kind ddim = INK_SAMPLER_DDIM;
   ink_paint_request request = ink_paint_request_default();
   request.prompt = options->prompt ? options->prompt : "";
-  request.negative = options->negative ? options->negative : "";
   request.guidance_scale = options->prompt ? options->guidance_scale : 1;
-  request.guidance_rescale = options->guidance_rescale;
-  request.clip_skip = options->clip_skip;
   request.sampler = &ddim;
   request.width = options->width;
   request.height = options->height;

@@ -21,10 +21,8 @@ typedef struct ink_inversion_options {
   int32_t width, height;  // that the picture is brought to; 0: the model's own
   int32_t steps, corrections;
   // What the picture was painted from, where that is known; NULL: no words, and no guidance.
-  const char *prompt, *negative;
+  const char *prompt;
   double guidance_scale;
-  double guidance_rescale;
-  int32_t clip_skip;
   ink_precision precision;
   const ink_progress *progress;  // may be NULL
 } ink_inversion_options;

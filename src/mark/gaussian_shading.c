@@ -261,7 +261,7 @@ static void fill_table(evidence *e) {
   for (size_t i = 0; i < e->n; i++) {
     if (!e->carries || is_known(place_of(e->shape, i))) {
       square += (double)e->weight[i] * (double)e->weight[i];
-      e->n_known++;
+      e->n_known += e->weight[i] != 0;
     }
   }
   float unit = square > 0 ? (float)(1 / sqrt(square)) : 0;
@@ -307,7 +307,7 @@ static double score_of(const evidence *e) {
 static size_t count_hits(const evidence *e) {
   size_t hits = 0;
   for (size_t i = 0; i < e->n; i++) {
-    if (e->carries && !is_known(place_of(e->shape, i))) continue;
+    if (e->weight[i] == 0 || (e->carries && !is_known(place_of(e->shape, i)))) continue;
     hits += (e->weight[i] > 0) == bit_of(e->key_stream, i);
   }
   return hits;

@@ -75,7 +75,7 @@ typedef struct ink_shading_reading {
   bool sure;  // the nonce belongs to the identity: of misread ones one in 65,536 does
 } ink_shading_reading;
 
-// Read the mark of noise that was found by inversion.
+// Read the mark of noise that was found by inversion; where nothing is known of it, it is 0.
 ink_status ink_shading_read(const ink_shading_key *key, ink_latent_shape shape, const float *noise,
                             ink_shading_reading *reading, ink_error *error);
 

@@ -32,15 +32,12 @@ static const char *text_at(const json_t *object, const char *key) {
   return text ? text : "";
 }
 
-// The manifest of the first file that has one and may be a picture.
+// The manifests of all files of a row hold the recipe.
 static const char *store_of(const json_t *row) {
   const json_t *files = json_object_get(row, "files"), *file;
   size_t i;
   json_array_foreach(files, i, file) {
-    const char *carrier = text_at(file, "carrier");
-    bool picture =
-        strcmp(carrier, "png") == 0 || strcmp(carrier, "jpeg") == 0 || strcmp(carrier, "webp") == 0;
-    if (picture && text_at(file, "store")[0]) return text_at(file, "store");
+    if (text_at(file, "store")[0]) return text_at(file, "store");
   }
   return "";
 }

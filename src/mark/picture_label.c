@@ -84,30 +84,32 @@ ink_status ink_label_style_check(const ink_label_style *s, ink_error *error) {
 
 // ---- placing -----------------------------------------------------------------------------------
 
-static ink_status choose(const ink_picture *picture, const char *const *words,
-                         ink_lettering *lettering, int32_t margin, int32_t *width, int32_t *height,
-                         ink_error *error) {
+typedef struct sides {
+  int32_t width, height;
+} sides;
+
+static ink_status choose(sides picture, const char *const *words, ink_lettering *lettering,
+                         int32_t margin, int32_t *width, int32_t *height, ink_error *error) {
   for (; *words; words++) {
     lettering->text = *words;
     INK_TRY(ink_canvas_measure(lettering, width, height, error));
-    if (*width + 4 * margin <= picture->width && *height + 4 * margin <= picture->height) {
+    if (*width + 4 * margin <= picture.width && *height + 4 * margin <= picture.height) {
       return INK_OK;
     }
   }
   return ink_fail(error, INK_ERR_USAGE,
                   "a picture of %d x %d has no room for its label; make the label smaller or the "
                   "picture larger",
-                  picture->width, picture->height);
+                  picture.width, picture.height);
 }
 
-static void place_at(const ink_picture *picture, ink_label_place place, int32_t margin,
-                     ink_label_box *box) {
+static void place_at(sides picture, ink_label_place place, int32_t margin, ink_label_box *box) {
   bool top = place == INK_LABEL_TOP || place == INK_LABEL_TOP_LEFT || place == INK_LABEL_TOP_RIGHT;
   bool left = place == INK_LABEL_TOP_LEFT || place == INK_LABEL_BOTTOM_LEFT;
   bool middle = place == INK_LABEL_TOP || place == INK_LABEL_BOTTOM;
-  int32_t right = picture->width - box->width;
+  int32_t right = picture.width - box->width;
   box->x = middle ? right / 2 : left ? margin : right - margin;
-  box->y = top ? margin : picture->height - box->height - margin;
+  box->y = top ? margin : picture.height - box->height - margin;
 }
 
 // Draw plate and letters on a picture with colour and alpha.
@@ -125,29 +127,48 @@ static ink_status draw(ink_picture *picture, const ink_label_style *s, const ink
   return status;
 }
 
-ink_status ink_mark_picture(ink_picture *picture, const char *language,
-                            const ink_label_style *style, ink_label_box *box, ink_error *error) {
+// Words, letters and plate for a picture of these sides.
+static ink_status lay_out(sides picture, const char *language, const ink_label_style *style,
+                          ink_lettering *lettering, int32_t *margin, ink_label_box *box,
+                          ink_error *error) {
   INK_TRY(ink_label_style_check(style, error));
-  int32_t side = picture->width < picture->height ? picture->width : picture->height;
+  int32_t side = picture.width < picture.height ? picture.width : picture.height;
   if (side < LEAST_SIDE) {
     return ink_fail(error, INK_ERR_USAGE,
                     "a picture of %d x %d is too small for a legible label; its sides must be %d "
                     "at least",
-                    picture->width, picture->height, LEAST_SIDE);
+                    picture.width, picture.height, LEAST_SIDE);
   }
-  ink_label_box where = {.capital = (int32_t)ceil(style->height * side)};
-  if (where.capital < LEAST_CAPITAL) where.capital = LEAST_CAPITAL;
-  ink_lettering lettering = {.language = language,
-                             .font = style->font,
-                             .capital_height = where.capital,
-                             .colour = {style->ink[0], style->ink[1], style->ink[2], 255}};
-  int32_t margin = where.capital / 2 > 2 ? where.capital / 2 : 2;
+  *box = (ink_label_box){.capital = (int32_t)ceil(style->height * side)};
+  if (box->capital < LEAST_CAPITAL) box->capital = LEAST_CAPITAL;
+  *lettering = (ink_lettering){.language = language,
+                               .font = style->font,
+                               .capital_height = box->capital,
+                               .colour = {style->ink[0], style->ink[1], style->ink[2], 255}};
+  *margin = box->capital / 2 > 2 ? box->capital / 2 : 2;
   const char *const *words = ink_label_wordings(style->kind, INK_LABEL_PICTURE, language);
-  INK_TRY(choose(picture, words, &lettering, margin, &where.width, &where.height, error));
-  where.words = lettering.text;
-  where.width += 2 * margin;
-  where.height += 2 * margin;
-  place_at(picture, style->place, margin, &where);
+  INK_TRY(choose(picture, words, lettering, *margin, &box->width, &box->height, error));
+  box->words = lettering->text;
+  box->width += 2 * *margin;
+  box->height += 2 * *margin;
+  place_at(picture, style->place, *margin, box);
+  return INK_OK;
+}
+
+ink_status ink_label_box_of(int32_t width, int32_t height, const char *language,
+                            const ink_label_style *style, ink_label_box *box, ink_error *error) {
+  ink_lettering lettering;
+  int32_t margin;
+  return lay_out((sides){width, height}, language, style, &lettering, &margin, box, error);
+}
+
+ink_status ink_mark_picture(ink_picture *picture, const char *language,
+                            const ink_label_style *style, ink_label_box *box, ink_error *error) {
+  ink_label_box where;
+  ink_lettering lettering;
+  int32_t margin;
+  INK_TRY(lay_out((sides){picture->width, picture->height}, language, style, &lettering, &margin,
+                  &where, error));
 
   ink_picture work, back;
   INK_TRY(ink_picture_convert(picture, 4, &work, error));

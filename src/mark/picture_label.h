@@ -56,4 +56,8 @@ typedef struct ink_label_box {
 ink_status ink_mark_picture(ink_picture *picture, const char *language,
                             const ink_label_style *style, ink_label_box *box, ink_error *error);
 
+// Where ink_mark_picture would put it in a picture of these sides. Errors as there.
+ink_status ink_label_box_of(int32_t width, int32_t height, const char *language,
+                            const ink_label_style *style, ink_label_box *box, ink_error *error);
+
 #endif

@@ -5,6 +5,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "mark/picture_label.h"
+
 static ink_status shape(void *context, int32_t channels, int32_t height, int32_t width,
                         float *noise, ink_error *error) {
   const ink_picture_watermark *w = context;
@@ -115,6 +117,35 @@ static ink_status whiten(ink_inversion *v, ink_error *error) {
   return fine ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
 }
 
+// ---- the label ----------------------------------------------------------------------------------
+
+// Over the visible label no sign is met, and its letters are louder than all the rest. Whether it
+// is there or not, what lies under its usual place says nothing: that of the labels that paintings
+// get in either language, in the sides that the picture has and in those that it is brought to.
+static void blank_label(const ink_picture *picture, int32_t factor, ink_inversion *v) {
+  static const char *const languages[] = {"en", "zh-Hans"};
+  int32_t sides[2][2] = {{picture->width, picture->height},
+                         {v->width * factor, v->height * factor}};
+  ink_label_style style = ink_label_style_default();
+  size_t plane = (size_t)v->width * (size_t)v->height;
+  for (int i = 0; i < 4; i++) {
+    const int32_t *side = sides[i / 2];
+    ink_label_box box;
+    // A picture that is too small for a label has none.
+    if (ink_label_box_of(side[0], side[1], languages[i % 2], &style, &box, NULL) != INK_OK)
+      continue;
+    double across = (double)v->width / side[0], down = (double)v->height / side[1];
+    int32_t left = (int32_t)floor(box.x * across), top = (int32_t)floor(box.y * down);
+    int32_t right = (int32_t)ceil((box.x + box.width) * across);
+    int32_t bottom = (int32_t)ceil((box.y + box.height) * down);
+    for (size_t k = 0; k < plane * (size_t)v->channels; k++) {
+      int32_t x = (int32_t)(k % plane % (size_t)v->width),
+              y = (int32_t)(k % plane / (size_t)v->width);
+      if (x >= left && x < right && y >= top && y < bottom) v->noise[k] = 0;
+    }
+  }
+}
+
 ink_status ink_picture_watermark_invert(ink_pipeline *pipeline, const ink_picture *picture,
                                         const ink_picture_watermark_search *search, int32_t width,
                                         int32_t height, ink_inversion *inversion,
@@ -123,10 +154,15 @@ ink_status ink_picture_watermark_invert(ink_pipeline *pipeline, const ink_pictur
   options.width = width;
   options.height = height;
   options.steps = search->steps ? search->steps : INK_PICTURE_WATERMARK_STEPS;
+  options.prompt = search->prompt;
+  options.guidance_scale = search->guidance_scale;
   options.precision = search->precision;
   options.progress = search->progress;
   INK_TRY(ink_pipeline_invert(pipeline, picture, &options, inversion, error));
+  int32_t factor = ink_pipeline_factor(pipeline);
+  blank_label(picture, factor, inversion);
   ink_status status = whiten(inversion, error);
+  blank_label(picture, factor, inversion);
   if (status != INK_OK) ink_inversion_free(inversion);
   return status;
 }

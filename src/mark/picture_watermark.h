@@ -25,6 +25,8 @@ typedef struct ink_picture_watermark_search {
   size_t n_key;
   int32_t width, height;  // that the picture was painted in; 0: not known
   int32_t steps;          // of the inversion; 0: INK_PICTURE_WATERMARK_STEPS
+  const char *prompt;     // NULL: without words, which finds more once a picture was damaged
+  double guidance_scale;  // with a prompt
   ink_precision precision;
   const ink_progress *progress;  // may be NULL
 } ink_picture_watermark_search;
@@ -50,8 +52,8 @@ ink_status ink_picture_watermark_find(ink_pipeline *pipeline, const ink_picture 
                                       ink_picture_watermark_finding *finding, ink_error *error);
 void ink_picture_watermark_finding_free(ink_picture_watermark_finding *finding);
 
-// The noise of a picture at one size, all frequencies alike, as a finding holds it. Of the search
-// its steps, precision and progress count.
+// The noise of a picture at one size, all frequencies alike and 0 where a label would stand, as a
+// finding holds it. Of the search its steps, precision and progress count.
 ink_status ink_picture_watermark_invert(ink_pipeline *pipeline, const ink_picture *picture,
                                         const ink_picture_watermark_search *search, int32_t width,
                                         int32_t height, ink_inversion *inversion, ink_error *error);

@@ -98,7 +98,28 @@ static void a_poem_comes_with_a_picture_of_what_it_names(void **state) {
          "p/");
   expect(run_in(at, "\"$INK\" replay p -t 1"), 0, "3 files, every byte as recorded");
   expect(run_in(at, "\"$INK\" explain p"), 0, "model painter");
+  expect(run_in(at, "\"$INK\" explain p"), 0, "its noise carries the piece's identity");
   expect(run_in(at, "\"$INK\" explain p"), 0, "一轮满月");
+}
+
+// Other identities are other noise, and the record says under which key.
+static void a_picture_s_noise_carries_the_identity_of_its_piece(void **state) {
+  const char *at = *state;
+  write_pictured_playbook(at, "");
+  for (int i = 0; i < 2; i++) {
+    expect(run_in(at, "\"$INK\" make ./pictured.yaml --set theme=明月 --seed 4 --out p%d", i), 0,
+           "p");
+  }
+  char *one = hash_of(at, "p0/poem.png"), *other = hash_of(at, "p1/poem.png");
+  assert_string_not_equal(one, other);
+  free(one);
+  free(other);
+  expect(run_in(at, "cat p0/record.json"), 0, "\"gaussian_shading\": \"5d834017c25105b7\"");
+  expect(run_in(at, "\"$INK\" replay p0 && \"$INK\" replay p1"), 0, "every byte as recorded");
+  // A record that does not say so is of a picture without.
+  expect(
+      run_in(at, "sed -i 's/\"gaussian_shading\"/\"other\"/' p0/record.json && \"$INK\" replay p0"),
+      1, "poem.png came out with other bytes");
 }
 
 static void a_piece_goes_without_a_picture_that_is_not_wanted(void **state) {
@@ -526,6 +547,7 @@ int main(void) {
       PROMISE(a_piece_is_rebuilt_byte_for_byte_whatever_the_threads),
       PROMISE(a_pictured_piece_holds_its_picture_in_every_file),
       PROMISE(a_poem_comes_with_a_picture_of_what_it_names),
+      PROMISE(a_picture_s_noise_carries_the_identity_of_its_piece),
       PROMISE(a_piece_goes_without_a_picture_that_is_not_wanted),
       PROMISE(make_prints_the_record_and_where_the_piece_lies),
       PROMISE(what_was_changed_is_named),

@@ -375,6 +375,35 @@ static void marked_noise_is_normal(void **state) {
   assert_true(above <= 5);  // one expected
 }
 
+// Of many pictures of the painter's size: all their values together, each place over all pictures,
+// and what two pictures share.
+static void the_noise_of_many_pictures_is_normal_together(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_shading_key key = everyone();
+  enum { N = 8 * 16 * 16, PICTURES = 400 };
+  const ink_latent_shape shape = {8, 16, 16};
+  static float noise[PICTURES * N], place[N], shared[PICTURES - 1];
+  for (uint64_t i = 0; i < PICTURES; i++) {
+    uint8_t identity[16];
+    float *own = noise + i * N;
+    identity_of(i, identity);
+    draw(i, N, own);
+    assert_ok(ink_shading_apply(&key, identity, shape, own, &error));
+    double product = 0;
+    for (size_t k = 0; k < N; k++) {
+      place[k] += own[k] / sqrtf(PICTURES);
+      if (i > 0) product += (double)own[k] * (double)own[k - N] / sqrt(N);
+    }
+    if (i > 0) shared[i - 1] = (float)product;
+  }
+  double together = anderson_darling(noise, PICTURES * N), by_place = anderson_darling(place, N),
+         between = anderson_darling(shared, PICTURES - 1);
+  print_message("# A2 of all values %.2f, of places %.2f, of pairs %.2f\n", together, by_place,
+                between);
+  assert_true(together < 3.857 && by_place < 3.857 && between < 3.857);
+}
+
 static void an_installation_has_one_key_that_only_its_owner_reads(void **state) {
   (void)state;
   ink_error error = {0};
@@ -449,6 +478,7 @@ int main(void) {
       cmocka_unit_test(noise_without_the_mark_is_not_found),
       cmocka_unit_test(an_installation_has_one_key_that_only_its_owner_reads),
       cmocka_unit_test(marked_noise_is_normal),
+      cmocka_unit_test(the_noise_of_many_pictures_is_normal_together),
       cmocka_unit_test(fair_coins_are_counted_exactly),
       cmocka_unit_test(shapes_without_elements_are_refused),
   };

@@ -49,6 +49,13 @@ static void letters_are_a_twentieth_of_the_shorter_side(void **state) {
     ink_label_style style = ink_label_style_default();
     ink_label_box box;
     assert_ok(ink_mark_picture(&picture, cases[i].language, &style, &box, &error));
+    ink_label_box foretold;
+    assert_ok(ink_label_box_of(cases[i].width, cases[i].height, cases[i].language, &style,
+                               &foretold, &error));
+    assert_int_equal(foretold.x, box.x);
+    assert_int_equal(foretold.y, box.y);
+    assert_int_equal(foretold.width, box.width);
+    assert_int_equal(foretold.height, box.height);
     int32_t side = cases[i].width < cases[i].height ? cases[i].width : cases[i].height;
     // Half-bright rows count as ink's edge; the capital alone must reach the height.
     int32_t rows = ink_rows(&picture, &box, 128);

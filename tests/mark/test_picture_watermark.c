@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "mark/picture_label.h"
 #include "mark/picture_watermark.h"
 #include "testing.h"
 
@@ -124,6 +125,39 @@ static void a_picture_without_the_mark_is_not_found(void **state) {
   ink_pipeline_free(p);
 }
 
+// What stands in a label's place, a label or anything else, is not asked.
+static void what_lies_under_the_label_says_nothing(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_pipeline *p = open_pipeline("sd1");
+  ink_picture_watermark w = watermark_of(NULL);
+  ink_picture_watermark_search search = {.keys = &w.key, .n_key = 1, .steps = 2};
+  enum { SIDE = 128, AT = 64 };  // the model's autoencoder halves sides
+  ink_picture picture;
+  ink_label_box box;
+  ink_label_style style = ink_label_style_default();
+  assert_ok(ink_picture_new(SIDE, SIDE, 3, &picture, &error));
+  memset(picture.pixels, 90, ink_picture_bytes(&picture));
+  assert_ok(ink_label_box_of(SIDE, SIDE, "en", &style, &box, &error));
+  ink_inversion v;
+  assert_ok(ink_picture_watermark_invert(p, &picture, &search, SIDE, SIDE, &v, &error));
+  assert_int_equal(v.width, AT);
+  int under = 0, beside = 0;
+  for (int y = 0; y < AT; y++) {
+    for (int x = 0; x < AT; x++) {
+      bool covered = 2 * x >= box.x && 2 * x < box.x + box.width && 2 * y >= box.y &&
+                     2 * y < box.y + box.height;
+      under += covered && v.noise[y * AT + x] != 0;
+      beside += y < AT / 2 && v.noise[y * AT + x] == 0;
+    }
+  }
+  assert_int_equal(under, 0);
+  assert_int_equal(beside, 0);
+  ink_inversion_free(&v);
+  ink_picture_free(&picture);
+  ink_pipeline_free(p);
+}
+
 static void identities_are_bytes(void **state) {
   (void)state;
   uint8_t bytes[INK_UUID_BYTES];
@@ -140,6 +174,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_identity_of_a_painting_is_read_back),
       cmocka_unit_test(a_picture_without_the_mark_is_not_found),
+      cmocka_unit_test(what_lies_under_the_label_says_nothing),
       cmocka_unit_test(identities_are_bytes),
   };
   return cmocka_run_group_tests_name("picture_watermark", tests, NULL, NULL);
