@@ -286,12 +286,18 @@ static void look(const bench *b, const ink_picture *picture, uint64_t seed, bool
   check(ink_picture_watermark_find(b->pipeline, picture, &search, &f, &error), &error);
   ink_latent_shape shape = {f.inversion.channels, f.inversion.height, f.inversion.width};
   ink_first_noise first = first_noise_of(b, seed);
-  bool same = first.height == shape.height && first.width == shape.width;
-  const float *noise = f.inversion.noise;
-  check(ink_shading_match(&b->key, identity, shape, noise, NULL, &known, &error), &error);
-  check(ink_shading_match(&b->key, identity, shape, noise, same ? first.values : NULL, &sized,
-                          &error),
+  check(ink_shading_match(&b->key, identity, shape, f.inversion.noise, NULL, &known, &error),
         &error);
+  // At the size that the recipe tells, whichever agreed best.
+  ink_inversion *v = &f.inversion, other = {0};
+  if (first.height != shape.height || first.width != shape.width) {
+    v = &other;
+    check(ink_picture_watermark_invert(b->pipeline, picture, &search, 0, 0, v, &error), &error);
+    shape = (ink_latent_shape){v->channels, v->height, v->width};
+  }
+  check(ink_shading_match(&b->key, identity, shape, v->noise, first.values, &sized, &error),
+        &error);
+  ink_inversion_free(&other);
   // As mark/noise_records.h counts: sizes and keys, and two ways to try.
   known *= (double)f.n_size;
   double ledger = fmin(2 * fmin(known, sized), 1);

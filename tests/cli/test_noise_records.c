@@ -102,7 +102,7 @@ static char *identity_of(int i) {
 static void a_stripped_and_worn_picture_is_recognised_by_the_ledger(void **state) {
   (void)state;
   paint_all();
-  int recognised = 0;
+  int recognised = 0, by_recipe = 0;
   for (int i = 0; i < PICTURES; i++) {
     char name[16], *identity = identity_of(i);
     snprintf(name, sizeof name, "%d.jpg", i);
@@ -112,6 +112,7 @@ static void a_stripped_and_worn_picture_is_recognised_by_the_ledger(void **state
     print_message("# %s: p = %.1e\n", name, json_number_value(json_object_get(noise, "p_value")));
     if (is_true(noise, "found")) {
       recognised++;
+      by_recipe += strstr(json_string_value(json_object_get(noise, "detail")), "recipe") != NULL;
       assert_string_equal(json_string_value(json_object_get(noise, "identity")), identity);
       assert_int_equal(json_integer_value(json_object_get(noise, "row")), i + 1);
       assert_string_equal(json_string_value(json_object_get(json, "verdict")), "generated");
@@ -124,7 +125,7 @@ static void a_stripped_and_worn_picture_is_recognised_by_the_ledger(void **state
     json_decref(json);
     free(identity);
   }
-  assert_true(recognised >= PICTURES - 1);
+  assert_true(recognised >= PICTURES - 1 && by_recipe > 0);
 }
 
 static void the_newest_records_are_tried_as_far_as_asked_for(void **state) {
