@@ -32,7 +32,12 @@ static void every_exit_leaves_a_row(void **state) {
   const json_t *made = row_of(json, 0), *checked = row_of(json, 1);
   const json_t *files = json_object_get(made, "files");
   assert_int_equal(json_array_size(files), 3);
-  assert_int_equal(json_array_size(json_object_get(made, "labels")), 3);
+  const json_t *labels = json_object_get(made, "labels");
+  assert_int_equal(json_array_size(labels), 4);
+  assert_string_equal(json_string_value(json_array_get(labels, 3)), "watermark:gaussian-shading");
+  const json_t *noise = json_object_get(json_object_get(made, "details"), "noise");
+  assert_int_equal(strlen(text_at(noise, "key")), 16);
+  assert_int_equal(strlen(text_at(noise, "model")), 64);
   for (size_t i = 0; i < 3; i++) {
     const json_t *file = json_array_get(files, i);
     assert_string_not_equal(text_at(file, "content"), text_at(file, "sha256"));
