@@ -7,7 +7,7 @@
 // MODEL paints PICTURES (20) pictures with the mark and as many without, in STEPS (20) steps with
 // GUIDANCE (4), at its own size, each from a line of the file PROMPTS (or a few words of our own),
 // with the visible label that every picture gets. Each is damaged in every way and looked into with
-// STEPS_BACK (3) steps. Prints as Markdown, for each damage, found at p < 1e-6: the share found
+// STEPS_BACK (2) steps. Prints as Markdown, for each damage, found at p < 1e-6: the share found
 // blindly, the share whose identity was read, the share that is recognised by who knows the
 // identity, the share recognised by the ledger (its recipe's seed as well; both ways tried), alone
 // in it and among 1,000 records, and, for two of the damages, what it would be if the picture were
@@ -339,7 +339,7 @@ int main(int argc, char **argv) {
   int pictures = (int)number(argc, argv, 2, 20);
   bench b = {.steps = (int32_t)number(argc, argv, 3, 20),
              .guidance = number(argc, argv, 4, 4),
-             .steps_back = (int32_t)number(argc, argv, 5, 3)};
+             .steps_back = (int32_t)number(argc, argv, 5, 2)};
   read_prompts(&b, argc > 6 ? argv[6] : NULL);
   ink_pool *pool = ink_pool_new(0);
   check(ink_pipeline_open(argv[1], pool, &b.pipeline, &error), &error);

@@ -74,12 +74,16 @@ static bool is_document(const char *name, const char *bytes, size_t size) {
   return false;
 }
 
-// The identity that a picture's noise carries, as far as it was found; NULL.
+// The identity that a picture's noise carries, if the verdict will find it so; NULL.
 static const char *identity_in_noise(const ink_detection *d) {
+  size_t looked_for = 0;
   for (size_t i = 0; i < d->n_evidence; i++) {
-    if (d->evidence[i].kind == INK_EVIDENCE_WATERMARK && d->evidence[i].identity[0]) {
-      return d->evidence[i].identity;
-    }
+    looked_for += d->evidence[i].kind == INK_EVIDENCE_WATERMARK;
+  }
+  for (size_t i = 0; i < d->n_evidence; i++) {
+    const ink_evidence *e = &d->evidence[i];
+    bool found = e->p_value * (double)looked_for < e->p_limit;
+    if (e->kind == INK_EVIDENCE_WATERMARK && e->identity[0] && found) return e->identity;
   }
   return NULL;
 }
@@ -152,7 +156,9 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
     if (one && e->kind == INK_EVIDENCE_WATERMARK) {
       json_object_set_new(one, "p_value", json_real(e->p_value));
       json_object_set_new(one, "used", json_integer((json_int_t)e->used));
-      if (e->identity[0]) json_object_set_new(one, "identity", json_string(e->identity));
+      if (e->identity[0] && (e->found || !e->tried)) {
+        json_object_set_new(one, "identity", json_string(e->identity));
+      }
       if (e->tried) {
         json_object_set_new(one, "tried", json_integer((json_int_t)e->tried));
         json_object_set_new(one, "row", e->found ? json_integer(e->row) : json_null());
@@ -238,7 +244,7 @@ static int run(const ink_command *self, int argc, char **argv) {
                                                     .kind = INK_OPTION_INT,
                                                     .value = &noise.steps,
                                                     .argument = "N",
-                                                    .help = "steps back to a picture's noise (3)",
+                                                    .help = "steps back to a picture's noise (2)",
                                                     .low = 1,
                                                     .high = INK_PAINT_MOST_STEPS};
   options[INK_CLI_MODEL_OPTIONS + 4] =

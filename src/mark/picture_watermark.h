@@ -30,7 +30,7 @@ typedef struct ink_picture_watermark_search {
   ink_precision precision;
   const ink_progress *progress;  // may be NULL
 } ink_picture_watermark_search;
-enum { INK_PICTURE_WATERMARK_STEPS = 3 };
+enum { INK_PICTURE_WATERMARK_STEPS = 2 };
 
 typedef struct ink_picture_watermark_finding {
   double p_value;  // times the keys and sizes that were tried; at most 1
