@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "diffusion/pipeline.h"
-#include "mark/picture_watermark.h"
+#include "mark/watermark/picture_watermark.h"
 #include "picture/canvas.h"
 #include "picture/codec.h"
 #include "train/painting/recipe.h"

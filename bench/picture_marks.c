@@ -21,8 +21,8 @@
 
 #include "base/file.h"
 #include "base/random.h"
-#include "mark/picture_label.h"
-#include "mark/picture_watermark.h"
+#include "mark/label/picture_label.h"
+#include "mark/watermark/picture_watermark.h"
 #include "picture/codec.h"
 
 static void check(ink_status status, const ink_error *error) {
@@ -298,7 +298,7 @@ static void look(const bench *b, const ink_picture *picture, uint64_t seed, bool
   check(ink_shading_match(&b->key, identity, shape, v->noise, first.values, &sized, &error),
         &error);
   ink_inversion_free(&other);
-  // As mark/noise_records.h counts: sizes and keys, and two ways to try.
+  // As mark/ledger/noise_records.h counts: sizes and keys, and two ways to try.
   known *= (double)f.n_size;
   double ledger = fmin(2 * fmin(known, sized), 1);
   s->n++;

@@ -14,7 +14,7 @@
 //      had in each: the entropy of what a token was drawn from, its mean over the text.
 // Edits are made to tokens, by random tokens of the passages: harder than a thesaurus, which leaves
 // most neighbours alone, and milder than a paraphrase, which leaves none.
-#include "mark/watermark.h"
+#include "mark/watermark/watermark.h"
 
 #include <inttypes.h>
 #include <math.h>

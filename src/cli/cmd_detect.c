@@ -12,8 +12,8 @@
 #include "lang/catalogue.h"
 #include "mark/c2pa/carrier.h"
 #include "mark/detect.h"
-#include "mark/noise_records.h"
-#include "mark/recover.h"
+#include "mark/ledger/noise_records.h"
+#include "mark/ledger/recover.h"
 
 // Look for every scheme under the keys that every copy has and, where given, under the user's.
 static ink_status look(const ink_model *model, const char *keys, const int32_t *ids, size_t n,

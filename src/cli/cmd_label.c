@@ -11,7 +11,7 @@
 #include "cli/signing.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/validate.h"
-#include "mark/label.h"
+#include "mark/label/label.h"
 #include "mark/mark.h"
 
 enum { MOST_FILE = 1 << 29 };

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "lang/catalogue.h"
-#include "mark/ledger.h"
+#include "mark/ledger/ledger.h"
 
 enum { DAY = 24 * 3600, MOST_DAYS = 36500 };
 

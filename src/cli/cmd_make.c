@@ -12,7 +12,7 @@
 #include "desk/piece.h"
 #include "desk/playbook.h"
 #include "lang/catalogue.h"
-#include "mark/picture_watermark.h"
+#include "mark/watermark/picture_watermark.h"
 
 enum { MOST_BRIEF = 1 << 24 };
 
@@ -111,7 +111,7 @@ static ink_status note(const ink_piece *piece, const char *folder, ink_error *er
   const json_t *recipe = json_object_get(piece->record, "recipe");
   const json_t *picture = json_object_get(recipe, "picture");
   const json_t *key = json_object_get(json_object_get(picture, "watermark"), "gaussian_shading");
-  // Under which key and painter its picture is recognised (mark/noise_records.h).
+  // Under which key and painter its picture is recognised (mark/ledger/noise_records.h).
   json_t *details = key ? json_pack("{s:{s:O, s:O}}", "noise", "key", key, "model",
                                     json_object_get(json_object_get(picture, "model"), "sha256"))
                         : NULL;

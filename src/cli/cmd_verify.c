@@ -10,7 +10,7 @@
 #include "mark/c2pa/validate.h"
 #include "mark/detect.h"
 #include "mark/keys.h"
-#include "mark/recover.h"
+#include "mark/ledger/recover.h"
 
 enum { MOST_FILE = 1 << 30 };
 

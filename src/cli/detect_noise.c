@@ -8,7 +8,7 @@
 #include "cli/noting.h"
 #include "lang/catalogue.h"
 #include "mark/keys.h"
-#include "mark/noise_records.h"
+#include "mark/ledger/noise_records.h"
 #include "models/stable_diffusion.h"
 #include "picture/codec.h"
 #include "weights/hub.h"

@@ -3,7 +3,7 @@
 #define INK_CLI_DETECT_NOISE_H
 
 #include "mark/detect.h"
-#include "mark/picture_watermark.h"
+#include "mark/watermark/picture_watermark.h"
 
 typedef struct ink_detect_noise_options {
   const char *keys;  // another installation's watermark.key; NULL: none

@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "lang/catalogue.h"
-#include "mark/wording.h"
+#include "mark/label/wording.h"
 
 enum { MOST_TEXT = 64 << 20 };
 

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "llm/llm.h"
 #include "llm/model.h"
-#include "mark/watermark.h"
+#include "mark/watermark/watermark.h"
 
 typedef struct ink_cli_model {
   const char *reference;

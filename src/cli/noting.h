@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 #include "cli/generation.h"
-#include "mark/ledger.h"
+#include "mark/ledger/ledger.h"
 
 // The law that asks for what was left out when a text goes without its watermark.
 #define INK_CLI_TEXT_LAW "EU AI Act, article 50(2)"

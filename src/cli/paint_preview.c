@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "lang/catalogue.h"
-#include "mark/wording.h"
+#include "mark/label/wording.h"
 #include "picture/terminal.h"
 
 enum { PREVIEW_ROWS = 16 };

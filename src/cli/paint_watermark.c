@@ -8,8 +8,8 @@
 #include "cli/cli.h"
 #include "cli/painted.h"
 #include "lang/catalogue.h"
-#include "mark/dwt_dct.h"
 #include "mark/keys.h"
+#include "mark/watermark/dwt_dct.h"
 
 // ---- which --------------------------------------------------------------------------------------
 

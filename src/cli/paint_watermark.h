@@ -3,7 +3,7 @@
 #define INK_CLI_PAINT_WATERMARK_H
 
 #include "diffusion/recipe.h"
-#include "mark/picture_watermark.h"
+#include "mark/watermark/picture_watermark.h"
 
 // Whose key the noise is shaped with.
 typedef enum ink_paint_key {

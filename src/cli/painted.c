@@ -10,9 +10,9 @@
 #include "cli/noting.h"
 #include "cli/paint_preview.h"
 #include "lang/catalogue.h"
-#include "mark/dwt_dct.h"
-#include "mark/picture_identity.h"
-#include "mark/picture_watermark.h"
+#include "mark/ledger/picture_identity.h"
+#include "mark/watermark/dwt_dct.h"
+#include "mark/watermark/picture_watermark.h"
 
 // ---- what they are painted from -----------------------------------------------------------------
 

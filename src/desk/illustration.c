@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "diffusion/pipeline.h"
 #include "lang/motif.h"
-#include "mark/picture_watermark.h"
+#include "mark/watermark/picture_watermark.h"
 #include "models/stable_diffusion.h"
 #include "weights/hub.h"
 

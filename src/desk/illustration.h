@@ -8,7 +8,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/status.h"
-#include "mark/gaussian_shading.h"
+#include "mark/watermark/gaussian_shading.h"
 #include "picture/picture.h"
 
 // How a playbook wants it (its key `picture`).

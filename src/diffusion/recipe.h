@@ -30,7 +30,7 @@ typedef struct ink_paint_recipe_control {
   double weight, start, end;
 } ink_paint_recipe_control;
 
-// What the picture carries in its noise and its pixels (mark/picture_watermark.h).
+// What the picture carries in its noise and its pixels (mark/watermark/picture_watermark.h).
 typedef struct ink_paint_recipe_watermark {
   bool stated;            // recipes from elsewhere, and old ones, say nothing
   char gaussian_key[17];  // Gaussian Shading under the key of this name; "": none

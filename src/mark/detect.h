@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "mark/watermark.h"
+#include "mark/watermark/watermark.h"
 
 typedef enum ink_evidence_kind {
   INK_EVIDENCE_MANIFEST,   // C2PA, whole and signed, that names a generator as the source
@@ -94,14 +94,15 @@ ink_status ink_detect_document(const char *name, const char *bytes, size_t size,
 // Take what was found in a picture's noise; `key_id` names the key that agrees best.
 void ink_detect_noise(const struct ink_picture_watermark_finding *finding, const char *key_id,
                       ink_detection *detection);
-// Take what the ledger's records found in it (mark/noise_records.h); nothing where none was tried.
+// Take what the ledger's records found in it (mark/ledger/noise_records.h); nothing where none was
+// tried.
 struct ink_noise_record;
 void ink_detect_noise_record(const struct ink_noise_record *record, ink_detection *detection);
 // Look for a C2PA manifest in any file that may carry one. A manifest that does not hold is named,
 // and proves nothing.
 ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,
                                ink_detection *detection, ink_error *error);
-// What this installation's ledger knows of the file (mark/recover.h); after the manifest.
+// What this installation's ledger knows of the file (mark/ledger/recover.h); after the manifest.
 struct ink_recovery;
 void ink_detect_record(const struct ink_recovery *recovery, ink_detection *detection);
 // The verdict on the evidence so far.

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "mark/aigc.h"
+#include "mark/label/aigc.h"
 
 struct ink_marked {
   const ink_document *document;

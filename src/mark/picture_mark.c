@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mark/aigc.h"
-#include "mark/picture_identity.h"
-#include "mark/xmp.h"
+#include "mark/label/aigc.h"
+#include "mark/label/xmp.h"
+#include "mark/ledger/picture_identity.h"
 
 struct ink_marked_picture {
   ink_picture picture;

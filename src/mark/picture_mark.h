@@ -8,8 +8,8 @@
 
 #include "base/status.h"
 #include "mark/c2pa/parent.h"
+#include "mark/label/picture_label.h"
 #include "mark/mark.h"
-#include "mark/picture_label.h"
 #include "picture/codec.h"
 
 // Strings and what else is pointed at are borrowed, and must outlive the marked picture.

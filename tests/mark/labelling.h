@@ -2,7 +2,7 @@
 #ifndef INK_TESTS_MARK_LABELLING_H
 #define INK_TESTS_MARK_LABELLING_H
 
-#include "mark/label.h"
+#include "mark/label/label.h"
 #include "marking.h"
 
 static inline ink_label_request request_for(unsigned laws) {

@@ -5,8 +5,8 @@
 #include "base/file.h"
 #include "llm/model.h"
 #include "mark/detect.h"
-#include "mark/dwt_dct.h"
 #include "mark/picture_mark.h"
+#include "mark/watermark/dwt_dct.h"
 #include "testing.h"
 
 static ink_detection detect_labels(const char *name, const char *text) {

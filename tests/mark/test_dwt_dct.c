@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/random.h"
-#include "mark/dwt_dct.h"
+#include "mark/watermark/dwt_dct.h"
 #include "picture/codec.h"
 #include "pictures.h"
 #include "testing.h"

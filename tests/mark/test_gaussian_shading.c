@@ -5,9 +5,9 @@
 
 #include "base/file.h"
 #include "base/random.h"
-#include "mark/convolutional.h"
-#include "mark/gaussian_shading.h"
 #include "mark/keys.h"
+#include "mark/watermark/convolutional.h"
+#include "mark/watermark/gaussian_shading.h"
 #include "scratch.h"
 #include "testing.h"
 

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "labelling.h"
+#include "mark/label/xmp.h"
 #include "mark/mark.h"
-#include "mark/xmp.h"
 #include "picture/codec.h"
 #include "scratch.h"
 

@@ -1,8 +1,8 @@
 // Labels of documents that are archives: where they stand, what stays as it was, what is refused.
 #include "labelling.h"
-#include "mark/archive.h"
 #include "mark/detect.h"
-#include "mark/package.h"
+#include "mark/label/archive.h"
+#include "mark/label/package.h"
 #include "scratch.h"
 
 // ---- looking in ---------------------------------------------------------------------------------

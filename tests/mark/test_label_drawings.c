@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "labelling.h"
-#include "mark/xml_scan.h"
+#include "mark/label/xml_scan.h"
 #include "scratch.h"
 
 static blob blob_of(const char *text) {

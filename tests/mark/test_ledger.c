@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "mark/ledger.h"
+#include "mark/ledger/ledger.h"
 #include "marking.h"
 #include "scratch.h"
 

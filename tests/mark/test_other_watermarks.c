@@ -3,8 +3,8 @@
 
 #include "base/hash.h"
 #include "base/random.h"
-#include "mark/gumbel.h"
-#include "mark/kgw.h"
+#include "mark/watermark/gumbel.h"
+#include "mark/watermark/kgw.h"
 #include "testing.h"
 #include "weights/safetensors.h"
 

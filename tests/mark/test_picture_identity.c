@@ -2,8 +2,8 @@
 #include <math.h>
 
 #include "base/random.h"
-#include "mark/dwt_dct.h"
-#include "mark/picture_identity.h"
+#include "mark/ledger/picture_identity.h"
+#include "mark/watermark/dwt_dct.h"
 #include "picture/codec.h"
 #include "testing.h"
 

@@ -1,5 +1,5 @@
 // The label of a picture, measured in its pixels.
-#include "mark/picture_label.h"
+#include "mark/label/picture_label.h"
 #include "picture/canvas.h"
 #include "testing.h"
 

@@ -3,8 +3,8 @@
 #include <math.h>
 
 #include "base/random.h"
-#include "mark/picture_label.h"
-#include "mark/picture_watermark.h"
+#include "mark/label/picture_label.h"
+#include "mark/watermark/picture_watermark.h"
 #include "testing.h"
 
 static ink_pipeline *open_pipeline(const char *name) {

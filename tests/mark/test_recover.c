@@ -3,8 +3,8 @@
 
 #include "base/random.h"
 #include "mark/detect.h"
-#include "mark/picture_identity.h"
-#include "mark/recover.h"
+#include "mark/ledger/picture_identity.h"
+#include "mark/ledger/recover.h"
 #include "marking.h"
 #include "picture/codec.h"
 #include "scratch.h"

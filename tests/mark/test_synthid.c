@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
-#include "mark/synthid.h"
+#include "mark/watermark/synthid.h"
 #include "testing.h"
 #include "weights/safetensors.h"
 

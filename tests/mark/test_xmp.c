@@ -1,5 +1,5 @@
 // Labels in XMP: what is there stays, what is ours is found in every picture format.
-#include "mark/xmp.h"
+#include "mark/label/xmp.h"
 #include "picture/codec.h"
 #include "pictures.h"
 #include "testing.h"

@@ -17,7 +17,7 @@ static const rule rules[] = {
     // marked; where a label is put on a picture; for the contact sheets of a training run.
     {"ink_picture_encode(",
      {"cli", "desk", "diffusion", "mark", "publish", "train"},
-     {"publish/picture.c", "mark/picture_mark.c", "mark/label_picture.c",
+     {"publish/picture.c", "mark/picture_mark.c", "mark/label/picture.c",
       "train/painting/parts.c"}},
     // Pixels become characters: of a marked picture, and of previews below a label.
     {"ink_picture_to_terminal(",
@@ -54,8 +54,8 @@ static const rule rules[] = {
      {"train/corpus_output.c"}},
     {"ink_file_save_private(",
      {"cli", "desk", "diffusion", "mark", "publish"},
-     {"mark/keys.c", "mark/gaussian_shading.c"}},
-    {"open(", {"mark"}, {"mark/ledger.c"}},
+     {"mark/keys.c", "mark/watermark/gaussian_shading.c"}},
+    {"open(", {"mark"}, {"mark/ledger/ledger.c"}},
     // Text that was generated is taken from where it was written to print it below a label, to save
     // it with one, and to make a piece of it.
     {"ink_session_text(", {"cli", "desk", "publish"}, {"cli/cmd_write.c", "cli/cmd_chat.c"}},
@@ -85,7 +85,8 @@ static void check_file(const rule *r, const char *place) {
   assert_ok(ink_file_read(fixture_path(path), 1 << 24, &text, &size, &error));
   bool whole = false;
   for (const char *hit = text; (hit = strstr(hit, r->call)) && !whole; hit++) {
-    whole = hit == text || !strchr("_abcdefghijklmnopqrstuvwxyz", hit[-1]);
+    // Neither the end of a longer name nor a member that is called so.
+    whole = hit == text || !strchr("_abcdefghijklmnopqrstuvwxyz>.", hit[-1]);
   }
   if (whole && !is_allowed(r, place)) {
     print_message("# src/%s calls %s…): does what leaves there bear its marks?\n", place, r->call);
