@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mark/label/archive.h"
+#include "mark/archive.h"
 #include "mark/label/label.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -1,7 +1,7 @@
 // Labels of documents that are archives: where they stand, what stays as it was, what is refused.
 #include "labelling.h"
+#include "mark/archive.h"
 #include "mark/detect.h"
-#include "mark/label/archive.h"
 #include "mark/label/package.h"
 #include "scratch.h"
 

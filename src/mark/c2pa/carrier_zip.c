@@ -1,14 +1,14 @@
 // ZIP-based documents: Office Open XML, EPUB, OpenDocument (C2PA appendix A.6; PKWARE
 // APPNOTE 6.3.10). The store is the stored, unencrypted file META-INF/content_credential.c2pa.
-// Archives are read strictly (mark/label/archive.h), so that every byte is bound by one of the
+// Archives are read strictly (mark/archive.h), so that every byte is bound by one of the
 // hashes, but the store's checksum, which follows from what is signed.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/hash.h"
+#include "mark/archive.h"
 #include "mark/c2pa/carrier.h"
-#include "mark/label/archive.h"
 
 enum { FIRST_DAY = 0x21 };  // 1980-01-01: the same file gives the same bytes
 

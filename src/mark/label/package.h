@@ -1,5 +1,5 @@
 // Inside the room: documents that are archives, their files by name. libzip unpacks them; what is
-// written is put together by mark/label/archive.h.
+// written is put together by mark/archive.h.
 #ifndef INK_MARK_LABEL_PACKAGE_H
 #define INK_MARK_LABEL_PACKAGE_H
 
@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "mark/label/archive.h"
+#include "mark/archive.h"
 
 enum {
   INK_PACKAGE_MOST_META = 1 << 22,  // bytes of a file of metadata, unpacked
@@ -34,7 +34,7 @@ typedef struct ink_package {
 
 // For reading alone, as libzip reads it. FORMAT: it is no archive.
 ink_status ink_package_open(const void *bytes, size_t size, ink_package *package, ink_error *error);
-// For writing too: read as mark/label/archive.h reads it, with its errors.
+// For writing too: read as mark/archive.h reads it, with its errors.
 ink_status ink_package_open_strictly(const void *bytes, size_t size, ink_package *package,
                                      ink_error *error);
 void ink_package_close(ink_package *package);

@@ -1,6 +1,6 @@
 // Archives read strictly, by our own reader: libraries hide where bytes lie, and read what says two
 // things in the way they like.
-#include "mark/label/archive.h"
+#include "mark/archive.h"
 
 #include <stdlib.h>
 #include <string.h>

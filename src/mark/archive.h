@@ -3,8 +3,8 @@
 //
 // Nothing may lie in such an archive that its directory does not speak of: files stand one behind
 // the other without gaps, then the directory, then its end record, to the last byte.
-#ifndef INK_MARK_LABEL_ARCHIVE_H
-#define INK_MARK_LABEL_ARCHIVE_H
+#ifndef INK_MARK_ARCHIVE_H
+#define INK_MARK_ARCHIVE_H
 
 #include <stdbool.h>
 #include <stddef.h>
