@@ -4,9 +4,11 @@ cryptography alone.
 check(bytes, ending, store=None) -> ("Valid" | "Invalid", [what is wrong]). `store` is that of a sidecar. It knows png, jpg,
 webp, wav, svg, gif, pdf, mp3, html, txt, the archives docx xlsx pptx epub odt, and source in the languages of COMMENTS.
 
-Looked at: where the store lies and what the hard binding leaves out for it; every manifest that the active one leads to,
-with its claim, each hashed URI in it, actions, ingredients, the signature with its chain of certificates, and time-stamps
-(imprint, signature, profile of the certificate). Trust is nobody's here: a chain may end anywhere.
+Looked at: where the store lies and what the hard binding (bytes, parts of PARTS, files of an archive) leaves out for it;
+every manifest that the active one leads to, with its claim, each hashed URI in it, actions, ingredients, the signature with
+its chain of certificates, and time-stamps, its own and late ones (imprint, signature, profile of the certificate); what an
+update manifest may hold, and the binding of what it updates. Trust is nobody's here: a chain may end anywhere. Assertions
+that a later claim took out are taken for missing.
 """
 
 import base64
@@ -29,6 +31,7 @@ COMMENTS = {"md": (b"<!--", b" -->"), "py": (b"#", b""), "sh": (b"#", b""), "yam
             "js": (b"//", b""), "css": (b"/*", b" */"), "sql": (b"--", b""), "tex": (b"%", b""), "ini": (b";", b"")}
 ARCHIVES = ("docx", "xlsx", "pptx", "epub", "odt")
 STORE_IN_ARCHIVE = "META-INF/content_credential.c2pa"
+OF_AN_UPDATE = {"c2pa.opened", "c2pa.edited.metadata", "c2pa.published", "c2pa.redacted"}
 CLAIM_SIGNING, STAMPING = "1.3.6.1.4.1.62558.2.1", "1.3.6.1.5.5.7.3.8"
 
 
@@ -260,6 +263,76 @@ FIND = {"png": find_png, "jpg": find_jpeg, "webp": find_riff, "wav": find_riff, 
         **{ending: find_block(ending) for ending in COMMENTS}}
 
 
+# ---- the parts of a file as c2pa.hash.boxes names them (section 18.7.3): (name, start, end); the store lies in `held`
+
+
+def png_parts(data, held):
+    yield "PNGh", 0, 8
+    at = 8
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        yield "C2PA" if at == held.start else kind.decode(), at, at + 12 + size
+        at += 12 + size
+
+
+def jpeg_parts(data, held):
+    names = {0xC4: "DHT", 0xC8: "JPG", 0xCC: "DAC", 0xD8: "SOI", 0xD9: "EOI", 0xDA: "SOS", 0xDB: "DQT", 0xDC: "DNL",
+             0xDD: "DRI", 0xFE: "COM", **{0xE0 + n: f"APP{n}" for n in range(16)},
+             **{0xC0 + n: f"SOF{n}" for n in range(16) if n not in (4, 8, 12)}}
+    at = 0
+    while at < len(data):
+        need(data[at] == 0xFF, "a segment of the JPEG")
+        marker, begin = data[at + 1], at
+        at += 2 if marker in (0xD8, 0xD9) else 2 + struct.unpack(">H", data[at + 2:at + 4])[0]
+        if marker == 0xDA:  # with its entropy-coded data, in which no marker but those of restarts stands
+            while data[at] != 0xFF or data[at + 1] in (0, 0xFF, *range(0xD0, 0xD8)):
+                at += 1
+        if begin == held.start:  # all segments of the store are one part
+            yield "C2PA", held.start, held.stop
+        elif begin not in held:
+            yield names[marker], begin, at
+
+
+def gif_parts(data, held):
+    def behind_table(at, packed):
+        return at + (3 << (packed & 7) + 1 if packed & 0x80 else 0)
+
+    def behind_blocks(at):
+        while data[at]:
+            at += 1 + data[at]
+        return at + 1
+
+    at = behind_table(13, data[10])
+    yield data[:6].decode(), 0, 6
+    yield "LSD", 6, at
+    while data[at] != 0x3B:
+        begin = at
+        if data[at] == 0x21:
+            at = behind_blocks(at + 2)
+            yield "C2PA" if begin == held.start else f"21{data[begin + 1]:02X}", begin, at
+        else:
+            need(data[at] == 0x2C, "a block of the GIF")
+            pixels = behind_table(at + 10, data[at + 9])
+            at = behind_blocks(pixels + 1)
+            yield "2C", begin, pixels
+            yield "TBID", pixels, at
+    yield "3B", at, at + 1
+
+
+def riff_parts(data, held):
+    yield data[8:12].decode(), 0, 12
+    at = 12
+    while at < len(data):
+        kind, size = struct.unpack("<4sI", data[at:at + 8])
+        end = at + 8 + size + size % 2
+        need(at != held.start or not any(data[held.stop:end]), "the byte that evens the store")
+        yield (data[at + 8:at + 12] if kind == b"LIST" else kind).decode(), at, end
+        at = end
+
+
+PARTS = {"png": png_parts, "jpg": jpeg_parts, "gif": gif_parts, "webp": riff_parts, "wav": riff_parts}
+
+
 # ---- JUMBF (ISO 19566-5; section 11.1)
 
 
@@ -452,6 +525,7 @@ class Store:
         need(self.manifests, "no manifest")
         self.active = list(self.manifests)[-1]
         self.checked = set()
+        self.late_stamps = {}  # by manifest, as those that are checked before it give them
 
     def resolve(self, uri, manifest):
         name, labels = uri_name(uri, manifest)
@@ -470,10 +544,11 @@ class Store:
         return box
 
     def check(self, name, binding):
-        """One manifest and what it leads to; `binding` is called with the label and content of its hard binding."""
+        """One manifest and what it leads to; `binding` is called with the label and content of its hard binding, or that of
+        what it updates."""
         self.checked.add(name)
         manifest = self.manifests[name]
-        need(manifest.type == b"c2ma" and re.fullmatch(r"urn:c2pa:[0-9a-f-]{36}(:.*)?", name), "manifest's label")
+        need(manifest.type in (b"c2ma", b"c2um") and re.fullmatch(r"urn:c2pa:[0-9a-f-]{36}(:.*)?", name), "manifest's label")
         claim_box, assertions = manifest.children["c2pa.claim.v2"], manifest.children["c2pa.assertions"]
         need((claim_box.type, assertions.type) == (b"c2cl", b"c2as"), "types of claim and assertions")
         claim = cbor2.loads(claim_box.content(b"cbor"))
@@ -490,13 +565,20 @@ class Store:
                 need(all(deterministic(c) for kind, c in box.contents if kind == b"cbor"), f"encoding of {box.label}")
         created = [uri_name(r["url"], name)[1][-1] for r in claim["created_assertions"]]
         bindings = [b for b in listed if b.label.startswith("c2pa.hash.")]
-        need(len(bindings) == 1, "one hard binding")
-        need(not ours or bindings[0].label in created, "binding among what was created")
+        update = manifest.type == b"c2um"
+        if update:
+            self.check_update(listed)
+        else:
+            need(len(bindings) == 1, "one hard binding")
+            need(not ours or bindings[0].label in created, "binding among what was created")
         self.check_signature(manifest, self.resolve(claim["signature"], name), claim_box.content(b"cbor"))
         self.check_actions(name, listed, created if ours else [b.label for b in listed])
         for box in listed:
+            if box.label.startswith("c2pa.time-stamp"):
+                self.take_stamps(box)
+        for box in listed:
             if box.label.startswith("c2pa.ingredient"):
-                self.check_ingredient(name, box)
+                self.check_ingredient(name, box, binding if update else lambda *_: None)
             elif box.label.startswith("c2pa.thumbnail"):
                 (about, text), (_, picture) = box.contents
                 need(about == b"bfdb" and text[1:].split(b"\0")[0] == b"image/jpeg" and picture[:2] == b"\xff\xd8"
@@ -504,7 +586,28 @@ class Store:
             elif box.label.startswith("c2pa.soft-binding"):
                 soft = cbor2.loads(box.content(b"cbor"))
                 need(soft["alg"] and all({"scope", "value"} <= set(b) for b in soft["blocks"]), "soft binding")
-        binding(bindings[0].label, cbor2.loads(bindings[0].content(b"cbor")), default)
+        if not update:
+            binding(bindings[0].label, cbor2.loads(bindings[0].content(b"cbor")), default)
+
+    def check_update(self, listed):
+        """What section 11.2.3 asks of a manifest that leaves the content as it is."""
+        need(not [b for b in listed if b.label.startswith(("c2pa.hash.", "c2pa.thumbnail"))], "assertions of an update")
+        parents = [cbor2.loads(b.content(b"cbor")) for b in listed if b.label.startswith("c2pa.ingredient")]
+        need([p["relationship"] for p in parents] == ["parentOf"], "parent of an update")
+        need("activeManifest" in parents[0], "manifest of an update's parent")
+        # What is checked already would not be asked for its binding again.
+        need(uri_name(parents[0]["activeManifest"]["url"], None)[0] not in self.checked, "parent of an update")
+        said = {a["action"] for b in listed if b.label.startswith("c2pa.actions")
+                for a in cbor2.loads(b.content(b"cbor"))["actions"]}
+        need(said <= OF_AN_UPDATE, "actions of an update")
+
+    def take_stamps(self, box):
+        """Time-stamps that a manifest gives to others (section 18.17.3)."""
+        stamps = cbor2.loads(box.content(b"cbor"))
+        need(box.label == "c2pa.time-stamp" and stamps, "late time-stamps")
+        for name, token in stamps.items():
+            need(name in self.manifests and name not in self.checked, "manifest of a late time-stamp")
+            self.late_stamps.setdefault(name, []).append(token)
 
     def check_actions(self, name, listed, created):
         found = [b for b in listed if b.label.startswith("c2pa.actions")]
@@ -523,7 +626,7 @@ class Store:
                 need(action["action"] != "c2pa.watermarked.bound"
                      or any(b.label.startswith("c2pa.soft-binding") for b in listed), "watermark without soft binding")
 
-    def check_ingredient(self, name, box):
+    def check_ingredient(self, name, box, binding):
         ingredient = cbor2.loads(box.content(b"cbor"))
         need(ingredient["relationship"] in ("parentOf", "componentOf", "inputTo"), "relationship")
         for key in ("data", "thumbnail"):
@@ -535,7 +638,7 @@ class Store:
             need(other.children["c2pa.signature"] is signature, "signature of an ingredient")
             need("validationResults" in ingredient, "what was found of an ingredient")
             if other.label not in self.checked:
-                self.check(other.label, lambda *_: None)
+                self.check(other.label, binding)
 
     def check_signature(self, manifest, box, claim):
         need(manifest.children["c2pa.signature"] is box and box.type == b"c2cs", "signature's place")
@@ -547,30 +650,52 @@ class Store:
         need(not any(unprotected.get("pad", b"").strip(b"\xff")), "padding")
         chain = header[33] if isinstance(header[33], list) else [header[33]]
         chain = [x509.load_der_x509_certificate(c) for c in chain]
-        when = datetime.datetime.now(datetime.timezone.utc)
+        times = []
         stamps = unprotected.get("sigTst2", {}).get("tstTokens", [])
         need(len(stamps) <= 1, "one time-stamp")
         for stamp in stamps:
-            when = check_stamp(stamp["val"], cbor2.dumps(["CounterSignature", protected, b"", cbor2.dumps(signature)]))
+            times.append(check_stamp(stamp["val"],
+                                     cbor2.dumps(["CounterSignature", protected, b"", cbor2.dumps(signature)])))
+        for token in self.late_stamps.get(manifest.label, []):
+            times.append(check_stamp(token, signature))
         check_profile(chain[0], CLAIM_SIGNING)
-        check_chain(chain, when)
+        check_chain(chain, min(times, default=datetime.datetime.now(datetime.timezone.utc)))
         verify(chain[0].public_key(), header[1], signature, cbor2.dumps(["Signature1", protected, b"", claim]))
 
 
 # ---- the hard binding (15.12)
 
 
-def check_data(assertion, default, data, exclusion, normalised):
-    need(assertion.get("exclusions", []) == exclusion, "exclusion")
+def check_data(assertion, default, data, held, updated, normalised):
+    excluded = assertion.get("exclusions", [])
+    need([e["start"] for e in excluded] == ([held.start] if held else []), "exclusion")
+    # An update made the store longer than what was left out for it (15.12.1.1).
+    need(all(e["length"] == len(held) or (updated and 0 < e["length"] < len(held)) for e in excluded), "length left out")
     need("pad" in assertion and not any(assertion["pad"]), "padding of the binding")
-    rest, at = b"", 0
-    for e in exclusion:
-        rest += data[at:e["start"]]
-        at = e["start"] + e["length"]
-    rest += data[at:]
+    rest = data[:held.start] + data[held.stop:] if held else data
     if normalised:
         rest = unicodedata.normalize("NFC", rest.decode()).encode()
     need(hashlib.new(assertion.get("alg", default), rest).digest() == assertion["hash"], "hash of the content")
+
+
+def check_parts(assertion, default, data, held, divide):
+    """Every part is listed, in order, from the first byte to the last, and is what was signed (15.12.4)."""
+    parts, end, stores = divide(data, held), 0, 0
+    for entry in assertion["boxes"]:
+        begin = end
+        need(entry["names"], "names of a part")
+        for name in entry["names"]:
+            found, start, stop = next(parts, (None, 0, 0))
+            need((found, start) == (name, end) and stop > start, f"part {name}")
+            end = stop
+        if "C2PA" in entry["names"]:
+            need(len(entry["names"]) == 1 and begin == held.start, "part of the store")
+            stores += 1
+        else:
+            algorithm = entry.get("alg", assertion.get("alg", default))
+            need(hashlib.new(algorithm, data[begin:end]).digest() == entry["hash"], f"hash of {entry['names']}")
+        need(not any(entry.get("pad", b"")), "padding of a part")
+    need(end == len(data) and next(parts, None) is None and stores == 1, "parts of the whole file")
 
 
 def unescape(uri):
@@ -591,22 +716,26 @@ def check_collection(assertion, archive):
 
 def check(data, ending, store=None):
     try:
-        archive, exclusion = None, []
+        archive, held = None, range(0)
         if store is None and ending in ARCHIVES:
             archive = Archive(data)
             store = archive.store
         elif store is None:
             store, start, length = FIND[ending](data)
-            exclusion = [{"start": start, "length": length}]
+            held = range(start, start + length)
+        read = Store(store)
 
         def binding(label, assertion, default):
-            need(label == ("c2pa.hash.collection.data" if archive else "c2pa.hash.data"), "kind of hard binding")
             if archive:
+                need(label == "c2pa.hash.collection.data", "kind of hard binding")
                 check_collection(assertion, archive)
+            elif label == "c2pa.hash.boxes":
+                check_parts(assertion, default, data, held, PARTS[ending])
             else:
-                check_data(assertion, default, data, exclusion, ending == "txt" and exclusion)
+                need(label == "c2pa.hash.data", "kind of hard binding")
+                updated = read.manifests[read.active].type == b"c2um"
+                check_data(assertion, default, data, held, updated, ending == "txt" and held)
 
-        read = Store(store)
         read.check(read.active, binding)
         need(read.checked == set(read.manifests), "a manifest that nothing leads to")
     except Wrong as wrong:
