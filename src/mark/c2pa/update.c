@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "mark/c2pa/cbor.h"
 #include "mark/c2pa/jumbf.h"
 #include "mark/c2pa/manifest_parts.h"
@@ -88,6 +89,23 @@ static ink_status stamp_earlier(update *u, ink_error *error) {
 
 // ---- where the store lies
 
+// A container's directory states the store's checksum too, in bytes that no hash covers. Where it
+// cannot be read, the store does not fit, as is found thereafter.
+static ink_status restate_checksum(const ink_carrier *carrier, const ink_text *store,
+                                   ink_text *file, ink_error *error) {
+  ink_text parts = {0};
+  ink_directory directory = {0};
+  ink_status status = carrier->collect(carrier, (const unsigned char *)ink_text_string(file),
+                                       file->size, &parts, &directory, NULL);
+  ink_text_free(&parts);
+  if (status == INK_ERR_MEMORY) return ink_fail(error, status, "no memory for a manifest");
+  uint32_t checksum = ink_crc32(0, store->bytes, store->size);
+  for (int i = 0; status == INK_OK && directory.checksum && i < 4; i++) {
+    file->bytes[directory.checksum + (size_t)i] = (char)(checksum >> (8 * i) & 0xFF);
+  }
+  return INK_OK;
+}
+
 // Put the store where the old one was; *fits is false when the file is then another than it was, or
 // the store is not found there.
 static ink_status splice(const update *u, const ink_carrier *carrier, const unsigned char *bytes,
@@ -111,6 +129,9 @@ static ink_status splice(const update *u, const ink_carrier *carrier, const unsi
     ink_text_add_bytes(out, whole.bytes + start, length);
     ink_text_add_bytes(out, bytes + behind, size - behind);
     status = ink_text_status(out, error);
+  }
+  if (status == INK_OK && carrier->collect) {
+    status = restate_checksum(carrier, store, out, error);
   }
   if (status == INK_OK) {
     // What is not found is no error here: another way is tried.
