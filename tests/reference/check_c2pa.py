@@ -4,10 +4,10 @@ c2pa_checker.py, the program itself, and encypher-c2pa where it is installed.
     python tests/reference/check_c2pa.py build/inkstone 1000
 
 Signed as they are drawn by lot (c2pa_shapes.py), signed twice, after c2pa-python signed them, labelled and signed, with
-sidecars, bound by parts, updated once or twice (with late time-stamps); painted by a tiny Stable Diffusion, and pieces of `make poem`; by keys of every algorithm, some with a
-time-stamp of a local authority (openssl ts). Each must be Valid for every judge that knows it, with no failure but
-signingCredential.untrusted. Prints counts by carrier and every failure's code; exits 1 when anything was refused, and
-keeps what was.
+sidecars, bound by parts, updated once or twice (with late time-stamps); painted by a tiny Stable Diffusion, and pieces of
+`make poem`; by keys of every algorithm, some with a time-stamp of a local authority (openssl ts). Each must be Valid for
+every judge that knows it, with no failure but signingCredential.untrusted. Prints counts by carrier and every failure's
+code; exits 1 when anything was refused, and keeps what was.
 """
 
 import collections
@@ -88,8 +88,9 @@ def has_folder(data):
 
 
 def known_to_c2pa(way, ending, data):
-    """c2pa-rs 0.91 knows no parts of RIFF, and ends a JPEG's scan at another place where it has restart markers."""
-    return ending in MEDIA and ("by parts" not in way or not (ending in ("webp", "wav") or ending == "jpg" and RESTARTS in data))
+    """c2pa-rs 0.91 knows no parts of RIFF, and takes those of a JPEG with restart markers for changed."""
+    unknown = ending in ("webp", "wav") or (ending == "jpg" and RESTARTS in data)
+    return ending in MEDIA and not ("by parts" in way and unknown)
 
 
 # ---- the local authority
