@@ -45,6 +45,8 @@ enum {
   EMBEDDING_DIR,
   CONTROL,
   CONTROL_MODEL,
+  TAESD,
+  TAESD_DECODE,
   FROM,
   QUALITY,
   LOSSLESS,
@@ -149,6 +151,11 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
                     "picture to be led by: KIND:FILE[:WEIGHT[:FROM-TO]]; may be repeated");
   o[CONTROL_MODEL] =
       list("control-model", &a->control_models, "M", "ControlNet for --control; may be repeated");
+  o[TAESD] = text("taesd", &a->taesd, "M",
+                  "tiny autoencoder for --preview; for the picture too with --taesd-decode");
+  o[TAESD_DECODE] = flag("taesd-decode", &a->taesd_decode,
+                         "decode the picture with --taesd too: quick, rougher (as "
+                         "stable-diffusion.cpp's --taesd)");
   o[FROM] = text("from", &a->from, "FILE", "repeat the picture in this file; flags change it");
   o[QUALITY] = whole("quality", &a->quality, 1, 100, "quality of JPEG and WebP (default 92)");
   o[LOSSLESS] = flag("lossless", &a->lossless, "lossless WebP");
@@ -485,6 +492,29 @@ static ink_status set_controls(const ink_paint_arguments *a, ink_paint_recipe *r
   return INK_OK;
 }
 
+// ---- the tiny autoencoder -----------------------------------------------------------------------
+
+// The recipe knows it only where it decodes the picture.
+static ink_status set_taesd(const ink_paint_arguments *a, const ink_option *o, ink_paint_recipe *r,
+                            ink_error *error) {
+  if (o[TAESD_DECODE].given && !a->taesd_decode) {
+    free(r->taesd);
+    r->taesd = NULL;
+    r->taesd_sha256[0] = 0;
+  }
+  if (a->taesd_decode && !a->taesd && !r->taesd) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "--taesd-decode needs the tiny autoencoder; name it with --taesd");
+  }
+  if (a->taesd && !a->preview && !a->taesd_decode && !r->taesd) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "--taesd decodes what --preview shows; add that, or --taesd-decode to decode "
+                    "the picture itself with it");
+  }
+  bool decodes = a->taesd_decode || r->taesd;
+  return a->taesd && decodes ? replace(&r->taesd, a->taesd, error) : INK_OK;
+}
+
 // ---- all ----------------------------------------------------------------------------------------
 
 ink_status ink_paint_lay_over(const ink_paint_arguments *arguments, const ink_option *options,
@@ -501,5 +531,6 @@ ink_status ink_paint_lay_over(const ink_paint_arguments *arguments, const ink_op
   INK_TRY(set_loras(arguments, recipe, error));
   INK_TRY(ink_paint_recipe_take_tags(recipe, error));
   INK_TRY(set_words(arguments, recipe, error));
+  INK_TRY(set_taesd(arguments, options, recipe, error));
   return set_controls(arguments, recipe, error);
 }

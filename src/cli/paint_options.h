@@ -10,15 +10,15 @@
 typedef struct ink_paint_arguments {
   const char *model, *output, *size, *sampler, *schedule, *negative, *noise, *init, *mask, *from;
   const char *producer, *watermark, *lora_dir, *embedding_dir;
-  const char *extend, *hires, *upscale, *variation, *ram;
+  const char *extend, *hires, *upscale, *variation, *ram, *taesd;
   ink_signing_options signing;
   int64_t threads, steps, seed, count, clip_skip, quality, cache;
   double cfg, cfg_rescale, eta, strength;
   ink_string_list loras, controls, control_models, embeddings;
-  bool bf16, brownian, lossless, json, show, unmarked, grid, preview;
+  bool bf16, brownian, lossless, json, show, unmarked, grid, preview, taesd_decode;
 } ink_paint_arguments;
 
-enum { INK_PAINT_N_OPTIONS = 44 };
+enum { INK_PAINT_N_OPTIONS = 46 };
 void ink_paint_options(ink_paint_arguments *arguments, ink_option options[INK_PAINT_N_OPTIONS]);
 
 // The recipe within a picture: our own, or else A1111's parameters; what of these is not obeyed is

@@ -74,6 +74,31 @@ static ink_status open_model(const ink_paint_arguments *a, ink_paint_recipe *r, 
   return keep_name(&r->model, error);
 }
 
+// ---- the tiny autoencoder -----------------------------------------------------------------------
+
+static ink_status open_taesd(const ink_paint_arguments *a, ink_paint_recipe *r,
+                             ink_paint_sources *s, ink_error *error) {
+  const char *name = r->taesd ? r->taesd : a->taesd;
+  char *path, found[INK_SHA256_HEX];
+  if (!name) return INK_OK;
+  ink_status status = ink_model_resolve(name, &path, error);
+  if (status == INK_ERR_NOT_FOUND && !a->taesd) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "the picture was decoded with the tiny autoencoder %s; give it with --taesd",
+                    name);
+  }
+  INK_TRY(status);
+  status = ink_pipeline_set_taesd(s->pipeline, path, error);
+  free(path);
+  INK_TRY(status);
+  if (!r->taesd) return INK_OK;
+  INK_TRY(
+      ink_weights_sha256(ink_pipeline_taesd_weights(s->pipeline), INK_HASH_NOTED, found, error));
+  // It has to be named in any case: only who asks anew for decoding with it wants another.
+  INK_TRY(check_model(found, r->taesd_sha256, name, a->taesd_decode, "--taesd", error));
+  return keep_name(&r->taesd, error);
+}
+
 // ---- ControlNets --------------------------------------------------------------------------------
 
 // The network of control i: one that was opened for an earlier one, or a new one.
@@ -175,6 +200,7 @@ ink_status ink_paint_open_pictures(const ink_paint_arguments *a, ink_paint_recip
 ink_status ink_paint_open_models(const ink_paint_arguments *a, ink_paint_recipe *recipe,
                                  ink_pool *pool, ink_paint_sources *s, ink_error *error) {
   INK_TRY(open_model(a, recipe, pool, &s->pipeline, error));
+  INK_TRY(open_taesd(a, recipe, s, error));
   INK_TRY(extend(recipe, s, error));
   INK_TRY(open_hires(recipe, pool, s, error));
   return open_controls(a, recipe, s, error);

@@ -141,6 +141,14 @@ static size_t list_inputs(const ink_paint_recipe *r, char (*instances)[8 + INK_S
                                     .instance = instances[n],
                                     .data_type = "c2pa.types.model"};
   }
+  if (r->taesd) {
+    snprintf(instances[n], sizeof *instances, "sha256:%s", r->taesd_sha256);
+    list[n] = (ink_c2pa_ingredient){.relationship = "inputTo",
+                                    .title = r->taesd,
+                                    .instance = instances[n],
+                                    .data_type = "c2pa.types.model"};
+    n++;
+  }
   for (size_t i = 0; i < r->n_controls; i++) {
     const ink_paint_recipe_control *control = &r->controls[i];
     snprintf(instances[n], sizeof *instances, "sha256:%s", control->picture_sha256);
@@ -225,7 +233,7 @@ static ink_status note(const ink_marked_picture *marked, const ink_paint_recipe 
 ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recipe *recipe,
                            int64_t index, ink_picture *picture, json_t *files, json_t *identities,
                            ink_error *error) {
-  enum { MOST = INK_PAINT_MOST_LORAS + INK_PIPELINE_MOST_WORDS + 2 * INK_PAINT_MOST_CONTROLS + 1 };
+  enum { MOST = INK_PAINT_MOST_LORAS + INK_PIPELINE_MOST_WORDS + 2 * INK_PAINT_MOST_CONTROLS + 2 };
   char instances[MOST][8 + INK_SHA256_HEX];
   ink_c2pa_ingredient inputs[MOST];
   ink_picture_extras extras = {0};

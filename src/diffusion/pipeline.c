@@ -40,6 +40,7 @@ void ink_pipeline_free(ink_pipeline *pipeline) {
   if (!pipeline) return;
   ink_prepared_free(pipeline->prepared);
   ink_paint_free_controls(pipeline);
+  ink_paint_free_taesd(pipeline);
   ink_paint_free_words(pipeline);
   while (pipeline->n_loras) ink_lora_remove(pipeline->loras[--pipeline->n_loras]);
   for (size_t i = 0; i < INK_SD_TEXTS; i++) ink_tokenizer_free(pipeline->tokenizers[i]);
@@ -145,6 +146,9 @@ static ink_status check_request(const ink_paint_run *run) {
   if (q->init) INK_TRY(check_number("strength", q->strength, 0, 1, error));
   if (q->mask && !q->init) {
     return ink_fail(error, INK_ERR_USAGE, "a mask needs a picture to begin from");
+  }
+  if (q->taesd_decode && !run->pipeline->taesd) {
+    return ink_fail(error, INK_ERR_USAGE, "no tiny autoencoder was set to decode the picture with");
   }
   INK_TRY(ink_paint_check_controls(run));
   int32_t in = ink_unet_about(sd->unet)->in_channels;
@@ -380,7 +384,7 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   INK_TRY(take_steps(run, first, painting));
   start = ink_clock_seconds();
   if (run->request->last) INK_TRY(ink_paint_forget(run));
-  INK_TRY(ink_paint_decode(run, run->latent, painting));
+  INK_TRY(ink_paint_decode(run, ink_paint_decoder(run), run->latent, painting));
   if (run->request->mask) keep_pixels(run, &painting->picture);
   painting->decode_seconds = ink_clock_seconds() - start;
   painting->peak_bytes = ink_paint_peak(run);

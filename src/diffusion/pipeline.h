@@ -50,6 +50,15 @@ ink_status ink_pipeline_add_control(ink_pipeline *pipeline, const char *path, in
 const struct ink_weights *ink_pipeline_control_weights(const ink_pipeline *pipeline, size_t i);
 enum { INK_PIPELINE_MOST_CONTROLS = 4, INK_PAINT_MOST_CONTROLS = 8 };
 
+// Set a tiny autoencoder (TAESD, models/taesd.h) beside the model's own, in place of any before: a
+// diffusers folder, a file in diffusers' names, or a decoder file of the project's own. Previews
+// are decoded with it, and pictures where a request asks for it. CONFLICT: its latents are not the
+// model's, with the channels and the factor of both; that it was made for the same family it
+// cannot tell.
+ink_status ink_pipeline_set_taesd(ink_pipeline *pipeline, const char *path, ink_error *error);
+// Where its parameters lie; NULL: none was set.
+const struct ink_weights *ink_pipeline_taesd_weights(const ink_pipeline *pipeline);
+
 // A picture that leads the painting through a ControlNet.
 typedef struct ink_paint_control {
   size_t model;                // which of the pipeline's ControlNets
@@ -62,7 +71,7 @@ typedef struct ink_paint_control {
 enum { INK_PAINT_MOST_SIDE = 4096, INK_PAINT_MOST_STEPS = 1000, INK_PAINT_MOST_CACHE = 100 };
 
 // Is shown the picture as each step makes it out: small, one pixel for each of the latent's, or
-// decoded where the model has a tiny autoencoder.
+// decoded where there is a tiny autoencoder, set or the model's own.
 typedef struct ink_paint_preview {
   void (*show)(void *context, int32_t step, int32_t n_steps, const ink_picture *picture);
   void *context;
@@ -104,6 +113,8 @@ typedef struct ink_paint_request {
   // Variations: the first noise turned towards that of another seed, by a share of 0 to 1.
   uint64_t variation_seed;
   double variation;
+  bool
+      taesd_decode;  // decode the picture with the tiny autoencoder that was set: quick and rougher
   const ink_paint_preview *preview;  // may be NULL
   bool keep_values;                  // give the picture before it is rounded, and its latent
   const ink_progress *progress;      // may be NULL; between steps it can stop the work

@@ -32,12 +32,10 @@ int64_t ink_paint_channels(const ink_pipeline *pipeline) {
                  : ink_taesd_about(sd->taesd)->latent_channels;
 }
 
-// The UNet's latents are (latent - shift) * scale.
-static void scales_of(const ink_stable_diffusion *sd, double *scale, double *shift) {
-  *scale =
-      sd->vae ? ink_vae_about(sd->vae)->scaling_factor : ink_taesd_about(sd->taesd)->scaling_factor;
-  *shift =
-      sd->vae ? ink_vae_about(sd->vae)->shift_factor : ink_taesd_about(sd->taesd)->shift_factor;
+// The UNet's latents are (latent - shift) * scale. `taesd` NULL: the autoencoder is `vae`.
+static void scales_of(const ink_vae *vae, const ink_taesd *taesd, double *scale, double *shift) {
+  *scale = taesd ? ink_taesd_about(taesd)->scaling_factor : ink_vae_about(vae)->scaling_factor;
+  *shift = taesd ? ink_taesd_about(taesd)->shift_factor : ink_vae_about(vae)->shift_factor;
 }
 
 // RGB bytes as a picture of [-1, 1].
@@ -68,7 +66,7 @@ ink_status ink_paint_encode(ink_paint_run *run, const ink_picture *picture, cons
   INK_TRY(ink_paint_enter(run, INK_PAINT_PICTURES));
   ink_arena_mark mark = ink_arena_save(c->arena);
   double scale, shift;
-  scales_of(sd, &scale, &shift);
+  scales_of(sd->vae, sd->taesd, &scale, &shift);
   ink_tensor *x = picture_tensor(c, picture);
   if (mask) blank(x, mask);
   if (sd->taesd) {
@@ -96,13 +94,15 @@ static uint8_t to_byte(float value) {
   return (uint8_t)lrintf(255.0F * fminf(fmaxf(unit, 0), 1));
 }
 
-ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_painting *painting) {
+ink_status ink_paint_decode(ink_paint_run *run, const ink_taesd *taesd, const float *latent,
+                            ink_painting *painting) {
   const ink_stable_diffusion *sd = run->pipeline->model;
+  if (!taesd) taesd = sd->taesd;
   ink_compute *c = &run->compute;
   INK_TRY(ink_paint_enter(run, INK_PAINT_PICTURES));
   ink_arena_mark mark = ink_arena_save(c->arena);
   double scale, shift;
-  scales_of(sd, &scale, &shift);
+  scales_of(sd->vae, taesd, &scale, &shift);
   ink_picture *picture = &painting->picture;
   ink_tensor *x =
       ink_tensor_new(c->arena, INK_F32, 4, (int64_t[]){1, run->h, run->w, run->channels});
@@ -111,9 +111,14 @@ ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_paintin
     ((float *)x->data)[i] = (float)((double)latent[i] / scale + shift);
   }
   ink_dtype activations = ink_paint_activations(run);
-  ink_tensor *y = sd->vae ? ink_vae_decode(c, sd->vae, x, activations)
-                          : ink_taesd_decode(c, sd->taesd, x, activations);
+  ink_tensor *y = taesd ? ink_taesd_decode(c, taesd, x, activations)
+                        : ink_vae_decode(c, sd->vae, x, activations);
   INK_TRY(ink_compute_status(c, run->error));
+  if (y->shape[3] != 3) {
+    return ink_fail(run->error, INK_ERR_UNSUPPORTED,
+                    "%s: an autoencoder of pictures with %d channels; they have 3", sd->path,
+                    (int)y->shape[3]);
+  }
   INK_TRY(ink_picture_new((int32_t)y->shape[2], (int32_t)y->shape[1], 3, picture, run->error));
   const float *values = y->data;
   size_t n = ink_picture_bytes(picture);

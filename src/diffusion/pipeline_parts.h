@@ -31,6 +31,8 @@ typedef struct ink_pipeline_taught {
 
 struct ink_pipeline {
   ink_stable_diffusion *model;
+  ink_taesd *taesd;  // beside the model's own autoencoder; NULL: none
+  struct ink_weights *taesd_weights;
   ink_tokenizer *tokenizers[INK_SD_TEXTS];
   ink_pool *pool;
   ink_prepared *prepared;
@@ -144,11 +146,15 @@ ink_status ink_paint_fit(const ink_paint_run *run, const ink_picture *from, int3
 // grey.
 ink_status ink_paint_encode(ink_paint_run *run, const ink_picture *picture, const ink_picture *mask,
                             float *latent);
-// A picture out of a latent; its values too where the request keeps them.
-ink_status ink_paint_decode(ink_paint_run *run, const float *latent, ink_painting *painting);
-// A picture of so many channels, transparency over white, at the run's size.
-ink_status ink_paint_fit(const ink_paint_run *run, const ink_picture *from, int32_t channels,
-                         ink_picture *out);
+// A picture out of a latent; its values too where the request keeps them. By `taesd`, or by the
+// model's own autoencoder where that is NULL.
+ink_status ink_paint_decode(ink_paint_run *run, const ink_taesd *taesd, const float *latent,
+                            ink_painting *painting);
+// The tiny autoencoder that decodes the request's picture; NULL: the model's own decodes it.
+static inline const ink_taesd *ink_paint_decoder(const ink_paint_run *run) {
+  return run->request->taesd_decode ? run->pipeline->taesd : NULL;
+}
+void ink_paint_free_taesd(ink_pipeline *pipeline);
 // Read init and mask of the request into run->init, mask_picture and mask, and the latent of init
 // into run->clean where it is needed.
 ink_status ink_paint_begin_from(ink_paint_run *run, bool with_latent);

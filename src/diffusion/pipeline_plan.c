@@ -105,7 +105,21 @@ static ink_status rehearse_picture(ink_paint_run *stand_in, rehearsal *found) {
   if (status == INK_OK && stand_in->request->init) {
     status = ink_paint_begin_from(stand_in, true);
   }
-  if (status == INK_OK) status = ink_paint_decode(stand_in, stand_in->drawn, &painting);
+  if (status == INK_OK) {
+    status = ink_paint_decode(stand_in, ink_paint_decoder(stand_in), stand_in->drawn, &painting);
+  }
+  ink_painting_free(&painting);
+  clear_stage(stand_in, found);
+  return status;
+}
+
+// Previews by a tiny autoencoder that does not decode the picture.
+static ink_status rehearse_preview(ink_paint_run *stand_in, rehearsal *found) {
+  const ink_taesd *taesd = stand_in->pipeline->taesd;
+  if (!stand_in->request->preview || !taesd || ink_paint_decoder(stand_in)) return INK_OK;
+  ink_painting painting = {0};
+  ink_status status = set_stage(stand_in, stand_in->error);
+  if (status == INK_OK) status = ink_paint_decode(stand_in, taesd, stand_in->drawn, &painting);
   ink_painting_free(&painting);
   clear_stage(stand_in, found);
   return status;
@@ -115,7 +129,8 @@ static size_t most(size_t a, size_t b) {
   return a > b ? a : b;
 }
 
-static ink_status rehearse(const ink_paint_run *run, ink_pool *pool, rehearsal parts[3]) {
+static ink_status rehearse(const ink_paint_run *run, ink_pool *pool, rehearsal parts[3],
+                           rehearsal *preview) {
   ink_pipeline pipeline = *run->pipeline;
   ink_paint_run stand_in = *run;
   ink_paint_request request = *run->request;
@@ -135,6 +150,7 @@ static ink_status rehearse(const ink_paint_run *run, ink_pool *pool, rehearsal p
   if (status == INK_OK) status = rehearse_texts(&stand_in, &parts[INK_PAINT_TEXTS]);
   if (status == INK_OK) status = rehearse_step(&stand_in, &parts[INK_PAINT_STEPS]);
   if (status == INK_OK) status = rehearse_picture(&stand_in, &parts[INK_PAINT_PICTURES]);
+  if (status == INK_OK) status = rehearse_preview(&stand_in, preview);
   ink_arena_free(stand_in.kept.arena);
   ink_text_free(&stand_in.prompt);
   ink_text_free(&stand_in.negative);
@@ -146,10 +162,10 @@ static ink_status rehearse(const ink_paint_run *run, ink_pool *pool, rehearsal p
 ink_status ink_paint_budget(ink_paint_run *run) {
   size_t ram = run->request->ram;
   if (ram == 0) return INK_OK;
-  rehearsal parts[3] = {{0}};
+  rehearsal parts[3] = {{0}}, preview = {0};
   ink_pool *pool = ink_pool_new_idle(run->pipeline->pool);
   if (!pool) return ink_fail(run->error, INK_ERR_MEMORY, "no memory to plan a painting");
-  ink_status status = rehearse(run, pool, parts);
+  ink_status status = rehearse(run, pool, parts, &preview);
   ink_pool_free(pool);
   INK_TRY(status);
   // Latents of the run and its sampler, and the picture as bytes.
@@ -160,14 +176,15 @@ ink_status ink_paint_budget(ink_paint_run *run) {
     results = most(results, parts[i].kept + parts[i].results);
     least = most(least, own + parts[i].kept + parts[i].results + parts[i].prepared);
   }
-  all += results;
+  all += most(results, preview.kept + preview.results) + preview.prepared;
   if (least > ram) {
     return ink_fail(run->error, INK_ERR_MEMORY,
                     "painting %d x %d takes at least %zu MiB beside the mapped model, more than "
                     "the %zu MiB allowed; allow more, or take a smaller size or 16 bits",
                     (int)run->width, (int)run->height, least / MIB + 1, ram / MIB);
   }
-  // Where not everything fits at once, a part's weights leave when the next begins.
+  // Where not everything fits at once, a part's weights leave when the next begins, and previews
+  // are decoded by none.
   run->one_part = all > ram;
   run->part = INK_PAINT_NO_PART;
   return INK_OK;

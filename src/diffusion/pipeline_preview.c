@@ -44,12 +44,14 @@ void ink_paint_show(ink_paint_run *run, int32_t step, int32_t n_steps) {
   const float *latent = ink_sampler_denoised(run->sampler);
   if (!preview || !latent) return;
   ink_painting painting = {0};
+  const ink_pipeline *p = run->pipeline;
+  const ink_taesd *taesd = p->taesd ? p->taesd : p->model->taesd;
   ink_status status;
   // A tiny autoencoder is quick; where weights come and go in turn it would not be.
-  if (run->pipeline->model->taesd && !run->one_part) {
+  if (taesd && !run->one_part) {
     ink_error unheard = {0}, *heard = run->error;
     run->error = &unheard;
-    status = ink_paint_decode(run, latent, &painting);
+    status = ink_paint_decode(run, taesd, latent, &painting);
     run->error = heard;
   } else {
     status = mix(run, latent, &painting.picture);

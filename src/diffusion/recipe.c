@@ -13,6 +13,7 @@ void ink_paint_recipe_free(ink_paint_recipe *recipe) {
   free(recipe->prompt);
   free(recipe->negative);
   free(recipe->hires_upscaler);
+  free(recipe->taesd);
   for (size_t i = 0; i < recipe->n_loras; i++) free(recipe->loras[i].path);
   for (size_t i = 0; i < recipe->n_words; i++) {
     free(recipe->words[i].path);
@@ -76,6 +77,7 @@ ink_paint_request ink_paint_recipe_request(const ink_paint_recipe *r) {
   q.variation_seed = r->variation_seed;
   q.variation = r->variation;
   q.strength = r->strength;
+  q.taesd_decode = r->taesd != NULL;
   q.precision = r->bf16 ? INK_PRECISION_BF16 : INK_PRECISION_F32;
   return q;
 }

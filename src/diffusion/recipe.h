@@ -59,6 +59,8 @@ typedef struct ink_paint_recipe {
   double hires_strength;
   char *hires_upscaler;  // NULL: Lanczos
   char hires_sha256[INK_SHA256_HEX];
+  char *taesd;  // tiny autoencoder that decoded the picture; NULL: the model's own
+  char taesd_sha256[INK_SHA256_HEX];
   int32_t grid;   // how many pictures are side by side; 0: one picture
   bool upscaled;  // by `model`, and nothing else
   bool bf16;

@@ -111,6 +111,7 @@ ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext 
   }
   INK_TRY(set_more(info, r, error));
   INK_TRY(set_controls(info, r, error));
+  if (r->taesd) INK_TRY(ink_infotext_set(info, "VAE Decoder", "TAESD", error));
   if (r->clip_skip) INK_TRY(set_field(info, error, "Clip skip", "%d", (int)r->clip_skip + 1));
   INK_TRY(set_field(info, error, "RNG", "%s", generators[r->noise]));
   if (r->brownian) INK_TRY(ink_infotext_set(info, "Noise sampler", "Brownian tree", error));

@@ -36,6 +36,9 @@ static void put_more(json_t *json, const ink_paint_recipe *r) {
                   (int)r->extend.left));
   }
   if (r->hires_scale > 0) put(json, "hires", hires_to_json(r));
+  if (r->taesd) {
+    put(json, "taesd", json_pack("{s:s,s:s}", "name", r->taesd, "sha256", r->taesd_sha256));
+  }
   if (r->grid) put(json, "grid", json_integer(r->grid));
   if (r->upscaled) put(json, "upscaled", json_true());
 }
@@ -278,6 +281,18 @@ static ink_status get_margins(const json_t *json, const char *name, ink_paint_re
   return INK_OK;
 }
 
+static ink_status get_taesd(const json_t *json, const char *name, ink_paint_recipe *r,
+                            ink_error *error) {
+  const json_t *taesd = json_object_get(json, "taesd");
+  if (!taesd) return INK_OK;
+  if (!json_is_object(taesd)) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: /taesd is no object", name);
+  }
+  INK_TRY(ink_recipe_set_string(&r->taesd, "", error));
+  INK_TRY(get_string(taesd, "name", name, &r->taesd, error));
+  return get_hash(taesd, "sha256", name, r->taesd_sha256, error);
+}
+
 static ink_status get_more(const json_t *json, const char *name, ink_paint_recipe *r,
                            ink_error *error) {
   int64_t seed = 0, grid = 0;
@@ -289,6 +304,7 @@ static ink_status get_more(const json_t *json, const char *name, ink_paint_recip
   INK_TRY(ink_json_get_number(hires, "strength", name, 0, 1, &r->hires_strength, error));
   INK_TRY(get_string(hires, "upscaler", name, &r->hires_upscaler, error));
   INK_TRY(get_hash(hires, "sha256", name, r->hires_sha256, error));
+  INK_TRY(get_taesd(json, name, r, error));
   INK_TRY(ink_json_get_int(json, "grid", name, 0, 1000, &grid, error));
   r->variation_seed = (uint64_t)seed;
   r->grid = (int32_t)grid;

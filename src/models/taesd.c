@@ -351,11 +351,17 @@ ink_status ink_taesd_config_from_json(const json_t *json, const char *name,
 
 // ---- the project's own files --------------------------------------------------------------------
 
-static const ink_weights_entry *layer_of(const ink_weights *weights, int layer,
+// A convolution by the number that its layer has in the project's own files, in either naming.
+static const ink_weights_entry *layer_of(const ink_weights *weights, const char *half, int layer,
                                          const char *ending) {
   char name[64];
   snprintf(name, sizeof name, "%d.%s", layer, ending);
   const ink_weights_entry *entry = ink_weights_entry_of(weights, name);
+  if (!entry) {
+    int before = strcmp(half, "decoder") == 0;  // diffusers do not count the decoder's clamp
+    snprintf(name, sizeof name, "%s.layers.%d.%s", half, layer - before, ending);
+    entry = ink_weights_entry_of(weights, name);
+  }
   return entry && entry->rank == 4 && entry->shape[0] <= 1 << 16 && entry->shape[1] <= 1 << 16
              ? entry
              : NULL;
@@ -371,14 +377,14 @@ static ink_status no_taesd(const ink_weights *weights, ink_error *error) {
 static ink_status read_encoder(const ink_weights *weights, ink_taesd_config *g, ink_error *error) {
   int layer = 0;
   const ink_weights_entry *conv;
-  for (g->n_level = 0; (conv = layer_of(weights, layer, "weight")); layer++) {
-    if (!layer_of(weights, layer + 1, "conv.0.weight")) break;
+  for (g->n_level = 0; (conv = layer_of(weights, "encoder", layer, "weight")); layer++) {
+    if (!layer_of(weights, "encoder", layer + 1, "conv.0.weight")) break;
     if (g->n_level == INK_TAESD_LEVELS) return no_taesd(weights, error);
     if (g->n_level == 0) g->in_channels = (int32_t)conv->shape[1];
     g->encoder_channels[g->n_level] = (int32_t)conv->shape[0];
-    for (; layer_of(weights, layer + 1, "conv.0.weight"); layer++) {
+    for (; layer_of(weights, "encoder", layer + 1, "conv.0.weight"); layer++) {
       g->encoder_blocks[g->n_level]++;
-      g->pooled = layer_of(weights, layer + 1, "pool.0.weight") != NULL;
+      g->pooled = layer_of(weights, "encoder", layer + 1, "pool.0.weight") != NULL;
     }
     g->n_level++;
   }
@@ -390,20 +396,21 @@ static ink_status read_encoder(const ink_weights *weights, ink_taesd_config *g, 
 // Behind the clamp (0), the convolution from the latents (1) and its activation (2): blocks, an
 // enlargement, a convolution, and so on; the last convolution has no enlargement before it.
 static ink_status read_decoder(const ink_weights *weights, ink_taesd_config *g, ink_error *error) {
-  const ink_weights_entry *conv = layer_of(weights, 1, "weight");
+  const ink_weights_entry *conv = layer_of(weights, "decoder", 1, "weight");
   if (!conv) return no_taesd(weights, error);
   g->latent_channels = (int32_t)conv->shape[1];
   int32_t channels = (int32_t)conv->shape[0];
   int layer = 3;
-  for (g->n_level = 0; layer_of(weights, layer, "conv.0.weight"); layer++) {
+  for (g->n_level = 0; layer_of(weights, "decoder", layer, "conv.0.weight"); layer++) {
     if (g->n_level == INK_TAESD_LEVELS) return no_taesd(weights, error);
-    if (g->n_level == 0) g->pooled = layer_of(weights, layer, "pool.0.weight") != NULL;
+    if (g->n_level == 0) g->pooled = layer_of(weights, "decoder", layer, "pool.0.weight") != NULL;
     g->decoder_channels[g->n_level] = channels;
-    for (; layer_of(weights, layer, "conv.0.weight"); layer++) g->decoder_blocks[g->n_level]++;
+    for (; layer_of(weights, "decoder", layer, "conv.0.weight"); layer++)
+      g->decoder_blocks[g->n_level]++;
     g->n_level++;
-    conv = layer_of(weights, layer, "weight");
+    conv = layer_of(weights, "decoder", layer, "weight");
     if (conv) break;
-    conv = layer_of(weights, ++layer, "weight");
+    conv = layer_of(weights, "decoder", ++layer, "weight");
   }
   if (!conv || g->n_level == 0) return no_taesd(weights, error);
   g->out_channels = (int32_t)conv->shape[0];
@@ -434,4 +441,27 @@ ink_status ink_taesd_config_from_weights(const ink_weights *encoder, const ink_w
   }
   *config = g;
   return check_config(config, error);
+}
+
+ink_status ink_taesd_new_decoder(const ink_weights *weights, ink_taesd **taesd, ink_error *error) {
+  const json_t *json = ink_weights_config(weights);
+  const char *path = ink_weights_path(weights);
+  ink_source source = {.weights = weights};
+  ink_taesd_config config;
+  *taesd = NULL;
+  if (json) {
+    INK_TRY(ink_taesd_config_from_json(json, path, &config, error));
+  } else {
+    if (!layer_of(weights, "decoder", 1, "weight") && layer_of(weights, "encoder", 0, "weight") &&
+        layer_of(weights, "encoder", 1, "conv.0.weight")) {
+      return ink_fail(error, INK_ERR_UNSUPPORTED,
+                      "%s: the encoder of a tiny autoencoder (TAESD); name its decoder", path);
+    }
+    INK_TRY(ink_taesd_config_from_weights(NULL, weights, &config, error));
+    bool own = ink_weights_entry_of(weights, "1.weight") != NULL;
+    source.naming = own ? INK_NAMING_LDM : INK_NAMING_DIFFUSERS;
+  }
+  // The encoder lies beside it.
+  source.allow_foreign = source.naming == INK_NAMING_DIFFUSERS;
+  return ink_taesd_new(&config, NULL, &source, taesd, error);
 }

@@ -27,7 +27,7 @@ typedef struct ink_taesd_config {
 ink_status ink_taesd_config_from_json(const json_t *json, const char *name,
                                       ink_taesd_config *config, ink_error *error);
 // The config of the project's own files (taesd_encoder.pth, taesd_decoder.pth and their relatives),
-// from their shapes. Either may be NULL.
+// or of a file in diffusers' names, from their shapes. Either may be NULL.
 ink_status ink_taesd_config_from_weights(const struct ink_weights *encoder,
                                          const struct ink_weights *decoder,
                                          ink_taesd_config *config, ink_error *error);
@@ -38,6 +38,11 @@ typedef struct ink_taesd ink_taesd;
 // same. In the naming LDM they are the project's own files. Otherwise as ink_unet_new.
 ink_status ink_taesd_new(const ink_taesd_config *config, const ink_source *encoder,
                          const ink_source *decoder, ink_taesd **taesd, ink_error *error);
+// The decoder alone, out of what holds one: a diffusers folder with its config.json, a file in
+// diffusers' names, or the project's own decoder file. A file alone has latents of the scale 1, as
+// all published ones do. UNSUPPORTED: an encoder. Otherwise as above.
+ink_status ink_taesd_new_decoder(const struct ink_weights *weights, ink_taesd **taesd,
+                                 ink_error *error);
 void ink_taesd_free(ink_taesd *taesd);
 const ink_taesd_config *ink_taesd_about(const ink_taesd *taesd);
 // Parameters of both halves, encoder first, by their names in diffusers.
