@@ -3,6 +3,7 @@
 #include "mark/c2pa/validate.h"
 #include "picture/codec.h"
 #include "program.h"
+#include "tiny_taesd.h"
 
 #define PAINT "$INK paint --model \"$FIXTURES/pipelines/sd1\" --steps 3 --size 64x64 "
 
@@ -668,6 +669,83 @@ static void detect_looks_into_the_noise_under_a_model_that_is_named(void **state
   drop_run(&run);
 }
 
+// ---- a tiny autoencoder -------------------------------------------------------------------------
+
+static json_t *taesd_of(const char *name) {
+  ink_c2pa_report report = report_of(name);
+  json_t *taesd =
+      json_incref(json_object_get(ink_c2pa_assertion_of(&report, "org.inkstone.recipe"), "taesd"));
+  ink_c2pa_report_free(&report);
+  return taesd;
+}
+
+static void a_picture_decoded_by_a_tiny_autoencoder_is_repeated(void **state) {
+  (void)state;
+  char where[4200];
+  snprintf(where, sizeof where, "%s/lies", folder);
+  mkdir(where, 0777);
+  make_tiny_taesd(where, 2, 4, 1);
+  run_fine(PAINT "cats --seed 3 --watermark none -o own.png");
+  // It decodes what is shown, and leaves the picture alone.
+  run_fine(PAINT "cats --seed 3 --watermark none --taesd lies/tiny --preview -o shown.png");
+  assert_true(same_files("own.png", "shown.png"));
+  assert_null(taesd_of("shown.png"));
+  run_fine(PAINT
+           "cats --seed 3 --watermark none --taesd lies/decoder.safetensors --taesd-decode "
+           "-o tiny.png");
+  json_t *taesd = taesd_of("tiny.png");
+  char sha256[INK_SHA256_HEX];
+  ink_error error = {0};
+  snprintf(where, sizeof where, "%s/lies/decoder.safetensors", folder);
+  assert_ok(ink_sha256_file(where, sha256, &error));
+  assert_string_equal(json_string_value(json_object_get(taesd, "name")), "decoder.safetensors");
+  assert_string_equal(json_string_value(json_object_get(taesd, "sha256")), sha256);
+  json_decref(taesd);
+  run_fine(AGAIN "--from tiny.png --taesd lies/decoder.safetensors -o again.png");
+  assert_true(same_files("tiny.png", "again.png"));
+  run_fine(AGAIN "--from tiny.png --no-taesd-decode -o without.png");
+  assert_true(same_files("own.png", "without.png"));
+  // Another one only where it is asked for anew, and then it is said.
+  program_run run = run_program("cd '%s' && " AT_HOME AGAIN
+                                "--from tiny.png --taesd lies/tiny --taesd-decode -o other.png",
+                                folder);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "lies/tiny is not the model that painted the picture"));
+  drop_run(&run);
+  assert_false(same_files("tiny.png", "other.png"));
+}
+
+static void a_tiny_autoencoder_that_is_wrong_is_refused_by_name(void **state) {
+  (void)state;
+  static const struct {
+    const char *options, *word;
+    int exit_code;
+  } bad[] = {
+      {PAINT "x --taesd tiny", "--taesd-decode", 2},
+      {PAINT "x --taesd-decode", "name it with --taesd", 2},
+      {PAINT "x --taesd-decode --taesd none.pth", "none.pth", 1},
+      {PAINT "x --preview --taesd \"$FIXTURES/networks/taesd\"", "factor of 4", 1},
+      {PAINT "x --preview --taesd \"$FIXTURES/pipelines/sd1/vae\"", "AutoencoderTiny", 1},
+      {PAINT "x --preview --taesd encoder.safetensors", "name its decoder", 1},
+      {AGAIN "--from used.png -o x.png", "decoder.safetensors; give it with --taesd", 2},
+      {AGAIN "--from used.png --taesd whole.safetensors -o x.png", "whole.safetensors is not", 1},
+  };
+  char where[4200];
+  snprintf(where, sizeof where, "%s/wrong", folder);
+  mkdir(where, 0777);
+  make_tiny_taesd(where, 2, 4, 1);
+  run_fine("cd wrong && " PAINT
+           "cats --taesd decoder.safetensors --taesd-decode -o used.png && "
+           "rm decoder.safetensors");
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    program_run run = run_program("cd '%s' && " AT_HOME "cd wrong && %s", folder, bad[i].options);
+    if (run.exit_code != bad[i].exit_code || !strstr(run.err, bad[i].word)) {
+      fail_msg("%s: exit %d: %s", bad[i].options, run.exit_code, run.err);
+    }
+    drop_run(&run);
+  }
+}
+
 static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
   (void)state;
   static const struct {
@@ -724,6 +802,8 @@ int main(void) {
       cmocka_unit_test(what_a_picture_carries_stands_in_its_recipe),
       cmocka_unit_test(another_installation_cannot_repeat_a_keyed_picture),
       cmocka_unit_test(detect_looks_into_the_noise_under_a_model_that_is_named),
+      cmocka_unit_test(a_picture_decoded_by_a_tiny_autoencoder_is_repeated),
+      cmocka_unit_test(a_tiny_autoencoder_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(what_cannot_be_painted_is_refused_with_a_word),
   };
   return cmocka_run_group_tests_name("paint", tests, make_folder, remove_folder);

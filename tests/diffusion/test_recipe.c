@@ -32,6 +32,7 @@ static ink_paint_recipe full_recipe(void) {
                         .hires_scale = 1.5,
                         .hires_strength = 0.375,
                         .hires_upscaler = strdup("u.pth"),
+                        .taesd = strdup("taesd.pth"),
                         .grid = 4,
                         .n_loras = 1,
                         .n_words = 1,
@@ -45,6 +46,7 @@ static ink_paint_recipe full_recipe(void) {
   r.controls[0] = (ink_paint_recipe_control){
       .kind = strdup("canny"), .model = strdup("c/d"), .weight = 0.5, .start = 0.125, .end = 0.75};
   memset(r.hires_sha256, 'd', 64);
+  memset(r.taesd_sha256, 'e', 64);
   return r;
 }
 
@@ -65,6 +67,9 @@ static void json_gives_the_recipe_back(void **state) {
   assert_true(back.extend.bottom == 16 && back.extend.left == 24);
   assert_true(back.hires_scale == 1.5 && back.hires_strength == 0.375);
   assert_string_equal(back.hires_upscaler, "u.pth");
+  assert_string_equal(back.taesd, "taesd.pth");
+  assert_string_equal(back.taesd_sha256, r.taesd_sha256);
+  assert_true(ink_paint_recipe_request(&back).taesd_decode);
   assert_string_equal(back.words[0].word, "w");
   assert_true(back.controls[0].weight == 0.5 && back.controls[0].start == 0.125);
   assert_string_equal(back.watermark.gaussian_key, "0123456789abcdef");
@@ -102,6 +107,8 @@ static void recipes_that_lie_are_refused(void **state) {
       {"{\"version\": 1, \"embeddings\": 1}", "embeddings"},
       {"{\"version\": 1, \"watermark\": []}", "watermark"},
       {"{\"version\": 1, \"cache\": 101}", "cache"},
+      {"{\"version\": 1, \"taesd\": \"x\"}", "taesd"},
+      {"{\"version\": 1, \"taesd\": {\"sha256\": \"zz\"}}", "SHA"},
       {"{\"version\": 1, \"watermark\": {\"gaussian_shading\": \"x\"}}", "key"},
       {"{\"version\": 1, \"watermark\": {\"dwt_dct\": \"x\"}}", "dwt_dct"},
   };
@@ -191,7 +198,7 @@ static void what_we_write_as_parameters_reads_the_same(void **state) {
   assert_ok(ink_infotext_format(&info, &text, &error));
   assert_ok(ink_infotext_parse(text.bytes, &again, &error));
   assert_ok(ink_paint_recipe_from_infotext(&again, &back, &left, &error));
-  assert_string_equal(ink_text_string(&left), "ControlNet 0");
+  assert_string_equal(ink_text_string(&left), "ControlNet 0, VAE Decoder");
   assert_int_equal(back.sampler, r.sampler);
   assert_int_equal(back.curve, r.curve);
   assert_int_equal(back.noise, r.noise);

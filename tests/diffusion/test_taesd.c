@@ -180,23 +180,53 @@ static void previews_are_decoded_with_it(void **state) {
   ink_pipeline_free(p);
 }
 
-// Where all fits, previews are decoded; where parts come in turn they are colours; and the picture
-// is the same.
+// The least memory that the request is painted within.
+static size_t least_memory(ink_pipeline *p, ink_paint_request request) {
+  size_t low = 1000, high = (size_t)1 << 26;
+  while (high - low > 1) {
+    ink_error error = {0};
+    ink_painting painting;
+    request.ram = low + (high - low) / 2;
+    ink_status status = ink_pipeline_paint(p, &request, &painting, &error);
+    if (status == INK_OK) {
+      high = request.ram;
+      ink_painting_free(&painting);
+    } else {
+      assert_int_equal(status, INK_ERR_MEMORY);
+      low = request.ram;
+    }
+  }
+  return high;
+}
+
+// Where all fits, previews are decoded; where the model's parts come in turn they are colours, and
+// take nothing from what is allowed.
 static void previews_keep_within_memory(void **state) {
   (void)state;
+  enum { LARGE = 64 };
   ink_pipeline *p = open_pipeline("sd1", NULL);
-  watcher w = {.side = SIDE};
+  watcher w = {.side = LARGE};
   ink_paint_preview preview = {watch, &w};
   ink_paint_request request = small_request();
+  request.width = request.height = LARGE;
+  request.steps = 1;
+  size_t least = least_memory(p, request);
   ink_painting plain = paint(p, &request);
-  request.preview = &preview;
   set(p, "tiny");
+  request.preview = &preview;
   request.ram = (size_t)1 << 30;
   ink_painting roomy = paint(p, &request);
+  w.seen = 0;
+  w.side = LARGE / FACTOR;
+  request.ram = least;
+  ink_painting tight = paint(p, &request);
+  assert_int_equal(w.seen, 1);
+  assert_true(tight.peak_bytes <= least);
   assert_int_equal(difference(&plain.picture, &roomy.picture), 0);
-  assert_true(roomy.peak_bytes < request.ram);
+  assert_int_equal(difference(&plain.picture, &tight.picture), 0);
   ink_painting_free(&plain);
   ink_painting_free(&roomy);
+  ink_painting_free(&tight);
   ink_picture_free(&w.last);
   ink_pipeline_free(p);
 }
