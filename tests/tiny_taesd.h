@@ -53,10 +53,10 @@ static inline void write_tiny_taesd(const char *path, ink_taesd *taesd, bool own
 // encoder.safetensors in the project's own. Pictures are `factor` (a power of 2) times the latents'
 // size.
 static inline void make_tiny_taesd(const char *folder, int32_t factor, int32_t latent_channels,
-                                   double scale) {
+                                   int32_t out_channels, double scale) {
   ink_error error = {0};
   ink_taesd_config g = {.in_channels = 3,
-                        .out_channels = 3,
+                        .out_channels = out_channels,
                         .latent_channels = latent_channels,
                         .n_level = 1,
                         .scaling_factor = scale};
@@ -75,8 +75,9 @@ static inline void make_tiny_taesd(const char *folder, int32_t factor, int32_t l
       snprintf(config, sizeof config,
                "{\"_class_name\": \"AutoencoderTiny\", \"encoder_block_out_channels\": [%s], "
                "\"decoder_block_out_channels\": [%s], \"num_encoder_blocks\": [%s], "
-               "\"num_decoder_blocks\": [%s], \"latent_channels\": %d, \"scaling_factor\": %g}\n",
-               layers, layers, ones, ones, latent_channels, scale);
+               "\"num_decoder_blocks\": [%s], \"latent_channels\": %d, \"out_channels\": %d, "
+               "\"scaling_factor\": %g}\n",
+               layers, layers, ones, ones, latent_channels, out_channels, scale);
   snprintf(path, sizeof path, "%s/tiny", folder);
   mkdir(path, 0777);
   snprintf(path, sizeof path, "%s/tiny/config.json", folder);

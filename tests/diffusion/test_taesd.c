@@ -14,7 +14,7 @@ static int make_folder(void **state) {
   (void)state;
   folder = scratch_make();
   if (!folder) return 1;
-  make_tiny_taesd(folder, FACTOR, 4, SCALE);
+  make_tiny_taesd(folder, FACTOR, 4, 3, SCALE);
   return 0;
 }
 
@@ -255,7 +255,7 @@ static void what_does_not_fit_is_refused_and_changes_nothing(void **state) {
   // A factor of 4 instead of 2.
   assert_refused(p, fixture_path("networks/taesd"), INK_ERR_CONFLICT, "factor of 4", "factor of 2");
   char *wide = scratch_make();
-  make_tiny_taesd(wide, FACTOR, 16, 1);
+  make_tiny_taesd(wide, FACTOR, 16, 3, 1);
   char path[4200];
   snprintf(path, sizeof path, "%s/decoder.safetensors", wide);
   assert_refused(p, path, INK_ERR_CONFLICT, "16 channels", "4 channels");
@@ -274,6 +274,30 @@ static void what_does_not_fit_is_refused_and_changes_nothing(void **state) {
   ink_painting_free(&before);
   ink_painting_free(&after);
   ink_pipeline_free(p);
+}
+
+// An autoencoder whose pictures are grey: as one set, and as the model's own.
+static void pictures_of_other_channels_are_refused(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_painting painting;
+  ink_pipeline *p = open_pipeline("sd1", NULL), *grey;
+  char *other = scratch_make(), command[12800], path[4200];
+  make_tiny_taesd(other, FACTOR, 4, 1, 1);
+  snprintf(path, sizeof path, "%s/decoder.safetensors", other);
+  assert_refused(p, path, INK_ERR_UNSUPPORTED, "decoder.safetensors", "1 channels");
+  snprintf(command, sizeof command, "cd '%s' && cp -r '%s' sd && rm -r sd/vae && mv tiny sd/vae",
+           other, fixture_path("pipelines/sd1"));
+  assert_int_equal(system(command), 0);
+  snprintf(path, sizeof path, "%s/sd", other);
+  assert_ok(ink_pipeline_open(path, NULL, &grey, &error));
+  ink_paint_request request = small_request();
+  assert_int_equal(ink_pipeline_paint(grey, &request, &painting, &error), INK_ERR_UNSUPPORTED);
+  assert_non_null(strstr(error.text, "1 channels"));
+  ink_pipeline_free(grey);
+  ink_pipeline_free(p);
+  scratch_remove(other);
+  free(other);
 }
 
 // That of FLUX.2 in torch's zip: opened, and its 32 channels seen.
@@ -298,6 +322,7 @@ int main(void) {
       cmocka_unit_test(previews_are_decoded_with_it),
       cmocka_unit_test(previews_keep_within_memory),
       cmocka_unit_test(what_does_not_fit_is_refused_and_changes_nothing),
+      cmocka_unit_test(pictures_of_other_channels_are_refused),
       cmocka_unit_test(a_published_decoder_of_another_family_is_refused),
   };
   return cmocka_run_group_tests_name("taesd", tests, make_folder, remove_folder);
