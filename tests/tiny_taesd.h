@@ -48,24 +48,28 @@ static inline void write_tiny_taesd(const char *path, ink_taesd *taesd, bool own
   ink_safetensors_writer_free(writer);
 }
 
-// Below `folder`, each of the same decoder: tiny/ of diffusers, whose config scales latents by
-// `scale`; whole.safetensors, both halves in diffusers' names; decoder.safetensors and
-// encoder.safetensors in the project's own. Pictures are `factor` (a power of 2) times the latents'
-// size.
-static inline void make_tiny_taesd(const char *folder, int32_t factor, int32_t latent_channels,
-                                   int32_t out_channels, double scale) {
+typedef struct tiny_taesd {
+  int32_t factor;  // a power of 2: pictures are so many times the latents' size
+  int32_t latent_channels, out_channels;
+  double scale;  // of latents, in the folder's config
+  uint64_t seed;
+} tiny_taesd;
+
+// Below `folder`, each of the same decoder: tiny/ of diffusers; whole.safetensors, both halves in
+// diffusers' names; decoder.safetensors and encoder.safetensors in the project's own.
+static inline void make_tiny_taesd(const char *folder, const tiny_taesd *tiny) {
   ink_error error = {0};
   ink_taesd_config g = {.in_channels = 3,
-                        .out_channels = out_channels,
-                        .latent_channels = latent_channels,
+                        .out_channels = tiny->out_channels,
+                        .latent_channels = tiny->latent_channels,
                         .n_level = 1,
-                        .scaling_factor = scale};
-  while (1 << (g.n_level - 1) < factor) g.n_level++;
+                        .scaling_factor = tiny->scale};
+  while (1 << (g.n_level - 1) < tiny->factor) g.n_level++;
   for (int32_t i = 0; i < g.n_level; i++) {
     g.encoder_channels[i] = g.decoder_channels[i] = 8;
     g.encoder_blocks[i] = g.decoder_blocks[i] = 1;
   }
-  const ink_source fresh = {.seed = 7};
+  const ink_source fresh = {.seed = tiny->seed};
   char path[4200], layers[64] = "8", ones[64] = "1", config[1024];
   for (int32_t i = 1; i < g.n_level; i++) {
     strcat(layers, ", 8");
@@ -77,7 +81,7 @@ static inline void make_tiny_taesd(const char *folder, int32_t factor, int32_t l
                "\"decoder_block_out_channels\": [%s], \"num_encoder_blocks\": [%s], "
                "\"num_decoder_blocks\": [%s], \"latent_channels\": %d, \"out_channels\": %d, "
                "\"scaling_factor\": %g}\n",
-               layers, layers, ones, ones, latent_channels, out_channels, scale);
+               layers, layers, ones, ones, tiny->latent_channels, tiny->out_channels, tiny->scale);
   snprintf(path, sizeof path, "%s/tiny", folder);
   mkdir(path, 0777);
   snprintf(path, sizeof path, "%s/tiny/config.json", folder);

@@ -684,7 +684,7 @@ static void a_picture_decoded_by_a_tiny_autoencoder_is_repeated(void **state) {
   char where[4200];
   snprintf(where, sizeof where, "%s/lies", folder);
   mkdir(where, 0777);
-  make_tiny_taesd(where, 2, 4, 3, 1);
+  make_tiny_taesd(where, &(tiny_taesd){2, 4, 3, 1, 7});
   run_fine(PAINT "cats --seed 3 --watermark none -o own.png");
   // It decodes what is shown, and leaves the picture alone.
   run_fine(PAINT "cats --seed 3 --watermark none --taesd lies/tiny --preview -o shown.png");
@@ -733,7 +733,7 @@ static void a_tiny_autoencoder_that_is_wrong_is_refused_by_name(void **state) {
   char where[4200];
   snprintf(where, sizeof where, "%s/wrong", folder);
   mkdir(where, 0777);
-  make_tiny_taesd(where, 2, 4, 3, 1);
+  make_tiny_taesd(where, &(tiny_taesd){2, 4, 3, 1, 7});
   run_fine("cd wrong && " PAINT
            "cats --taesd decoder.safetensors --taesd-decode -o used.png && "
            "rm decoder.safetensors");

@@ -14,7 +14,7 @@ static int make_folder(void **state) {
   (void)state;
   folder = scratch_make();
   if (!folder) return 1;
-  make_tiny_taesd(folder, FACTOR, 4, 3, SCALE);
+  make_tiny_taesd(folder, &(tiny_taesd){FACTOR, 4, 3, SCALE, 7});
   return 0;
 }
 
@@ -115,7 +115,7 @@ static void a_picture_is_decoded_with_it_where_asked(void **state) {
   ink_pipeline_free(p);
 }
 
-// Its two namings, and one after the other in one pipeline: nothing of the earlier one is left.
+// Its two namings; and a scale that only a config tells.
 static void the_same_decoder_in_any_layout_decodes_the_same(void **state) {
   (void)state;
   ink_pipeline *p = open_pipeline("sd1", NULL), *q = open_pipeline("sd1", NULL);
@@ -133,6 +133,38 @@ static void the_same_decoder_in_any_layout_decodes_the_same(void **state) {
   ink_painting_free(&two);
   ink_pipeline_free(p);
   ink_pipeline_free(q);
+}
+
+// Weights of a new one may lie where those of an earlier one lay.
+static void nothing_of_an_earlier_one_is_left(void **state) {
+  (void)state;
+  static const int turns[] = {0, 0, 1, 1, 0, 1, 0, 0, 1};
+  ink_error error = {0};
+  ink_paint_request request = small_request();
+  ink_painting alone[2];
+  char *other = scratch_make(), paths[2][4200];
+  make_tiny_taesd(other, &(tiny_taesd){FACTOR, 4, 3, SCALE, 8});
+  snprintf(paths[0], sizeof paths[0], "%s/tiny", folder);
+  snprintf(paths[1], sizeof paths[1], "%s/tiny", other);
+  request.taesd_decode = true;
+  for (int i = 0; i < 2; i++) {
+    ink_pipeline *p = open_pipeline("sd1", NULL);
+    assert_ok(ink_pipeline_set_taesd(p, paths[i], &error));
+    alone[i] = paint(p, &request);
+    ink_pipeline_free(p);
+  }
+  assert_true(difference(&alone[0].picture, &alone[1].picture) > 0);
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+    assert_ok(ink_pipeline_set_taesd(p, paths[turns[i]], &error));
+    ink_painting painting = paint(p, &request);
+    assert_int_equal(difference(&painting.picture, &alone[turns[i]].picture), 0);
+    ink_painting_free(&painting);
+  }
+  for (int i = 0; i < 2; i++) ink_painting_free(&alone[i]);
+  ink_pipeline_free(p);
+  scratch_remove(other);
+  free(other);
 }
 
 // ---- previews -----------------------------------------------------------------------------------
@@ -255,7 +287,7 @@ static void what_does_not_fit_is_refused_and_changes_nothing(void **state) {
   // A factor of 4 instead of 2.
   assert_refused(p, fixture_path("networks/taesd"), INK_ERR_CONFLICT, "factor of 4", "factor of 2");
   char *wide = scratch_make();
-  make_tiny_taesd(wide, FACTOR, 16, 3, 1);
+  make_tiny_taesd(wide, &(tiny_taesd){FACTOR, 16, 3, 1, 7});
   char path[4200];
   snprintf(path, sizeof path, "%s/decoder.safetensors", wide);
   assert_refused(p, path, INK_ERR_CONFLICT, "16 channels", "4 channels");
@@ -283,7 +315,7 @@ static void pictures_of_other_channels_are_refused(void **state) {
   ink_painting painting;
   ink_pipeline *p = open_pipeline("sd1", NULL), *grey;
   char *other = scratch_make(), command[12800], path[4200];
-  make_tiny_taesd(other, FACTOR, 4, 1, 1);
+  make_tiny_taesd(other, &(tiny_taesd){FACTOR, 4, 1, 1, 7});
   snprintf(path, sizeof path, "%s/decoder.safetensors", other);
   assert_refused(p, path, INK_ERR_UNSUPPORTED, "decoder.safetensors", "1 channels");
   snprintf(command, sizeof command, "cd '%s' && cp -r '%s' sd && rm -r sd/vae && mv tiny sd/vae",
@@ -319,6 +351,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_picture_is_decoded_with_it_where_asked),
       cmocka_unit_test(the_same_decoder_in_any_layout_decodes_the_same),
+      cmocka_unit_test(nothing_of_an_earlier_one_is_left),
       cmocka_unit_test(previews_are_decoded_with_it),
       cmocka_unit_test(previews_keep_within_memory),
       cmocka_unit_test(what_does_not_fit_is_refused_and_changes_nothing),
