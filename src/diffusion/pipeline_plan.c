@@ -16,6 +16,7 @@ static void let_go(void *context, const void *data, size_t bytes) {
   for (size_t i = 0; i < p->n_controls; i++) {
     ink_weights_let_go(p->controls[i].weights, data, bytes);
   }
+  if (p->taesd_weights) ink_weights_let_go(p->taesd_weights, data, bytes);
 }
 
 ink_prepared *ink_paint_prepared(ink_pipeline *pipeline) {

@@ -23,7 +23,7 @@ static ink_status check_latents(const ink_pipeline *p, const ink_taesd *taesd, c
 // What the kernels made of an earlier one's weights goes with it.
 static ink_status forget_earlier(ink_pipeline *p, ink_error *error) {
   if (!p->taesd) return INK_OK;
-  ink_prepared *fresh = ink_prepared_new(NULL, NULL);
+  ink_prepared *fresh = ink_paint_prepared(p);
   if (!fresh) return ink_fail(error, INK_ERR_MEMORY, "no memory for a tiny autoencoder");
   ink_prepared_free(p->prepared);
   p->prepared = fresh;
