@@ -197,6 +197,7 @@ static void paint(const stand *s, const char *prompt, uint64_t seed, ink_picture
     need(ink_sha256_of(words, strlen(words), hex, &error), &error);
     memcpy(mark.identity, hex, sizeof mark.identity);
     request.first_noise = &shaper;
+    request.kept_noise = ink_picture_watermark_kept(s->pipeline, SIDE, SIDE);
   }
   ink_painting painting = {0};
   need(ink_pipeline_paint(s->pipeline, &request, &painting, &error), &error);

@@ -232,7 +232,11 @@ static ink_picture paint(const bench *b, uint64_t seed, bool marked) {
   request.steps = b->steps;
   request.guidance_scale = b->guidance;
   request.seed = seed;
-  if (marked) request.first_noise = &shaper;
+  if (marked) {
+    int32_t side = ink_pipeline_side(b->pipeline);
+    request.first_noise = &shaper;
+    request.kept_noise = ink_picture_watermark_kept(b->pipeline, side, side);
+  }
   ink_painting painting;
   check(ink_pipeline_paint(b->pipeline, &request, &painting, &error), &error);
   ink_picture picture = painting.picture;

@@ -116,7 +116,7 @@ static void compare(ink_pool *pool, const shape *s, bool bf16, int rounds) {
   ink_error error = {0};
   int times = 1 + (int)(4e10 / work);
   for (int i = -1; i < rounds; i++) {  // the first round warms both up
-    usleep(20000);  // their threads spin for a while after their last product
+    usleep(20000);                     // their threads spin for a while after their last product
     double began = ink_clock_seconds();
     for (int j = 0; j < times; j++) {
       if (ink_gemm(pool, bf16 ? INK_PRECISION_BF16 : INK_PRECISION_F32, a, b, NULL, y, s->n, false,

@@ -62,6 +62,7 @@ ink_status ink_paint_watermark_choose(const char *flag, bool repeated, bool pain
     if (painted_over && w->gaussian_key[0]) {
       watermark->whose = INK_PAINT_KEY_NONE;
       w->gaussian_key[0] = 0;
+      w->kept = 0;
     }
     if (unmarked && (w->gaussian_key[0] || w->dwt_dct)) {
       say("the picture keeps its watermark; --watermark none paints another without");
@@ -146,6 +147,9 @@ ink_status ink_paint_watermark_ready(ink_paint_watermark *watermark, ink_pipelin
   recipe->sampler = settled.sampler;
   recipe->curve = settled.curve;
   recipe->has_sampler = recipe->has_curve = true;
+  if (watermark->whose == INK_PAINT_KEY_OWN || watermark->whose == INK_PAINT_KEY_PUBLIC) {
+    recipe->watermark.kept = ink_picture_watermark_kept(pipeline, settled.width, settled.height);
+  }
   *request = ink_paint_recipe_request(recipe);
   int64_t pixels = (int64_t)settled.width * settled.height;
   if (recipe->watermark.dwt_dct && pixels < INK_DWT_DCT_LEAST_PIXELS) {

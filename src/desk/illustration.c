@@ -45,13 +45,15 @@ static void compose_prompt(const ink_illustration_plan *plan, const char *headin
 
 static ink_status paint(ink_pipeline *pipeline, const ink_illustration_plan *plan,
                         const char *prompt, uint64_t seed, const ink_noise_shaper *shaper,
-                        const ink_progress *progress, ink_picture *picture, ink_error *error) {
+                        double kept_noise, const ink_progress *progress, ink_picture *picture,
+                        ink_error *error) {
   ink_paint_request request = ink_paint_request_default();
   request.prompt = prompt;
   request.steps = plan->steps;
   request.guidance_scale = plan->guidance;
   request.seed = seed;
   request.first_noise = shaper;
+  request.kept_noise = kept_noise;
   request.progress = progress;
   ink_painting painting = {0};
   ink_status status = ink_pipeline_paint(pipeline, &request, &painting, error);
@@ -93,11 +95,13 @@ ink_status ink_illustrate(const ink_illustration_plan *plan, const char *heading
                                          illustration->model_sha256, error);
   }
   if (status == INK_OK && identity) {
+    int32_t side = ink_pipeline_side(pipeline);
+    illustration->kept_noise = ink_picture_watermark_kept(pipeline, side, side);
     status = ready_mark(identity, &mark, illustration->key_id, error);
   }
   if (status == INK_OK) {
-    status = paint(pipeline, plan, prompt.bytes, seed, identity ? &shaper : NULL, progress,
-                   &illustration->picture, error);
+    status = paint(pipeline, plan, prompt.bytes, seed, identity ? &shaper : NULL,
+                   illustration->kept_noise, progress, &illustration->picture, error);
   }
   if (status == INK_OK) {
     illustration->model = strdup(ink_path_name(path));
@@ -122,8 +126,11 @@ void ink_illustration_free(ink_illustration *illustration) {
 
 json_t *ink_illustration_json(const ink_illustration *illustration,
                               const ink_illustration_plan *plan) {
-  json_t *mark =
-      illustration->key_id[0] ? json_pack("{s:s}", "gaussian_shading", illustration->key_id) : NULL;
+  double kept = illustration->kept_noise;
+  json_t *share = kept > 0 ? json_real(kept) : NULL;
+  json_t *mark = illustration->key_id[0] ? json_pack("{s:s, s:o*}", "gaussian_shading",
+                                                     illustration->key_id, "kept_noise", share)
+                                         : NULL;
   return json_pack("{s:{s:s, s:s}, s:s, s:i, s:f, s:i, s:o*}", "model", "name", illustration->model,
                    "sha256", illustration->model_sha256, "prompt", illustration->prompt, "steps",
                    (int)plan->steps, "guidance", plan->guidance, "side", (int)plan->side,

@@ -31,6 +31,7 @@ typedef struct ink_illustration {
   char *model;          // its name
   char model_sha256[INK_SHA256_HEX];
   char key_id[INK_SHADING_KEY_ID];  // of the mark in its noise; "": none
+  double kept_noise;                // how much of it the picture keeps; 0: none
 } ink_illustration;
 
 // Paint what `heading` (may be NULL) and `text` name. The noise carries `identity` (a UUID; NULL:

@@ -137,6 +137,7 @@ static ink_status check_request(const ink_paint_run *run) {
   INK_TRY(check_side("height", run->height, factor, error));
   INK_TRY(check_number("steps", q->steps, 1, INK_PAINT_MOST_STEPS, error));
   INK_TRY(check_number("guidance", q->guidance_scale, 0, 100, error));
+  INK_TRY(check_number("kept noise", q->kept_noise, 0, 1, error));
   INK_TRY(check_number("guidance rescale", q->guidance_rescale, 0, 1, error));
   if (!isnan(q->eta)) INK_TRY(check_number("eta", q->eta, 0, 1, error));
   int32_t layers = ink_clip_about(sd->texts[0].clip)->n_layer - sd->texts[0].skip - 1;
@@ -267,6 +268,14 @@ static ink_status draw_first(ink_paint_run *run, float *noise) {
   return INK_OK;
 }
 
+static void keep_noise(ink_paint_run *run) {
+  double share = run->request->kept_noise;
+  float noise = (float)share, rest = (float)sqrt(1 - share * share);
+  if (run->request->init || share == 0) return;
+  for (size_t i = 0; i < run->n; i++)
+    run->latent[i] = rest * run->latent[i] + noise * run->first[i];
+}
+
 // ---- the run ------------------------------------------------------------------------------------
 
 // True for models whose UNet reads the mask and the latent of what stays.
@@ -280,6 +289,7 @@ static ink_status begin(ink_paint_run *run, int32_t *first_step) {
   *first_step = 0;
   if (!q->init) {
     INK_TRY(draw_first(run, run->latent));
+    memcpy(run->first, run->latent, run->n * sizeof *run->first);
     ink_sampler_begin(run->sampler, run->latent);
     return INK_OK;
   }
@@ -382,6 +392,7 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   INK_TRY(ink_paint_texts(run, first));
   painting->encode_seconds = ink_clock_seconds() - start;
   INK_TRY(take_steps(run, first, painting));
+  keep_noise(run);
   start = ink_clock_seconds();
   if (run->request->last) INK_TRY(ink_paint_forget(run));
   INK_TRY(ink_paint_decode(run, ink_paint_decoder(run), run->latent, painting));

@@ -94,6 +94,10 @@ typedef struct ink_paint_request {
   bool brownian;  // samplers of the SDE draw from a Brownian motion, as A1111 and ComfyUI do
   // Gets the first noise as it was drawn. NULL: it stays so.
   const ink_noise_shaper *first_noise;
+  // How much of the first noise, 0 to 1, stands in the latent that is decoded, which is lessened to
+  // make room: sqrt(1 - x x) latent + x noise. From noise alone; what it carries is found again
+  // where paintings themselves keep little of it.
+  double kept_noise;
   const ink_picture *init;  // picture to begin from; brought to the size asked for
   double strength;          // share of the steps that it is painted over with, above 0, up to 1
   // What is painted anew: white all, black nothing, grey in part. Needs `init`, whose pixels stay

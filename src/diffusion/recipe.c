@@ -72,6 +72,7 @@ ink_paint_request ink_paint_recipe_request(const ink_paint_recipe *r) {
   q.seed = r->seed;
   q.stream = r->stream;
   q.noise = r->noise;
+  q.kept_noise = r->watermark.kept;
   q.brownian = r->brownian;
   q.cache = r->cache;
   q.variation_seed = r->variation_seed;

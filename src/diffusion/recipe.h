@@ -35,6 +35,7 @@ typedef struct ink_paint_recipe_watermark {
   bool stated;            // recipes from elsewhere, and old ones, say nothing
   char gaussian_key[17];  // Gaussian Shading under the key of this name; "": none
   bool dwt_dct;           // the message that Stable Diffusion's scripts write
+  double kept;            // how much of that noise stands in the latent that is decoded; 0: none
 } ink_paint_recipe_watermark;
 
 // Zero-initialise it, or start from ink_paint_recipe_default. Strings are its own.

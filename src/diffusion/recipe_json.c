@@ -77,6 +77,7 @@ static json_t *controls_to_json(const ink_paint_recipe *r) {
 static json_t *watermark_to_json(const ink_paint_recipe_watermark *w) {
   json_t *json = json_object();
   if (w->gaussian_key[0]) put(json, "gaussian_shading", json_string(w->gaussian_key));
+  if (w->kept > 0) put(json, "kept_noise", json_real(w->kept));
   if (w->dwt_dct) put(json, "dwt_dct", json_string("sdxl"));
   return json;
 }
@@ -223,6 +224,7 @@ static ink_status get_watermark(const json_t *json, const char *name, ink_paint_
   }
   INK_TRY(ink_json_get_string(said, "gaussian_shading", name, &key, error));
   INK_TRY(ink_json_get_string(said, "dwt_dct", name, &message, error));
+  INK_TRY(ink_json_get_number(said, "kept_noise", name, 0, 1, &w->kept, error));
   if (key && (strlen(key) != sizeof w->gaussian_key - 1 ||
               strspn(key, "0123456789abcdef") != sizeof w->gaussian_key - 1)) {
     return ink_fail(error, INK_ERR_FORMAT, "%s: /watermark/gaussian_shading is no name of a key",

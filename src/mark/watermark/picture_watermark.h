@@ -17,6 +17,11 @@ typedef struct ink_picture_watermark {
 // As a painting takes it (ink_paint_request.first_noise); the watermark must outlive it.
 ink_noise_shaper ink_picture_watermark_shaper(ink_picture_watermark *watermark);
 
+// How much of its noise a picture of this size keeps to the end (ink_paint_request.kept_noise), so
+// that it can be found: none where Gaussian Shading stands by itself, in latents of
+// INK_SHADING_LEAST values and more.
+double ink_picture_watermark_kept(const ink_pipeline *pipeline, int32_t width, int32_t height);
+
 // A mark counts as found below this: one picture in a million without is named wrongly.
 #define INK_PICTURE_WATERMARK_P_VALUE 1e-6
 
