@@ -241,6 +241,34 @@ static void the_first_noise_can_be_shaped(void **state) {
   ink_pipeline_free(p);
 }
 
+static void noise_is_kept_as_far_as_asked_for(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  ink_paint_request request = small_request();
+  request.keep_values = true;
+  ink_painting without, with;
+  ink_first_noise noise;
+  assert_ok(ink_pipeline_paint(p, &request, &without, &error));
+  assert_ok(ink_pipeline_first_noise(p, &request, &noise, &error));
+  request.kept_noise = 0.6;
+  assert_ok(ink_pipeline_paint(p, &request, &with, &error));
+  int n = noise.channels * noise.height * noise.width;
+  assert_true(n > 100);
+  for (int i = 0; i < n; i++) {
+    double expected = 0.8 * (double)without.latent[i] + 0.6 * (double)noise.values[i];
+    assert_true(fabs((double)with.latent[i] - expected) < 1e-5);
+  }
+  request.kept_noise = 1.5;
+  ink_painting none;
+  assert_int_equal(ink_pipeline_paint(p, &request, &none, &error), INK_ERR_USAGE);
+  assert_non_null(strstr(error.text, "kept noise"));
+  ink_first_noise_free(&noise);
+  ink_painting_free(&without);
+  ink_painting_free(&with);
+  ink_pipeline_free(p);
+}
+
 // What is decided before is what happens.
 static void plans_are_kept(void **state) {
   (void)state;
@@ -453,6 +481,7 @@ int main(void) {
       cmocka_unit_test(what_is_asked_for_shows),
       cmocka_unit_test(pixels_outside_the_mask_stay),
       cmocka_unit_test(the_first_noise_can_be_shaped),
+      cmocka_unit_test(noise_is_kept_as_far_as_asked_for),
       cmocka_unit_test(plans_are_kept),
       cmocka_unit_test(a_painting_stops_between_steps),
       cmocka_unit_test(requests_out_of_range_are_refused),

@@ -37,7 +37,7 @@ static ink_paint_recipe full_recipe(void) {
                         .n_loras = 1,
                         .n_words = 1,
                         .n_controls = 1,
-                        .watermark = {true, "0123456789abcdef", true}};
+                        .watermark = {true, "0123456789abcdef", true, 0.25}};
   memset(r.model_sha256, 'a', 64);
   memset(r.init_sha256, 'b', 64);
   memset(r.mask_sha256, 'c', 64);
@@ -73,7 +73,8 @@ static void json_gives_the_recipe_back(void **state) {
   assert_string_equal(back.words[0].word, "w");
   assert_true(back.controls[0].weight == 0.5 && back.controls[0].start == 0.125);
   assert_string_equal(back.watermark.gaussian_key, "0123456789abcdef");
-  assert_true(back.watermark.stated && back.watermark.dwt_dct);
+  assert_true(back.watermark.stated && back.watermark.dwt_dct && back.watermark.kept == 0.25);
+  assert_true(ink_paint_recipe_request(&back).kept_noise == 0.25);
   json_decref(json);
   json_decref(again);
   ink_paint_recipe_free(&r);
