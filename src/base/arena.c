@@ -36,6 +36,9 @@ struct ink_arena {
 // maps them at once instead of 4 KiB at a time, and a walk through them looks up fewer addresses.
 static unsigned char *take_bytes(size_t size) {
   size_t alignment = size >= LARGE ? HUGE_PAGE : ALIGNMENT;
+  // C17 leaves sizes that are no multiple of the alignment to the library; sanitizers refuse them.
+  if (size > SIZE_MAX - alignment) return NULL;
+  size = (size + alignment - 1) / alignment * alignment;
   unsigned char *bytes = aligned_alloc(alignment, size);
 #ifdef MADV_HUGEPAGE
   if (bytes && size >= LARGE) (void)madvise(bytes, size & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);

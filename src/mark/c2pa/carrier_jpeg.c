@@ -166,6 +166,7 @@ static size_t skip_scan(const unsigned char *bytes, size_t size, size_t at) {
 static ink_status divide(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                          const ink_place *place, ink_text *ranges, ink_error *error) {
   (void)carrier;
+  if (size < 2) return ink_fail_at(error, INK_ERR_FORMAT, 0, "JPEG: it is cut short");
   ink_range_add(ranges, place, "SOI", 0, 2);
   for (size_t at = 2; at < size;) {
     char name[16];

@@ -76,6 +76,7 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
 static ink_status divide(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                          const ink_place *place, ink_text *ranges, ink_error *error) {
   (void)carrier;
+  if (size < SIGNATURE) return ink_fail_at(error, INK_ERR_FORMAT, 0, "PNG: it is cut short");
   ink_range_add(ranges, place, "PNGh", 0, SIGNATURE);
   for (size_t at = SIGNATURE; at < size;) {
     char name[5] = "";
