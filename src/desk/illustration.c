@@ -1,6 +1,7 @@
 // Illustrating a text: motifs become a prompt, the prompt a picture.
 #include "desk/illustration.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "weights/hub.h"
 
 enum { MOST_MOTIFS = 4, LEAST_SIDE = 64, MOST_SIDE = 4096 };
+static const double MOST_KEPT = 0.2;  // of the noise (ink_paint_request.kept_noise)
 
 ink_status ink_illustration_plan_read(const json_t *json, const char *name,
                                       ink_illustration_plan *plan, ink_error *error) {
@@ -96,7 +98,8 @@ ink_status ink_illustrate(const ink_illustration_plan *plan, const char *heading
   }
   if (status == INK_OK && identity) {
     int32_t side = ink_pipeline_side(pipeline);
-    illustration->kept_noise = ink_picture_watermark_kept(pipeline, side, side);
+    // A page is looked at: less of the grain than a picture by itself bears.
+    illustration->kept_noise = fmin(ink_picture_watermark_kept(pipeline, side, side), MOST_KEPT);
     status = ready_mark(identity, &mark, illustration->key_id, error);
   }
   if (status == INK_OK) {
