@@ -1,6 +1,7 @@
 // Growing strings and UTF-8.
 #include "base/text.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,4 +245,15 @@ int ink_text_nearest(const char *given, const char *const *names, size_t n) {
     }
   }
   return nearest;
+}
+
+void ink_url_escape(ink_text *out, const char *text, bool slashes) {
+  for (const char *at = text; *at; at++) {
+    unsigned char c = (unsigned char)*at;
+    if (isalnum(c) || strchr("-._~", c) || (slashes && c == '/')) {
+      ink_text_add_bytes(out, at, 1);
+    } else {
+      ink_text_format(out, "%%%02X", c);
+    }
+  }
 }

@@ -49,6 +49,10 @@ void ink_text_add_lossy(ink_text *text, const char *bytes, size_t size);
 // Code points in well-formed text (ill-formed bytes count one each).
 size_t ink_utf8_length(const char *bytes, size_t size);
 
+// Append text with all but ASCII letters, digits and "-._~" (and slashes, if `slashes`) as %XX
+// (RFC 3986, section 2).
+void ink_url_escape(ink_text *out, const char *text, bool slashes);
+
 // The name that a person most likely meant: the index of the nearest of n names, counting inserted,
 // lost, changed and swapped characters, or -1 when none is near (more than one character in four,
 // and one more, is wrong).

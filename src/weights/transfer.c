@@ -116,17 +116,6 @@ char *ink_transfer_url(const ink_transfer *transfer, const char *path) {
   return asprintf(&url, "%s/%s", transfer->base, path) < 0 ? NULL : url;
 }
 
-void ink_url_escape(ink_text *out, const char *text, bool slashes) {
-  for (const char *at = text; *at; at++) {
-    unsigned char c = (unsigned char)*at;
-    if (isalnum(c) || strchr("-._~", c) || (slashes && c == '/')) {
-      ink_text_add_bytes(out, at, 1);
-    } else {
-      ink_text_format(out, "%%%02X", c);
-    }
-  }
-}
-
 // -- Addresses ------------------------------------------------------------------------------------
 
 static bool same_part(CURLU *a, CURLU *b, CURLUPart part) {

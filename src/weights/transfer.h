@@ -21,8 +21,6 @@ void ink_transfer_free(ink_transfer *transfer);
 
 // `path` below the endpoint; every part is to be escaped already. malloc'ed; NULL without memory.
 char *ink_transfer_url(const ink_transfer *transfer, const char *path);
-// Append text with all but letters, digits and "-._~" (and slashes, if `slashes`) as %XX.
-void ink_url_escape(ink_text *out, const char *text, bool slashes);
 
 // GET a document of at most `most` bytes into *body. `what` is what errors call it.
 ink_status ink_transfer_get(ink_transfer *transfer, const char *url, const char *what, size_t most,

@@ -156,4 +156,21 @@ static inline void stamp_stop(stamp_server *server) {
   waitpid(server->child, NULL, 0);
 }
 
+// For the tests of a file: the authority's folder, NULL where there is no openssl.
+static char *stamp_folder;
+
+static inline int stamp_set_up(void **state) {
+  (void)state;
+  if (!stamp_has_openssl()) return 0;
+  stamp_folder = scratch_make();
+  return stamp_folder && stamp_make_keys(stamp_folder) ? 0 : 1;
+}
+
+static inline int stamp_take_down(void **state) {
+  (void)state;
+  scratch_remove(stamp_folder);
+  free(stamp_folder);
+  return 0;
+}
+
 #endif

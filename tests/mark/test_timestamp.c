@@ -4,24 +4,8 @@
 #include "marking.h"
 #include "stamp_server.h"
 
-static char *folder;  // of the authority; NULL where there is no openssl
-
-static int set_up(void **state) {
-  (void)state;
-  if (!stamp_has_openssl()) return 0;
-  folder = scratch_make();
-  return folder && stamp_make_keys(folder) ? 0 : 1;
-}
-
-static int take_down(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
-
 #define NEEDS_OPENSSL()                                \
-  if (!folder) {                                       \
+  if (!stamp_folder) {                                 \
     print_message("# openssl is not here: skipped\n"); \
     skip();                                            \
   }
@@ -30,7 +14,7 @@ static ink_anchors *stamp_anchors(void) {
   ink_error error = {0};
   ink_anchors *anchors = NULL;
   char path[4200];
-  snprintf(path, sizeof path, "%s/ca.pem", folder);
+  snprintf(path, sizeof path, "%s/ca.pem", stamp_folder);
   assert_ok(ink_anchors_open(path, &anchors, &error));
   return anchors;
 }
@@ -38,7 +22,7 @@ static ink_anchors *stamp_anchors(void) {
 static void stamped_signatures_are_validated(void **state) {
   (void)state;
   NEEDS_OPENSSL();
-  stamp_server server = stamp_start(folder, STAMP_GOOD);
+  stamp_server server = stamp_start(stamp_folder, STAMP_GOOD);
   ink_stamper stamper = {.stamp = ink_stamper_ask, .url = server.url};
   ink_signer *signer = signer_named("es256");
   ink_anchors *anchors = stamp_anchors();
@@ -67,7 +51,7 @@ static void stamped_signatures_are_validated(void **state) {
 }
 
 static ink_text stamped_png(stamp_way way, ink_signer *signer) {
-  stamp_server server = stamp_start(folder, way);
+  stamp_server server = stamp_start(stamp_folder, way);
   ink_stamper stamper = {.stamp = ink_stamper_ask, .url = server.url};
   signer->stamper = &stamper;
   ink_c2pa_manifest manifest = test_manifest();
@@ -122,7 +106,7 @@ static ink_c2pa_report report_of(const ink_text *side, const ink_c2pa_options *o
 static void a_changed_stamp_counts_for_nothing(void **state) {
   (void)state;
   NEEDS_OPENSSL();
-  stamp_server server = stamp_start(folder, STAMP_GOOD);
+  stamp_server server = stamp_start(stamp_folder, STAMP_GOOD);
   ink_stamper stamper = {.stamp = ink_stamper_ask, .url = server.url};
   ink_signer *signer = signer_named("es256");
   signer->stamper = &stamper;
@@ -157,7 +141,7 @@ static char *token_in(const ink_text *side, size_t *size) {
 static void a_stamp_of_another_signature_is_a_mismatch(void **state) {
   (void)state;
   NEEDS_OPENSSL();
-  stamp_server server = stamp_start(folder, STAMP_GOOD);
+  stamp_server server = stamp_start(stamp_folder, STAMP_GOOD);
   ink_stamper stamper = {.stamp = ink_stamper_ask, .url = server.url};
   ink_signer *signer = signer_named("es256");
   signer->stamper = &stamper;
@@ -208,7 +192,7 @@ static void sidecars_are_stamped_and_plain_text_is_not(void **state) {
   (void)state;
   NEEDS_OPENSSL();
   ink_error error = {0};
-  stamp_server server = stamp_start(folder, STAMP_GOOD);
+  stamp_server server = stamp_start(stamp_folder, STAMP_GOOD);
   ink_stamper stamper = {.stamp = ink_stamper_ask, .url = server.url};
   ink_signer *signer = signer_named("es256");
   signer->stamper = &stamper;
@@ -251,7 +235,7 @@ static void what_is_no_answer_is_named(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ink_error error = {0};
     ink_text out = {0};
-    stamp_server server = stamp_start(folder, cases[i].way);
+    stamp_server server = stamp_start(stamp_folder, cases[i].way);
     ink_stamper stamper = {.stamp = ink_stamper_ask,
                            .url = server.url,
                            .seconds = cases[i].way == STAMP_SILENT ? 1 : 0};
@@ -287,5 +271,5 @@ int main(void) {
       cmocka_unit_test(sidecars_are_stamped_and_plain_text_is_not),
       cmocka_unit_test(what_is_no_answer_is_named),
   };
-  return cmocka_run_group_tests(tests, set_up, take_down);
+  return cmocka_run_group_tests(tests, stamp_set_up, stamp_take_down);
 }

@@ -380,34 +380,18 @@ static void each_fault_of_an_update_has_its_code(void **state) {
 
 // ---- time-stamps that come later
 
-static char *folder;  // of the authority; NULL where there is no openssl
-
-static int set_up(void **state) {
-  (void)state;
-  if (!stamp_has_openssl()) return 0;
-  folder = scratch_make();
-  return folder && stamp_make_keys(folder) ? 0 : 1;
-}
-
-static int take_down(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
-
 static void a_later_stamp_outlives_the_certificate(void **state) {
   (void)state;
-  if (!folder) {
+  if (!stamp_folder) {
     print_message("# openssl is not here: skipped\n");
     skip();
   }
   ink_error error = {0};
   char path[4200];
   ink_anchors *anchors = NULL;
-  snprintf(path, sizeof path, "%s/ca.pem", folder);
+  snprintf(path, sizeof path, "%s/ca.pem", stamp_folder);
   assert_ok(ink_anchors_open(path, &anchors, &error));
-  stamp_server server = stamp_start(folder, STAMP_GOOD);
+  stamp_server server = stamp_start(stamp_folder, STAMP_GOOD);
   ink_stamper stamper = {.stamp = ink_stamper_ask, .url = server.url};
   static const char *const names[] = {"png", "webp", "text"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -464,5 +448,5 @@ int main(void) {
       cmocka_unit_test(each_fault_of_an_update_has_its_code),
       cmocka_unit_test(a_later_stamp_outlives_the_certificate),
   };
-  return cmocka_run_group_tests(tests, set_up, take_down);
+  return cmocka_run_group_tests(tests, stamp_set_up, stamp_take_down);
 }

@@ -10,7 +10,6 @@
 #include "mark/c2pa/digest.h"
 #include "mark/c2pa/jumbf.h"
 #include "mark/c2pa/manifest_parts.h"
-#include "weights/transfer.h"
 
 enum {
   MOST_REFERENCES = 64,
