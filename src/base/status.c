@@ -59,6 +59,9 @@ ink_status ink_context(ink_error *error, ink_status status, const char *format, 
   va_start(args, format);
   vsnprintf(context, sizeof context, ink_error_say(error, format), args);
   va_end(args);
+  size_t n = strlen(context);
+  if (strncmp(error->text, context, n) == 0 && strncmp(error->text + n, ": ", 2) == 0)
+    return status;
   char text[2 * INK_ERROR_TEXT + 2];
   int length = snprintf(text, sizeof text, "%s: %s", context, error->text);
   if (length >= INK_ERROR_TEXT) show_cut(text, INK_ERROR_TEXT);

@@ -47,7 +47,8 @@ ink_status ink_fail(ink_error *error, ink_status status, const char *format, ...
 ink_status ink_fail_at(ink_error *error, ink_status status, int64_t offset, const char *format, ...)
     INK_PRINTF(4, 5);
 
-// Put "context: " before the text of a failure that comes from below and return its status.
+// Put "context: " before the text of a failure that comes from below, unless it begins so already,
+// and return its status.
 ink_status ink_context(ink_error *error, ink_status status, const char *format, ...)
     INK_PRINTF(3, 4);
 

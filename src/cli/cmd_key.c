@@ -24,11 +24,20 @@ static void print_certificate(const char *what, const json_t *certificate) {
          json_string_value(json_object_get(certificate, "serialNumber")));
 }
 
-static void warn(json_int_t left, bool own) {
-  if (left >= INK_KEYS_WARNING_DAYS) return;
+static void warn(const json_t *keys, bool own) {
+  const char *state = json_string_value(json_object_get(keys, "state"));
+  if (strcmp(state, INK_KEYS_EARLY) == 0) {
+    fprintf(stderr, "%s\n",
+            ink_tr("the signing certificate is not valid yet: nothing is signed with it"));
+    return;
+  }
+  bool ended = strcmp(state, INK_KEYS_EXPIRED) == 0;
+  if (!ended && json_integer_value(json_object_get(keys, "days_left")) >= INK_KEYS_WARNING_DAYS) {
+    return;
+  }
   fprintf(stderr, "%s\n",
-          left < 0 ? ink_tr("the signing certificate has expired: nothing is signed with it")
-                   : ink_tr("the signing certificate ends soon"));
+          ended ? ink_tr("the signing certificate has expired: nothing is signed with it")
+                : ink_tr("the signing certificate ends soon"));
   fprintf(stderr, "%s\n",
           own ? ink_tr("`inkstone key rotate` makes a new one")
               : ink_tr("ask who issued it for a new one, and take it over with `inkstone key init "
@@ -38,9 +47,8 @@ static void warn(json_int_t left, bool own) {
 static ink_status show(const char *folder, bool json, ink_error *error) {
   json_t *keys;
   INK_TRY(ink_keys_show(folder, &keys, error));
-  json_int_t left = json_integer_value(json_object_get(keys, "days_left"));
   const json_t *authority = json_object_get(keys, "authority");
-  warn(left, !json_is_null(authority));
+  warn(keys, !json_is_null(authority));
   if (json) return ink_cli_print_json(keys, error);
   printf("%s\n", folder);
   print_certificate(ink_tr("signer"), json_object_get(keys, "signer"));
@@ -52,7 +60,10 @@ static ink_status show(const char *folder, bool json, ink_error *error) {
   json_array_foreach(json_object_get(keys, "retired"), i, retired) {
     print_certificate(ink_tr("retired"), retired);
   }
-  if (left >= 0) printf(ink_tr("%lld days left\n"), (long long)left);
+  if (strcmp(json_string_value(json_object_get(keys, "state")), INK_KEYS_VALID) == 0) {
+    printf(ink_tr("%lld days left\n"),
+           (long long)json_integer_value(json_object_get(keys, "days_left")));
+  }
   json_decref(keys);
   return INK_OK;
 }
@@ -97,6 +108,10 @@ static ink_status act(const request *r, const char *verb, ink_error *error) {
     if (opens && ink_passphrase_ask(status, &passphrase)) {
       status = change(r, verb, folder, passphrase, error);
     }
+  }
+  if (status == INK_OK && r->signing.key && strcmp(verb, "init") != 0) {
+    fprintf(stderr, "%s\n",
+            ink_tr("--key or INKSTONE_KEY names another key: that one signs, not this"));
   }
   if (status == INK_OK) status = show(folder, r->json, error);
   ink_passphrase_free(passphrase);

@@ -45,7 +45,10 @@ enum {
   PROMPT,
   SOURCE,
   QUALITY,
+  KEY,
+  CERTIFICATES,
   PASSPHRASE,
+  TIMESTAMP,
   JSON,
   N_OPTIONS
 };
@@ -99,7 +102,10 @@ static void describe(arguments *a, ink_option o[N_OPTIONS]) {
                    .help = "of JPEG and lossy WebP, which a visible label encodes anew (95)",
                    .low = 1,
                    .high = 100};
+  o[KEY] = (ink_option)INK_KEY_OPTION(&a->signing);
+  o[CERTIFICATES] = (ink_option)INK_CERTIFICATES_OPTION(&a->signing);
   o[PASSPHRASE] = (ink_option)INK_PASSPHRASE_OPTION(&a->signing);
+  o[TIMESTAMP] = (ink_option)INK_TIMESTAMP_OPTION(&a->signing);
   o[JSON] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &a->json, .help = "print one JSON object"};
 }
@@ -299,6 +305,7 @@ static ink_status label(const arguments *a, const char *path, ink_label_request 
   char identity[INK_UUID_TEXT], created[24];
   ink_map map;
   ink_signer *signer = NULL;
+  ink_cli_stamper stamper = {0};
   ink_text file = {0};
   ink_label_result result = {0};
   INK_TRY(ink_mark_identity(identity, error));
@@ -312,6 +319,10 @@ static ink_status label(const arguments *a, const char *path, ink_label_request 
   }
   if (status == INK_OK && ink_label_signs(path, map.data, map.size, r->laws)) {
     status = ink_signing_open(&a->signing, &signer, error);
+    // Who labels a file that is there can label it again. Plain text holds no time-stamp.
+    if (status == INK_OK && !ink_carrier_for(path, map.data, map.size)->value_sized) {
+      ink_signing_stamp(&a->signing, true, &stamper, signer);
+    }
   }
   if (status == INK_OK) {
     status = ink_label_file(path, map.data, map.size, r, signer, &file, &result, error);

@@ -241,6 +241,8 @@ static int run(const ink_command *self, int argc, char **argv) {
        .value = &r.producer,
        .argument = "NAME",
        .help = "provider code or name for the metadata label (default: inkstone)"},
+      INK_KEY_OPTION(&r.signing),
+      INK_CERTIFICATES_OPTION(&r.signing),
       INK_PASSPHRASE_OPTION(&r.signing),
       INK_TIMESTAMP_OPTION(&r.signing),
       {.name = "replace",

@@ -57,6 +57,8 @@ enum {
   UNMARKED,
   WATERMARK,
   PRODUCER,
+  KEY,
+  CERTIFICATES,
   PASSPHRASE,
   TIMESTAMP,
   JSON,
@@ -169,6 +171,8 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
                       "gaussian (in the noise; default), public (found by anyone), dwtdct, none");
   o[PRODUCER] = text("producer", &a->producer, "NAME",
                      "provider code or name for the metadata label (default: inkstone)");
+  o[KEY] = (ink_option)INK_KEY_OPTION(&a->signing);
+  o[CERTIFICATES] = (ink_option)INK_CERTIFICATES_OPTION(&a->signing);
   o[PASSPHRASE] = (ink_option)INK_PASSPHRASE_OPTION(&a->signing);
   o[TIMESTAMP] = (ink_option)INK_TIMESTAMP_OPTION(&a->signing);
   o[JSON] = flag("json", &a->json, "print one JSON object");

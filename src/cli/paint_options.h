@@ -18,7 +18,7 @@ typedef struct ink_paint_arguments {
   bool bf16, brownian, lossless, json, show, unmarked, grid, preview, taesd_decode;
 } ink_paint_arguments;
 
-enum { INK_PAINT_N_OPTIONS = 46 };
+enum { INK_PAINT_N_OPTIONS = 48 };
 void ink_paint_options(ink_paint_arguments *arguments, ink_option options[INK_PAINT_N_OPTIONS]);
 
 // The recipe within a picture: our own, or else A1111's parameters; what of these is not obeyed is

@@ -66,24 +66,12 @@ bool ink_passphrase_ask(ink_status status, char **passphrase) {
 // Who made the certificate makes the next one: the installation by rotating, others elsewhere.
 static ink_status check_time(const ink_signer *signer, const char *name, bool own,
                              ink_error *error) {
-  int64_t now = (int64_t)time(NULL), left = signer->not_after - now;
-  char day[32];
-  if (signer->not_before > now) {
-    ink_time_text(signer->not_before, day);
+  int64_t left = signer->not_after - (int64_t)time(NULL);
+  if (own && left <= 0) {
     return ink_fail(error, INK_ERR_CONFLICT,
-                    "%s: the certificate is valid from %.10s on, and not yet; is the clock right?",
-                    name, day);
+                    "%s: the certificate has expired; `inkstone key rotate` makes a new one", name);
   }
-  if (left <= 0) {
-    ink_time_text(signer->not_after, day);
-    return own ? ink_fail(error, INK_ERR_CONFLICT,
-                          "%s: the certificate has expired; `inkstone key rotate` makes a new one",
-                          name)
-               : ink_fail(error, INK_ERR_CONFLICT,
-                          "%s: the certificate has expired on %.10s; ask who issued it for a new "
-                          "one",
-                          name, day);
-  }
+  INK_TRY(ink_signer_in_time(signer, name, error));
   if (left < (int64_t)INK_KEYS_WARNING_DAYS * DAY) {
     fprintf(stderr,
             own ? ink_tr("the signing certificate ends in %lld days; `inkstone key rotate` makes "

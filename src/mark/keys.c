@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <math.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -277,6 +276,9 @@ static ink_status read_imported(const char *key_path, const char *certificates_p
     status = uri ? ink_signer_of_token(key_path, certificates, passphrase, &signer, error)
                  : ink_signer_read(key, certificates, passphrase, key_path, &signer, error);
   }
+  // What signs nothing replaces nothing.
+  const char *name = certificates_path ? certificates_path : "--key";
+  if (status == INK_OK) status = ink_signer_in_time(signer, name, error);
   if (status == INK_OK) {
     ink_text_format(pem, "%s\n%s", uri ? key_path : key, certificates ? certificates : "");
     if (!certificates) status = ink_token_certificates(signer->token, pem, error);
@@ -406,13 +408,18 @@ ink_status ink_keys_signer(const char *folder, const char *passphrase, bool make
   return status;
 }
 
-static json_t *certificate_of(const char *folder, const char *name, int64_t *not_after) {
+// `validity` (may be NULL): when it begins and ends.
+static json_t *certificate_of(const char *folder, const char *name, int64_t validity[2]) {
   char *pem;
-  int64_t not_before;
+  int64_t not_before, not_after;
   if (read_pem(folder, name, &pem, NULL) != INK_OK) return NULL;
   X509 *certificate = first_certificate(pem);
   json_t *json = certificate ? ink_certificate_json(certificate) : NULL;
-  if (certificate && not_after) ink_certificate_validity(certificate, &not_before, not_after);
+  if (certificate && validity) {
+    ink_certificate_validity(certificate, &not_before, &not_after);
+    validity[0] = not_before;
+    validity[1] = not_after;
+  }
   X509_free(certificate);
   OPENSSL_cleanse(pem, strlen(pem));
   free(pem);
@@ -446,21 +453,25 @@ static json_t *token_uri(const char *folder) {
 }
 
 ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error) {
-  int64_t not_after = 0;
+  int64_t validity[2] = {0}, now = (int64_t)time(NULL);
   *json = NULL;
   if (!holds_keys(folder)) {
     return ink_fail(error, INK_ERR_NOT_FOUND, "%s holds no keys; `inkstone key init` makes them",
                     folder);
   }
-  json_t *signer = certificate_of(folder, "signer.pem", &not_after);
+  json_t *signer = certificate_of(folder, "signer.pem", validity);
   if (!signer) {
     return ink_fail(error, INK_ERR_FORMAT, "%s/signer.pem: no certificate can be read", folder);
   }
   json_t *authority = certificate_of(folder, "authority.pem", NULL);
-  *json = json_pack("{s:s, s:o, s:o, s:I, s:o, s:o}", "folder", folder, "signer", signer,
-                    "authority", authority ? authority : json_null(), "days_left",
-                    (json_int_t)floor((double)(not_after - (int64_t)time(NULL)) / DAY), "token",
-                    token_uri(folder), "retired", retired_certificates(folder));
+  const char *state = validity[0] > now    ? INK_KEYS_EARLY
+                      : validity[1] <= now ? INK_KEYS_EXPIRED
+                                           : INK_KEYS_VALID;
+  int64_t left = validity[1] > now ? (validity[1] - now) / DAY : 0;
+  *json = json_pack("{s:s, s:o, s:o, s:s, s:I, s:o, s:o}", "folder", folder, "signer", signer,
+                    "authority", authority ? authority : json_null(), "state", state, "days_left",
+                    (json_int_t)left, "token", token_uri(folder), "retired",
+                    retired_certificates(folder));
   return *json ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to show keys");
 }
 

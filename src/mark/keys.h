@@ -29,7 +29,8 @@ ink_status ink_keys_init(const char *folder, const char *passphrase, ink_error *
 // Take over an operator's key and chain (PEM); the key stays encrypted as it is. `key_path` may be
 // the URI of a key in a token (mark/c2pa/token.h), whose PIN the passphrase then is; the URI is
 // kept, and may hold no pin-value; without `certificates_path` the chain is the token's. What
-// signed before is retired when `replace` is set, else it is a CONFLICT.
+// signed before is retired when `replace` is set, else it is a CONFLICT, and so is a certificate
+// that is not valid today.
 ink_status ink_keys_import(const char *folder, const char *key_path, const char *certificates_path,
                            const char *passphrase, bool replace, ink_error *error);
 // Issue a new leaf with a new key and retire the old one's certificate; its private key is gone
@@ -39,8 +40,12 @@ ink_status ink_keys_rotate(const char *folder, const char *passphrase, ink_error
 // The signer of a folder; with `make` a folder without keys gets them first. NOT_FOUND without.
 ink_status ink_keys_signer(const char *folder, const char *passphrase, bool make,
                            ink_signer **signer, ink_error *error);
-// {folder, signer {…}, days_left, authority {…} or null, token (its URI) or null, retired [{…}]}:
-// certificates as crJSON has them. No passphrase is needed.
+// {folder, signer {…}, authority {…} or null, state, days_left, token (its URI) or null, retired
+// [{…}]}: certificates as crJSON has them. The state is that of what signs, today; days_left is 0
+// where it has ended. No passphrase is needed.
+#define INK_KEYS_VALID "valid"
+#define INK_KEYS_EARLY "not yet valid"
+#define INK_KEYS_EXPIRED "expired"
 ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error);
 // True when there are keys in the folder, and when its own authority issued what signs.
 bool ink_keys_there(const char *folder);

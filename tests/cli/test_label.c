@@ -181,6 +181,12 @@ static void what_cannot_be_labelled_is_refused_with_a_word(void **state) {
     }
     drop_run(&run);
   }
+  // Each names its file once.
+  program_run run = run_program("$INK label $FIXTURES/picture/hostile/bad-crc.png -o x.png");
+  const char *named = strstr(run.err, "bad-crc.png");
+  assert_non_null(named);
+  assert_null(strstr(named + 1, "bad-crc.png"));
+  drop_run(&run);
   char *text = read_text("c.txt");
   assert_string_equal(text, "hello\n");
   free(text);

@@ -165,11 +165,25 @@ static void keys_that_are_given_sign_and_say_when_they_end(void **state) {
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "has expired on 2021-01-01"));
   drop_run(&run);
-  // Taken over it is shown, with a warning, and signs nothing.
+  // It is not taken over, and what was there stays.
   run = run_program(
-      "cd $HOME && $INK key init --key $FIXTURES/mark/ed25519.key --certificates "
-      "$FIXTURES/mark/expired.pem && $INK sign $FIXTURES/mark/plain.png --out s.png");
+      "cd $HOME && $INK key init >/dev/null && $INK key init --replace --key "
+      "$FIXTURES/mark/ed25519.key --certificates $FIXTURES/mark/expired.pem; code=$?; $INK key "
+      "show "
+      ">&2 && exit $code");
   assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "has expired on 2021-01-01"));
+  assert_non_null(strstr(run.err, "authority"));
+  drop_run(&run);
+  // One that ended since is shown, with a warning and no days that are left, and signs nothing.
+  run = run_program(
+      "cd $HOME && K=.local/share/inkstone/keys && mkdir -p $K && cat $FIXTURES/mark/ed25519.key "
+      "$FIXTURES/mark/expired.pem >$K/signer.pem && $INK key show && $INK key show --json && $INK "
+      "sign $FIXTURES/mark/plain.png --out s.png");
+  assert_int_equal(run.exit_code, 1);
+  assert_null(strstr(run.out, "days left"));
+  assert_non_null(strstr(run.out, "\"state\": \"expired\""));
+  assert_non_null(strstr(run.out, "\"days_left\": 0"));
   assert_non_null(strstr(run.err, "has expired: nothing is signed with it"));
   assert_non_null(strstr(run.err, "ask who issued it for a new one"));
   drop_run(&run);
@@ -188,6 +202,59 @@ static void keys_that_are_given_sign_and_say_when_they_end(void **state) {
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.err, " days; ask who issued it"));
   assert_non_null(strstr(run.err, "the signing certificate ends soon"));
+  drop_run(&run);
+}
+
+// Of the newest manifest: "issuer: subject".
+static void signer_of(const json_t *verified, char *text, size_t size) {
+  const json_t *manifest = json_array_get(json_object_get(verified, "manifests"), 0);
+  const json_t *signature = json_object_get(manifest, "signature");
+  const json_t *certificate = json_object_get(signature, "certificateInfo");
+  snprintf(text, size, "%s: %s", text_at(json_object_get(certificate, "issuer"), "CN"),
+           text_at(json_object_get(certificate, "subject"), "CN"));
+}
+
+// What an operator's key signs, by options or set once, verifies with its issuer; no other is made.
+static void an_operators_key_signs_whatever_leaves(void **state) {
+  (void)state;
+  static const char options[] =
+      "--key $FIXTURES/mark/es256.key --certificates $FIXTURES/mark/es256.pem";
+  static const char set[] =
+      "export INKSTONE_KEY=$FIXTURES/mark/es256.key INKSTONE_CERTIFICATES=$FIXTURES/mark/es256.pem";
+  static const struct {
+    const char *line, *file;
+  } ways[] = {
+      {"$INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p %s", "p/poem.md"},
+      {"$INK make poem --set theme=秋夜 --set form=五绝 --seed 7 --out p %s", "p/poem.html"},
+      {"$INK label $FIXTURES/mark/text.docx --law eu -o l.docx %s", "l.docx"},
+      {"$INK paint fox --model $FIXTURES/pipelines/sd1 --steps 1 --size 64x64 --watermark none -o "
+       "f.png %s",
+       "f.png"},
+      {"$INK sign $FIXTURES/mark/plain.png --out s.png %s", "s.png"},
+  };
+  for (size_t i = 0; i < 2 * sizeof ways / sizeof *ways; i++) {
+    char line[1024], signer[128];
+    const char *file = ways[i / 2].file;
+    snprintf(line, sizeof line, ways[i / 2].line, i % 2 ? "" : options);
+    program_run run = run_program(
+        "cd $HOME && %s && %s >/dev/null && test ! -e .local/share/inkstone/keys && $INK verify %s "
+        "--trust $FIXTURES/mark/authority.pem --json",
+        i % 2 ? set : "true", line, file);
+    json_t *json = json_of(&run);
+    signer_of(json, signer, sizeof signer);
+    assert_string_equal(signer, "test authority: test signer es256");
+    assert_string_equal(text_at(json, "state"), "Trusted");
+    json_decref(json);
+    drop_run(&run);
+  }
+  program_run run =
+      run_program("cd $HOME && $INK make poem %s --certificates x.pem --out p", "--set theme=秋夜");
+  assert_int_equal(run.exit_code, 2);
+  assert_non_null(strstr(run.err, "--certificates goes with --key"));
+  drop_run(&run);
+  run = run_program("cd $HOME && $INK key init >/dev/null && %s && $INK key show", set);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "INKSTONE_KEY names another key"));
   drop_run(&run);
 }
 
@@ -311,6 +378,7 @@ int main(void) {
       cmocka_unit_test(a_signed_file_is_updated_in_place_and_beside),
       cmocka_unit_test(updates_that_cannot_hold_are_refused_with_a_word),
       cmocka_unit_test(keys_that_are_given_sign_and_say_when_they_end),
+      cmocka_unit_test(an_operators_key_signs_whatever_leaves),
       cmocka_unit_test(no_pin_stands_in_a_message),
       cmocka_unit_test(pieces_are_born_signed_and_replay_knows_them),
       cmocka_unit_test(every_mark_of_a_signed_piece_is_detected),

@@ -1,5 +1,6 @@
 // The keys of an installation: private, complete, replaced without harm to what they signed.
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mark/keys.h"
@@ -152,6 +153,22 @@ static void an_operators_key_takes_the_place(void **state) {
   assert_int_equal(ink_keys_rotate(folder, NULL, &error), INK_ERR_NOT_FOUND);
 }
 
+static void a_certificate_signs_from_its_first_day_to_its_last(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_signer *signer = signer_named("ed25519");
+  assert_ok(ink_signer_in_time(signer, "x.pem", &error));
+  int64_t now = (int64_t)time(NULL);
+  signer->not_before = now + 3600;
+  assert_int_equal(ink_signer_in_time(signer, "x.pem", &error), INK_ERR_CONFLICT);
+  assert_non_null(strstr(error.text, "x.pem: the certificate is valid from "));
+  signer->not_before = now - 7200;
+  signer->not_after = now - 3600;
+  assert_int_equal(ink_signer_in_time(signer, "x.pem", &error), INK_ERR_CONFLICT);
+  assert_non_null(strstr(error.text, "x.pem: the certificate has expired on "));
+  ink_signer_free(signer);
+}
+
 static void folders_that_cannot_be_written_are_named(void **state) {
   (void)state;
   ink_error error = {0};
@@ -171,6 +188,7 @@ int main(void) {
       KEYS_TEST(what_was_signed_before_rotation_stays_valid),
       KEYS_TEST(a_passphrase_locks_the_keys),
       KEYS_TEST(an_operators_key_takes_the_place),
+      cmocka_unit_test(a_certificate_signs_from_its_first_day_to_its_last),
       KEYS_TEST(folders_that_cannot_be_written_are_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

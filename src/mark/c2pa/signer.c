@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "mark/c2pa/certificate.h"
@@ -258,6 +259,22 @@ ink_status ink_signer_of_token(const char *uri, const char *certificates, const 
     ink_signer_free(made);
   }
   return status;
+}
+
+ink_status ink_signer_in_time(const ink_signer *signer, const char *name, ink_error *error) {
+  int64_t now = (int64_t)time(NULL);
+  char day[32];
+  if (signer->not_before > now) {
+    ink_time_text(signer->not_before, day);
+    return ink_fail(error, INK_ERR_CONFLICT,
+                    "%s: the certificate is valid from %.10s on, and not yet; is the clock right?",
+                    name, day);
+  }
+  if (signer->not_after > now) return INK_OK;
+  ink_time_text(signer->not_after, day);
+  return ink_fail(error, INK_ERR_CONFLICT,
+                  "%s: the certificate has expired on %.10s; ask who issued it for a new one", name,
+                  day);
 }
 
 void ink_signer_free(ink_signer *signer) {

@@ -60,6 +60,9 @@ ink_status ink_signer_of_token(const char *uri, const char *certificates, const 
                                ink_signer **signer, ink_error *error);
 void ink_signer_free(ink_signer *signer);
 
+// CONFLICT when the certificate is not valid yet, or not any more. `name` is what errors call it.
+ink_status ink_signer_in_time(const ink_signer *signer, const char *name, ink_error *error);
+
 // Why OpenSSL refused, for error texts: its latest reason, or "unknown reason". Clears its queue.
 const char *ink_openssl_reason(void);
 
