@@ -246,7 +246,15 @@ static void metadata_and_reviews_are_said(void **state) {
   assert_int_equal(state_of(later.bytes, later.size, carrier, NULL, &report), INK_C2PA_VALID);
   const json_t *assertions = json_object_get(json_array_get(report.manifests, 0), "assertions");
   assert_true(json_equal(json_object_get(assertions, "org.example.review"), review));
-  assert_true(json_equal(json_object_get(assertions, "c2pa.metadata"), metadata));
+  assert_true(json_equal(json_object_get(assertions, "cawg.metadata"), metadata));
+  assert_null(json_object_get(assertions, "c2pa.metadata"));
+  // Validators of C2PA 2.3 allow few fields there: neither title nor creator.
+  const json_t *first = json_object_get(json_array_get(report.manifests, 1), "assertions");
+  const json_t *fields = json_object_get(first, "c2pa.metadata");
+  assert_int_equal(json_object_size(fields), 3);
+  assert_non_null(json_object_get(fields, "@context"));
+  assert_non_null(json_object_get(fields, "dc:format"));
+  assert_non_null(json_object_get(fields, "Iptc4xmpExt:DigitalSourceType"));
   assert_int_equal(
       json_array_size(json_object_get(json_object_get(assertions, "c2pa.actions.v2"), "actions")),
       3);

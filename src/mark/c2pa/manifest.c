@@ -304,12 +304,26 @@ static ink_status add_soft_binding(writer *w) {
   return cbor_assertion(w, "c2pa.soft-binding", map);
 }
 
-static ink_status merge_metadata(json_t *json, const json_t *fields, ink_error *error) {
-  json_t *context = json_object_get(json, "@context");
-  const json_t *prefixes = json_object_get(fields, "@context");
+// An update says nothing of its own here: the format is what it was. Validators of C2PA 2.3 and
+// before allow few fields in this assertion; the title, which the claim has, is not one of them.
+static ink_status add_metadata(writer *w) {
+  const ink_c2pa_manifest *m = w->manifest;
+  const char *source = NULL;
+  for (size_t i = 0; i < m->n_action && !source; i++) source = m->actions[i].source_type;
+  json_t *json =
+      json_pack("{s:{s:s, s:s}, s:s, s:s*}", "@context", "dc", "http://purl.org/dc/elements/1.1/",
+                "Iptc4xmpExt", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "dc:format",
+                w->format, "Iptc4xmpExt:DigitalSourceType", source);
+  if (!json) return ink_fail(w->error, INK_ERR_MEMORY, "no memory for metadata");
+  ink_status status = json_assertion(w, "c2pa.metadata", json);
+  json_decref(json);
+  return status;
+}
+
+static ink_status check_fields(const json_t *fields, ink_error *error) {
+  const json_t *context = json_object_get(fields, "@context");
   const char *key;
   json_t *value;
-  int failed = json_object_update_missing(context, (json_t *)prefixes);
   json_object_foreach((json_t *)fields, key, value) {
     if (strcmp(key, "@context") == 0) continue;
     char prefix[64];
@@ -324,28 +338,14 @@ static ink_status merge_metadata(json_t *json, const json_t *fields, ink_error *
       return ink_fail(error, INK_ERR_USAGE,
                       "the \"@context\" of the metadata does not say what \"%s\" means", prefix);
     }
-    failed |= json_object_set(json, key, value);
   }
-  return failed ? ink_fail(error, INK_ERR_MEMORY, "no memory for metadata") : INK_OK;
+  return INK_OK;
 }
 
-// An update says nothing of its own here: title and format are what they were.
-static ink_status add_metadata(writer *w, bool update) {
-  const ink_c2pa_manifest *m = w->manifest;
-  const char *source = NULL;
-  if (update && !m->metadata) return INK_OK;
-  for (size_t i = 0; i < m->n_action && !source; i++) source = m->actions[i].source_type;
-  json_t *json = update ? json_pack("{s:{}}", "@context")
-                        : json_pack("{s:{s:s, s:s}, s:s, s:s}", "@context", "dc",
-                                    "http://purl.org/dc/elements/1.1/", "Iptc4xmpExt",
-                                    "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "dc:title",
-                                    m->title, "dc:format", w->format);
-  if (!json) return ink_fail(w->error, INK_ERR_USAGE, "the title of a manifest must be UTF-8");
-  if (source) json_object_set_new(json, "Iptc4xmpExt:DigitalSourceType", json_string(source));
-  ink_status status = m->metadata ? merge_metadata(json, m->metadata, w->error) : INK_OK;
-  if (status == INK_OK) status = json_assertion(w, "c2pa.metadata", json);
-  json_decref(json);
-  return status;
+// Fields of the caller's choice stand in the assertion that may hold any.
+static ink_status add_fields(writer *w) {
+  INK_TRY(check_fields(w->manifest->metadata, w->error));
+  return json_assertion(w, "cawg.metadata", w->manifest->metadata);
 }
 
 // Tokens for the signatures of earlier manifests (section 18.17).
@@ -595,7 +595,8 @@ static ink_status add_assertions(writer *w, const ink_manifest_binding *bound) {
   if (m->soft) INK_TRY(add_soft_binding(w));
   if (m->model) INK_TRY(add_disclosure(w));
   if (m->training) INK_TRY(add_training(w));
-  INK_TRY(add_metadata(w, !bound));
+  if (bound) INK_TRY(add_metadata(w));
+  if (m->metadata) INK_TRY(add_fields(w));
   if (w->pass->n_stamp) INK_TRY(add_stamps(w));
   if (bound) INK_TRY(bind_content(w, bound));
   ink_jumbf_end(w->out, begin);
@@ -787,6 +788,9 @@ static ink_status sign_sidecar(ink_manifest_pass *p, const unsigned char *bytes,
 ink_status ink_manifest_check(const ink_c2pa_manifest *m, ink_error *error) {
   if (!m->identity || strlen(m->identity) != 36 || !m->created || !m->title || !m->n_action) {
     return ink_fail(error, INK_ERR_USAGE, "a manifest needs identity, time, title and an action");
+  }
+  if (!ink_utf8_valid(m->title, strlen(m->title), NULL)) {
+    return ink_fail(error, INK_ERR_USAGE, "the title of a manifest must be UTF-8");
   }
   const char *first = m->actions[0].action;
   if (strcmp(first, "c2pa.created") != 0 && strcmp(first, "c2pa.opened") != 0) {

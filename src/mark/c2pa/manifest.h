@@ -83,8 +83,8 @@ typedef struct ink_c2pa_manifest {
   const char *model;      // for c2pa.ai-disclosure; NULL: no such assertion
   const char *oversight;  // its humanOversightLevel; NULL: none said
   const char *training;   // cawg.training-mining: "allowed", "notAllowed"; NULL: none
-  // Further fields of c2pa.metadata: an object whose names have a prefix, and whose "@context" says
-  // what the prefixes mean. NULL: none.
+  // Fields for cawg.metadata: an object whose names have a prefix, and whose "@context" says what
+  // the prefixes mean. NULL: none.
   const json_t *metadata;
   ink_c2pa_binding binding;
   size_t reserve;  // bytes left free for later updates (ink_c2pa_update), at most RESERVE_MOST
