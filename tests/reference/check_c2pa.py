@@ -1,7 +1,8 @@
 """Makes files of every kind with the program, in every way it has, and has others judge them: c2pa-python, the checker of
-c2pa_checker.py, the program itself, and encypher-c2pa where it is installed.
+c2pa_checker.py, the program itself, and encypher-c2pa and c2patool where they are installed.
 
-    python tests/reference/check_c2pa.py build/inkstone 1000
+    python tests/reference/check_c2pa.py build/inkstone 1000        # 1000 files that c2pa-python judges, 500 of other kinds
+    C2PATOOL=c2patool python tests/reference/check_c2pa.py …        # and every tenth of the former by that program
 
 Signed as they are drawn by lot (c2pa_shapes.py), signed twice, after c2pa-python signed them, labelled and signed, with
 sidecars, bound by parts, updated once or twice (with late time-stamps); painted by a tiny Stable Diffusion, and pieces of
@@ -46,8 +47,12 @@ RESTARTS = b"\xff\xdd\0\4"
 SIGNED_BY_OTHERS = {e: m for e, m in MEDIA.items() if e != "pdf"}  # it reads PDF, and writes none
 # What encypher-c2pa knows a media type for.
 KNOWN_TO_ENCYPHER = ("html", "md", "py", "js", "css", "yaml", "txt", *c2pa_checker.ARCHIVES)
+OTHERS = tuple(e for e in c2pa_shapes.SHAPES if e not in MEDIA)
+GROWING = ("png", "jpg", "gif", "svg")  # a store grows in its place
 LABELLED = ("png", "jpg", "webp", "gif", "svg", "pdf", "wav", "mp3", "html", "md", "py", "txt", *c2pa_checker.ARCHIVES)
 KEYS = ("own", "es256", "es384", "es512", "ps256", "ed25519")
+PICTURES = ("png", "jpg", "webp", "gif")
+SOURCES = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia", "digitalCapture")
 PAINTERS = ("sd1", "xl")
 
 
@@ -68,6 +73,16 @@ def by_c2pa(media, path, sidecar=None):
 def by_encypher(path):
     found = encypher_c2pa.verify(str(path))
     return found["validation_state"], [f["code"] for f in found["validation_results"].get("failure", [])]
+
+
+def by_c2patool(path, sidecar=None):
+    tool = [os.environ["C2PATOOL"], path, *(["--external-manifest", sidecar] if sidecar else []), "--detailed"]
+    done = subprocess.run(tool, capture_output=True)
+    if done.returncode:
+        return "Refused", [done.stderr.decode()[:120]]
+    found = json.loads(done.stdout)
+    failures = [f["code"] for f in found["validation_results"]["activeManifest"]["failure"]]
+    return found["validation_state"], failures
 
 
 def by_program(run, path):
@@ -165,13 +180,14 @@ class Studio:
             return done
         return run
 
-    def others(self, ending, data):
+    def others(self, chance, ending, data):
         out = io.BytesIO()
         definition = json.dumps({"claim_generator_info": [{"name": "others", "version": "1"}], "title": "other",
                                  "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [{
                                      "action": "c2pa.created", "digitalSourceType":
                                      "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"}]}}]})
-        plain = c2pa.Context(settings=c2pa.Settings.from_dict({"builder": {"thumbnail": {"enabled": False}}}))
+        seen = ending in PICTURES and chance.random() < 0.5
+        plain = c2pa.Context(settings=c2pa.Settings.from_dict({"builder": {"thumbnail": {"enabled": seen}}}))
         c2pa.Builder(definition, context=plain).sign(self.signer, MEDIA[ending], io.BytesIO(data), out)
         return out.getvalue()
 
@@ -184,7 +200,7 @@ class Studio:
         # Where a manifest keeps its length, this is what the updates take.
         room = ["--reserve", n_update * (16000 if late else chance.randint(5000, 9000))] if n_update else []
         way, path, side, key = self.signed_once(chance, ending, i, stamped + room)
-        if way == "labelled":  # which leaves no room
+        if way == "labelled" and ending not in GROWING:  # it leaves no room
             return way, path, side, key
         way += ", stamped" * bool(stamped)
         for n in range(n_update):
@@ -195,6 +211,21 @@ class Studio:
             path = path if side else out
         return way + f", updated{' twice' * (n_update == 2)}{' with stamps' * bool(late)}" * bool(n_update), path, side, key
 
+    def said(self, chance):
+        """Words of a signature, by lot."""
+        words = ["--source", chance.choice(SOURCES)] if chance.random() < 0.5 else []
+        words += ["--training", chance.choice(["allowed", "notAllowed"])] if chance.random() < 0.3 else []
+        words += ["--metadata", self.credits] if chance.random() < 0.2 else []
+        return words + ["--assertion", f"org.example.review={self.review}"] * chance.choice([0, 0, 0, 1, 2])
+
+    def asked(self, chance, ending):
+        """Of a label, by lot."""
+        words = ["--law", chance.choice(["cn", "eu", "cn,eu,ca", "eu,ca"]), "--as",
+                 chance.choice(["own", "declared", "suspected"]), "--language", chance.choice(["en", "zh"])]
+        if ending in PICTURES:
+            words += ["--place", chance.choice(["bottom-right", "top-left", "bottom", "top"]), "--height", "0.06"]
+        return words + ["--producer", "a-producer", "--system", "painter", "--prompt", "a fox"] * (chance.random() < 0.5)
+
     def signed_once(self, chance, ending, i, more):
         key = chance.choice(KEYS)
         run = self.run(key)
@@ -202,38 +233,50 @@ class Studio:
         plain.write_bytes(c2pa_shapes.SHAPES[ending](chance))
         bound = chance.random() < 0.3 and ending in c2pa_checker.PARTS
         parts, by_parts = ["--binding", "boxes"] * bound, ", by parts" * bound
+        more = [*more, *self.said(chance)]
         way = chance.random()
         if way < 0.1:
             side = self.folder / "side.c2pa"
             run("sign", plain, "--sidecar", "--out", side, *more)
             return "sidecar", plain, side, key
         if way < 0.25 and ending in SIGNED_BY_OTHERS:
-            plain.write_bytes(self.others(ending, plain.read_bytes()))
-            run("sign", plain, "--out", made, "--training", "notAllowed", *parts, *more)
+            plain.write_bytes(self.others(chance, ending, plain.read_bytes()))
+            run("sign", plain, "--out", made, *parts, *more)
             return "after c2pa-python" + by_parts, made, None, key
         # A label needs room, and refuses another's: those are no failures of the signature.
         if way < 0.45 and ending in LABELLED:
-            laws = chance.choice(["cn", "eu", "cn,eu,ca", "eu,ca"])
-            if run("label", plain, "--out", made, "--law", laws, check=False).returncode == 0:
+            if run("label", plain, "--out", made, *self.asked(chance, ending), check=False).returncode == 0:
                 if run("verify", made, check=False).returncode == 0 and chance.random() < 0.5:
                     return "labelled", made, None, key
                 run("sign", made, "--out", again, *parts, *more)
                 return "labelled, signed" + by_parts, again, None, key
-        run("sign", plain, "--out", made, "--title", f"file {i}", *parts, *more)
+        run("sign", plain, "--out", made, "--title", f"file {i} 秋夜", *parts, *more)
         if way > 0.85:
-            run("sign", made, "--out", again, "--source", "compositeWithTrainedAlgorithmicMedia", *parts, *more)
+            run("sign", made, "--out", again, *parts, *more)
             return "signed twice" + by_parts, again, None, key
         return "signed" + by_parts, made, None, key
 
     def painted(self, chance, i):
-        key, ending = chance.choice(KEYS), chance.choice(["png", "jpg", "webp"])
-        out = self.folder / f"painted.{ending}"
-        more = ["--init", self.last] if getattr(self, "last", None) and chance.random() < 0.5 else []
-        self.run(key)("paint", "a fox", "--model", FIXTURES / "pipelines" / chance.choice(PAINTERS), "--steps", 2, "--size",
+        key, ending = chance.choice(KEYS), chance.choice(list(PICTURES[:3]))
+        out, begin = self.folder / f"painted.{ending}", self.folder / f"init.{ending}"
+        way, more = "painted", []
+        if chance.random() < 0.4:
+            way, more = "painted over another", ["--init", begin, "--strength", chance.choice([0.5, 0.8])]
+            if not begin.exists() or chance.random() < 0.5:
+                way = "painted over a photograph"
+                begin.write_bytes(chance.choice(c2pa_shapes.of_others(ending)))
+        ways = [[], ["--quality", 40], ["--count", 2]]
+        if not more:  # what begins with noise alone
+            ways += [["--hires", "2:1"], ["--watermark", "public"], ["--count", 2, "--grid"]]
+        more += chance.choice(ways)
+        more += ["--timestamp-url", self.stamps] if chance.random() < 0.1 else []
+        model = chance.choice([FIXTURES / "pipelines" / name for name in PAINTERS])
+        self.run(key)("paint", chance.choice(["a fox", "雪山 <b>"]), "--model", model, "--steps", 2, "--size",
                       f"{chance.choice([64, 128, 256])}x{chance.choice([64, 128])}", "--seed", i, "-o", out, *more)
-        self.last = self.folder / f"init.{ending}"
-        self.last.write_bytes(out.read_bytes())
-        return "painted" + " over another" * bool(more), out, None, key
+        begin.write_bytes((self.folder / f"painted-1.{ending}" if "--count" in more else out).read_bytes())
+        for path in sorted(self.folder.glob("painted*")):
+            yield way, path, None, key
+            path.unlink()
 
     def pieces(self, chance, i):
         key, folder = chance.choice(KEYS), self.folder / f"piece-{i}"
@@ -298,7 +341,7 @@ def main():
     program, n = os.path.abspath(sys.argv[1]), int(sys.argv[2])
     chance = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 2026)
     counts, codes, refused = collections.Counter(), collections.Counter(), []
-    files = judges_of = 0
+    files = judges_of = known = 0
     ways = collections.Counter()
     check_golden(counts)
     with tempfile.TemporaryDirectory() as folder, authority(pathlib.Path(folder) / "times") as stamps:
@@ -307,12 +350,15 @@ def main():
         check_public(studio.run("own"))
 
         def judge(way, path, side, key):
-            nonlocal files, judges_of
+            nonlocal files, judges_of, known
             ending, verdicts = path.suffix[1:], {}
             data = path.read_bytes()
             verdicts["checker"] = judged(c2pa_checker.check, data, ending, side and side.read_bytes())
             if known_to_c2pa(way, ending, data):
                 verdicts["c2pa-python"] = judged(by_c2pa, MEDIA[ending], path, side)
+                known += 1
+                if "C2PATOOL" in os.environ and known % 10 == 0:
+                    verdicts["c2patool"] = judged(by_c2patool, path, side)
             elif encypher_c2pa and not side and ending in KNOWN_TO_ENCYPHER and not has_folder(data):
                 verdicts["encypher-c2pa"] = judged(by_encypher, path)
             if not side:
@@ -328,15 +374,22 @@ def main():
             ways[way] += 1
             files += 1
             judges_of += len(verdicts)
+            if files % 100 == 0:
+                print(f"{files} files, {known} of them by c2pa-python, {len(refused)} refused", file=sys.stderr, flush=True)
 
-        for i in range(n // 50):
+        for i in range(n // 25):
             for made in studio.pieces(chance, i):
                 judge(*made)
-        for i in range(n // 16):
-            judge(*studio.painted(chance, i))
-        while files < n:
-            judge(*studio.signed(chance, list(c2pa_shapes.SHAPES)[files % len(c2pa_shapes.SHAPES)], files))
-    columns = ["files", "c2pa-python", "checker", "inkstone verify", "encypher-c2pa"]
+        for i in range(n // 8):
+            for made in studio.painted(chance, i):
+                judge(*made)
+        for i in range(n // 2):
+            judge(*studio.signed(chance, OTHERS[i % len(OTHERS)], i))
+        i = 0
+        while known < n:
+            judge(*studio.signed(chance, list(MEDIA)[i % len(MEDIA)], i))
+            i += 1
+    columns = ["files", "c2pa-python", "c2patool", "checker", "inkstone verify", "encypher-c2pa"]
     print(f"{'':8}" + "".join(f"{c:>17}" for c in columns))
     for ending in c2pa_shapes.SHAPES:
         print(f"{ending:8}" + "".join(f"{counts[ending, c] or '':>17}" for c in columns))
