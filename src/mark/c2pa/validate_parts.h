@@ -57,15 +57,40 @@ typedef enum ink_finding { INK_SUCCESS, INK_INFORMATIONAL, INK_FAILURE } ink_fin
 void ink_find(ink_validator *v, json_t *results, ink_finding kind, const char *code,
               const ink_jumbf *box, const char *format, ...) INK_PRINTF(6, 7);
 json_t *ink_results_new(ink_validator *v);
+// "success" …, the member of results.
+const char *ink_finding_name(ink_finding kind);
 
 // The one CBOR item that an assertion or a claim is; NULL when it is none.
 const ink_cbor *ink_validate_content(ink_validator *v, const ink_jumbf *box);
+
+// ---- one manifest, and all that lead from it (validate.c)
+
+ink_status ink_check_manifest(ink_validator *v, const ink_jumbf *box, bool active, int depth,
+                              json_t *results);
+// The claim and what of it the others need; false, with a finding, where there is none to go on
+// with.
+bool ink_read_claim(ink_validator *v, ink_manifest_view *m);
+// Its signature: whose, of when, of this claim.
+void ink_check_signature(ink_validator *v, ink_manifest_view *m);
+// All assertions that the claim lists, and none that it does not.
+void ink_check_assertions(ink_validator *v, ink_manifest_view *m);
+// True when the manifest has one that is whole. Of the active manifest (`compare`) each must be the
+// content's (section 18.10.5.1).
+bool ink_check_soft_bindings(ink_validator *v, ink_manifest_view *m, bool compare);
+void ink_check_actions(ink_validator *v, ink_manifest_view *m);
+ink_status ink_check_ingredients(ink_validator *v, ink_manifest_view *m, int depth);
+// The file against its hard binding.
+ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion);
+
+// ---- of assertions (validate_assertions.c)
+
 // True for the label, and for those that are numbered.
 bool ink_validate_is_label(const char *label, const char *base);
 bool ink_validate_is_binding(const char *label);
+// True when a byte string is the hash of a box.
+bool ink_validate_hash_is(const ink_cbor *expected, const char *algorithm, const ink_jumbf *box);
 
-// The file against its hard binding.
-ink_status ink_check_binding(ink_validator *v, ink_manifest_view *m, const ink_jumbf *assertion);
+// ---- as JSON (crjson.c)
 
 // CBOR as crJSON writes it: byte strings are "b64'…'".
 json_t *ink_crjson_of(const ink_cbor *item);
