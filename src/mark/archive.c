@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 
 enum {
@@ -18,29 +19,11 @@ enum {
 
 // ---- reading ------------------------------------------------------------------------------------
 
-unsigned ink_zip_get16(const unsigned char *at) {
-  return (unsigned)at[0] | (unsigned)at[1] << 8;
-}
-
-unsigned ink_zip_get32(const unsigned char *at) {
-  return ink_zip_get16(at) | ink_zip_get16(at + 2) << 16;
-}
-
-void ink_zip_put16(ink_text *out, unsigned value) {
-  unsigned char bytes[2] = {(unsigned char)value, (unsigned char)(value >> 8)};
-  ink_text_add_bytes(out, bytes, 2);
-}
-
-void ink_zip_put32(ink_text *out, unsigned value) {
-  ink_zip_put16(out, value & 0xFFFF);
-  ink_zip_put16(out, value >> 16);
-}
-
 static bool find_end(const unsigned char *bytes, size_t size, size_t *end) {
   if (size < END_SIZE) return false;
   for (size_t comment = 0; comment <= MOST_COMMENT && comment + END_SIZE <= size; comment++) {
     const unsigned char *at = bytes + size - END_SIZE - comment;
-    if (ink_zip_get32(at) == END && ink_zip_get16(at + 20) == comment) {
+    if (ink_little32(at) == END && ink_little16(at + 20) == comment) {
       *end = (size_t)(at - bytes);
       return true;
     }
@@ -70,34 +53,34 @@ static bool is_path(const unsigned char *name, size_t size) {
 static bool read_local(const unsigned char *bytes, const ink_archive *a, ink_archive_file *e) {
   if (!ink_fits(e->start, INK_ZIP_LOCAL_SIZE, a->directory)) return false;
   const unsigned char *at = bytes + e->start;
-  size_t name = ink_zip_get16(at + 26), extra = ink_zip_get16(at + 28);
+  size_t name = ink_little16(at + 26), extra = ink_little16(at + 28);
   e->data = e->start + INK_ZIP_LOCAL_SIZE + name + extra;
-  return ink_zip_get32(at) == INK_ZIP_LOCAL && name == e->name_size &&
+  return ink_little32(at) == INK_ZIP_LOCAL && name == e->name_size &&
          ink_fits(e->data, e->data_size, a->directory) &&
          memcmp(at + INK_ZIP_LOCAL_SIZE, bytes + e->name, name) == 0 &&
-         ink_zip_get16(at + 6) == e->flags && ink_zip_get16(at + 8) == e->method;
+         ink_little16(at + 6) == e->flags && ink_little16(at + 8) == e->method;
 }
 
 static ink_status read_central(const unsigned char *bytes, ink_archive *a, size_t *at,
                                ink_archive_file *e, ink_error *error) {
   if (!ink_fits(*at, INK_ZIP_CENTRAL_SIZE, a->end) ||
-      ink_zip_get32(bytes + *at) != INK_ZIP_CENTRAL) {
+      ink_little32(bytes + *at) != INK_ZIP_CENTRAL) {
     return broken("its directory is cut short", error);
   }
   const unsigned char *head = bytes + *at;
-  size_t name = ink_zip_get16(head + 28), extra = ink_zip_get16(head + 30),
-         comment = ink_zip_get16(head + 32);
+  size_t name = ink_little16(head + 28), extra = ink_little16(head + 30),
+         comment = ink_little16(head + 32);
   size_t whole = INK_ZIP_CENTRAL_SIZE + name + extra + comment;
   if (!ink_fits(*at, whole, a->end)) return broken("its directory is cut short", error);
   *e = (ink_archive_file){.name = *at + INK_ZIP_CENTRAL_SIZE,
                           .name_size = name,
-                          .start = ink_zip_get32(head + 42),
-                          .data_size = ink_zip_get32(head + 20),
+                          .start = ink_little32(head + 42),
+                          .data_size = ink_little32(head + 20),
                           .central = *at,
                           .central_size = whole,
-                          .method = ink_zip_get16(head + 10),
-                          .flags = ink_zip_get16(head + 8),
-                          .checksum = ink_zip_get32(head + 16)};
+                          .method = ink_little16(head + 10),
+                          .flags = ink_little16(head + 8),
+                          .checksum = ink_little32(head + 16)};
   if (e->start == UINT32_MAX || e->data_size == UINT32_MAX) {
     return ink_fail(error, INK_ERR_UNSUPPORTED, "ZIP: archives of more than 4 GiB are not read");
   }
@@ -132,7 +115,7 @@ static bool tile(const unsigned char *bytes, ink_archive *a, ink_archive_file **
     if (e->start != at || next < data_end) return false;
     size_t rest = next - data_end;
     bool described = e->flags & HAS_DESCRIPTOR;
-    bool sign = rest == 16 && ink_zip_get32(bytes + data_end) == DESCRIPTOR;
+    bool sign = rest == 16 && ink_little32(bytes + data_end) == DESCRIPTOR;
     if (described ? !(sign || rest == 12) : rest != 0) return false;
     e->length = next - e->start;
     at = next;
@@ -162,10 +145,10 @@ ink_status ink_archive_read(const unsigned char *bytes, size_t size, ink_archive
   *a = (ink_archive){0};
   if (!find_end(bytes, size, &a->end)) return broken("it has no directory", error);
   const unsigned char *end = bytes + a->end;
-  a->n = ink_zip_get16(end + 10);
-  size_t directory_size = ink_zip_get32(end + 12);
-  a->directory = ink_zip_get32(end + 16);
-  if (ink_zip_get16(end + 4) || ink_zip_get16(end + 6) || ink_zip_get16(end + 8) != a->n ||
+  a->n = ink_little16(end + 10);
+  size_t directory_size = ink_little32(end + 12);
+  a->directory = ink_little32(end + 16);
+  if (ink_little16(end + 4) || ink_little16(end + 6) || ink_little16(end + 8) != a->n ||
       a->n == 0xFFFF) {
     return ink_fail(error, INK_ERR_UNSUPPORTED,
                     "ZIP: archives in several parts, or of 65,535 files and more, are not read");
@@ -201,7 +184,7 @@ void ink_archive_free(ink_archive *a) {
 }
 
 bool ink_archive_is(const unsigned char *bytes, size_t size) {
-  return size >= INK_ZIP_LOCAL_SIZE && ink_zip_get32(bytes) == INK_ZIP_LOCAL;
+  return size >= INK_ZIP_LOCAL_SIZE && ink_little32(bytes) == INK_ZIP_LOCAL;
 }
 
 const ink_archive_file *ink_archive_find(const unsigned char *bytes, const ink_archive *a,
@@ -258,8 +241,8 @@ static ink_status make_header(const unsigned char *bytes, const ink_archive_file
     return ink_fail(error, INK_ERR_UNSUPPORTED, "ZIP: %s is encrypted", c->name);
   }
   if (old) {
-    h->time = ink_zip_get16(bytes + old->central + 12);
-    h->date = ink_zip_get16(bytes + old->central + 14);
+    h->time = ink_little16(bytes + old->central + 12);
+    h->date = ink_little16(bytes + old->central + 14);
   }
   for (const char *at = c->name; *at; at++) {
     if (*at & 0x80) h->flags = IS_UTF8;
@@ -277,20 +260,20 @@ static ink_status make_header(const unsigned char *bytes, const ink_archive_file
 
 // From the version that is needed to the length of the extra field, which is empty.
 static void put_header(ink_text *out, const header *h) {
-  ink_zip_put16(out, INK_ZIP_VERSION);
-  ink_zip_put16(out, h->flags);
-  ink_zip_put16(out, h->method);
-  ink_zip_put16(out, h->time);
-  ink_zip_put16(out, h->date);
-  ink_zip_put32(out, h->checksum);
-  ink_zip_put32(out, (unsigned)h->data.size);
-  ink_zip_put32(out, (unsigned)h->change->size);
-  ink_zip_put16(out, (unsigned)strlen(h->change->name));
-  ink_zip_put16(out, 0);
+  ink_text_add_little(out, INK_ZIP_VERSION, 2);
+  ink_text_add_little(out, h->flags, 2);
+  ink_text_add_little(out, h->method, 2);
+  ink_text_add_little(out, h->time, 2);
+  ink_text_add_little(out, h->date, 2);
+  ink_text_add_little(out, h->checksum, 4);
+  ink_text_add_little(out, (unsigned)h->data.size, 4);
+  ink_text_add_little(out, (unsigned)h->change->size, 4);
+  ink_text_add_little(out, (unsigned)strlen(h->change->name), 2);
+  ink_text_add_little(out, 0, 2);
 }
 
 static void put_local(ink_text *out, const header *h) {
-  ink_zip_put32(out, INK_ZIP_LOCAL);
+  ink_text_add_little(out, INK_ZIP_LOCAL, 4);
   put_header(out, h);
   ink_text_add(out, h->change->name);
   ink_text_add_bytes(out, ink_text_string(&h->data), h->data.size);
@@ -298,24 +281,24 @@ static void put_local(ink_text *out, const header *h) {
 
 // Attributes are those of the file that was replaced.
 static void put_central(ink_text *out, const unsigned char *old, const header *h, size_t start) {
-  ink_zip_put32(out, INK_ZIP_CENTRAL);
-  ink_zip_put16(out, old ? ink_zip_get16(old + 4) : INK_ZIP_VERSION);
+  ink_text_add_little(out, INK_ZIP_CENTRAL, 4);
+  ink_text_add_little(out, old ? ink_little16(old + 4) : INK_ZIP_VERSION, 2);
   put_header(out, h);
-  ink_zip_put16(out, 0);  // comment
-  ink_zip_put16(out, 0);  // disk
-  ink_zip_put16(out, old ? ink_zip_get16(old + 36) : 0);
-  ink_zip_put32(out, old ? ink_zip_get32(old + 38) : 0);
-  ink_zip_put32(out, (unsigned)start);
+  ink_text_add_little(out, 0, 2);  // comment
+  ink_text_add_little(out, 0, 2);  // disk
+  ink_text_add_little(out, old ? ink_little16(old + 36) : 0, 2);
+  ink_text_add_little(out, old ? ink_little32(old + 38) : 0, 4);
+  ink_text_add_little(out, (unsigned)start, 4);
   ink_text_add(out, h->change->name);
 }
 
 void ink_zip_put_end(ink_text *out, const unsigned char *end, size_t end_size, size_t n,
                      size_t directory, size_t directory_size) {
   ink_text_add_bytes(out, end, 8);
-  ink_zip_put16(out, (unsigned)n);
-  ink_zip_put16(out, (unsigned)n);
-  ink_zip_put32(out, (unsigned)directory_size);
-  ink_zip_put32(out, (unsigned)directory);
+  ink_text_add_little(out, (unsigned)n, 2);
+  ink_text_add_little(out, (unsigned)n, 2);
+  ink_text_add_little(out, (unsigned)directory_size, 4);
+  ink_text_add_little(out, (unsigned)directory, 4);
   ink_text_add_bytes(out, end + 20, end_size - 20);
 }
 
@@ -375,7 +358,7 @@ static ink_status put_all(rewriting *r, size_t size, ink_text *out, ink_error *e
       continue;
     }
     ink_text_add_bytes(out, central, 42);
-    ink_zip_put32(out, (unsigned)r->starts[i]);
+    ink_text_add_little(out, (unsigned)r->starts[i], 4);
     ink_text_add_bytes(out, central + INK_ZIP_CENTRAL_SIZE,
                        a->files[i].central_size - INK_ZIP_CENTRAL_SIZE);
   }

@@ -63,10 +63,6 @@ enum {
   INK_ZIP_CENTRAL_SIZE = 46,
   INK_ZIP_VERSION = 20
 };
-unsigned ink_zip_get16(const unsigned char *at);
-unsigned ink_zip_get32(const unsigned char *at);
-void ink_zip_put16(ink_text *out, unsigned value);
-void ink_zip_put32(ink_text *out, unsigned value);
 // The end record again, with other figures.
 void ink_zip_put_end(ink_text *out, const unsigned char *end, size_t end_size, size_t n,
                      size_t directory, size_t directory_size);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "picture/formats.h"
 
@@ -30,12 +31,8 @@ typedef struct block {
   bool big_endian;
 } block;
 
-static uint32_t number(const block *b, size_t at, int n) {
-  uint32_t value = 0;
-  for (int i = 0; i < n; i++) {
-    value = value << 8 | b->bytes[at + (size_t)(b->big_endian ? i : n - 1 - i)];
-  }
-  return value;
+static uint32_t number(const block *b, size_t at, size_t n) {
+  return (uint32_t)(b->big_endian ? ink_big : ink_little)(b->bytes + at, n);
 }
 
 // The bytes of a tag's value; false when it is not within the block.

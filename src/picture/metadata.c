@@ -5,20 +5,10 @@
 #include <string.h>
 #include <webp/mux.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/hash.h"
 #include "picture/exif.h"
-
-static uint32_t u32_be(const unsigned char *b) {
-  return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-static void put_be(ink_text *out, uint32_t value, int n) {
-  for (int i = n - 1; i >= 0; i--) {
-    unsigned char byte = (unsigned char)(value >> (8 * i));
-    ink_text_add_bytes(out, &byte, 1);
-  }
-}
 
 bool ink_picture_format_by_bytes(const void *bytes, size_t size, ink_picture_format *format) {
   const unsigned char *b = bytes;
@@ -42,8 +32,7 @@ bool ink_picture_is_lossless(const void *bytes, size_t size) {
   for (size_t at = 12; ink_fits(at, 8, size);) {
     if (memcmp(b + at, "VP8L", 4) == 0) return true;
     if (memcmp(b + at, "VP8 ", 4) == 0) return false;
-    uint64_t length = b[at + 4] | (uint64_t)b[at + 5] << 8 | (uint64_t)b[at + 6] << 16 |
-                      (uint64_t)b[at + 7] << 24;
+    uint64_t length = ink_little32(b + at + 4);
     if (!ink_fits(at + 8, length + (length & 1), size)) return false;
     at += 8 + (size_t)(length + (length & 1));
   }
@@ -73,7 +62,7 @@ static bool next_chunk(ink_picture_file file, size_t *at, const unsigned char **
                        size_t *length) {
   if (!ink_fits(*at, PNG_CHUNK, file.size)) return false;
   *chunk = file.bytes + *at;
-  *length = u32_be(*chunk);
+  *length = ink_big32(*chunk);
   if (!ink_fits(*at, (uint64_t)*length + PNG_CHUNK, file.size)) return false;
   *at += *length + PNG_CHUNK;
   return true;
@@ -90,11 +79,11 @@ static bool is_png_xmp(const unsigned char *chunk, size_t length) {
 }
 
 static void put_chunk(ink_text *out, const char *type, const ink_text *data) {
-  put_be(out, (uint32_t)data->size, 4);
+  ink_text_add_big(out, (uint32_t)data->size, 4);
   size_t begin = out->size;
   ink_text_add(out, type);
   ink_text_add_bytes(out, ink_text_string(data), data->size);
-  if (!out->failed) put_be(out, ink_crc32(0, out->bytes + begin, out->size - begin), 4);
+  if (!out->failed) ink_text_add_big(out, ink_crc32(0, out->bytes + begin, out->size - begin), 4);
 }
 
 // Texts and what else the chunks of another file say.
@@ -173,7 +162,7 @@ static int next_segment(ink_picture_file file, size_t *at, segment *s) {
     *at = begin;
     return 0;
   }
-  size_t length = (size_t)file.bytes[*at + 2] << 8 | file.bytes[*at + 3];
+  size_t length = ink_big16(file.bytes + *at + 2);
   if (length < 2 || !ink_fits(*at + 2, length, file.size)) return -1;
   *s = (segment){.start = file.bytes + *at,
                  .data = file.bytes + *at + 4,
@@ -193,8 +182,8 @@ static bool is_exif(const segment *s) {
 }
 
 static void put_segment(ink_text *out, int marker, const void *bytes, size_t size) {
-  put_be(out, 0xFF00U | (unsigned)marker, 2);
-  put_be(out, (uint32_t)size + 2, 2);
+  ink_text_add_big(out, 0xFF00U | (unsigned)marker, 2);
+  ink_text_add_big(out, (uint32_t)size + 2, 2);
   ink_text_add_bytes(out, bytes, size);
 }
 
@@ -205,8 +194,8 @@ static ink_status put_jpeg_xmp(const char *xmp, ink_text *out, ink_error *error)
                     "the XMP takes %zu bytes and JPEG has %d for it; choose PNG or WebP", size,
                     MOST_SEGMENT);
   }
-  put_be(out, 0xFF00U | APP1, 2);
-  put_be(out, (uint32_t)(size + sizeof xmp_name + 2), 2);
+  ink_text_add_big(out, 0xFF00U | APP1, 2);
+  ink_text_add_big(out, (uint32_t)(size + sizeof xmp_name + 2), 2);
   ink_text_add_bytes(out, xmp_name, sizeof xmp_name);
   ink_text_add(out, xmp);
   return INK_OK;

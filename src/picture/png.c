@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "picture/exif.h"
 #include "picture/formats.h"
@@ -139,7 +140,7 @@ static ink_status check_chunks(const ink_picture_input *input, ink_error *error)
   for (size_t at = 8; at < input->size;) {
     if (!ink_fits(at, 12, input->size)) break;
     const unsigned char *p = input->bytes + at;
-    size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+    size_t length = ink_big32(p);
     if (!ink_fits(at + 12, length, input->size)) {
       return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at,
                          "%s: not a sound PNG: a chunk of %zu bytes reaches beyond the end",

@@ -5,6 +5,7 @@
 #include <webp/encode.h>
 #include <webp/mux.h>
 
+#include "base/bytes.h"
 #include "picture/exif.h"
 #include "picture/formats.h"
 
@@ -46,9 +47,7 @@ ink_status ink_webp_read(const ink_picture_input *input, ink_picture *picture,
   // What lies behind the container is no part of the picture; libwebp would read on into it.
   size_t whole = input->size;
   if (whole >= 12) {
-    const unsigned char *b = input->bytes;
-    size_t stated =
-        ((size_t)b[4] | (size_t)b[5] << 8 | (size_t)b[6] << 16 | (size_t)b[7] << 24) + 8;
+    size_t stated = (size_t)ink_little32((const unsigned char *)input->bytes + 4) + 8;
     if (stated < whole) whole = stated;
   }
   if (WebPGetFeatures(input->bytes, whole, &features) != VP8_STATUS_OK) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/file.h"
 #include "weights/check.h"
@@ -47,15 +48,9 @@ const char *ink_gguf_type_name(ink_gguf_type type) {
 
 // -- Little-endian bytes --------------------------------------------------------------------------
 
-static uint64_t load(const unsigned char *bytes, size_t size) {
-  uint64_t value = 0;
-  for (size_t i = size; i-- > 0;) value = value << 8 | bytes[i];
-  return value;
-}
-
 static int64_t load_signed(const unsigned char *bytes, size_t size) {
   if (size == 0) return 0;
-  uint64_t value = load(bytes, size);
+  uint64_t value = ink_little(bytes, size);
   uint64_t sign = UINT64_C(1) << (8 * size - 1);
   return (int64_t)((value ^ sign) - sign);
 }
@@ -83,7 +78,7 @@ static ink_status take(cursor *c, uint64_t size, const char *what, const unsigne
 static ink_status take_number(cursor *c, size_t size, const char *what, uint64_t *value) {
   const unsigned char *bytes = NULL;
   INK_TRY(take(c, size, what, &bytes));
-  *value = load(bytes, size);
+  *value = ink_little(bytes, size);
   return INK_OK;
 }
 
@@ -286,7 +281,7 @@ static ink_status read_start(cursor *c, ink_gguf *file) {
 }
 
 static ink_status note_alignment(cursor *c, const ink_gguf_value *value, ink_gguf *file) {
-  uint64_t alignment = value->type == INK_GGUF_U32 ? load(value->data, 4) : 0;
+  uint64_t alignment = value->type == INK_GGUF_U32 ? ink_little(value->data, 4) : 0;
   if (alignment == 0 || alignment % 8 != 0) {
     return ink_fail_at(c->error, INK_ERR_FORMAT, (int64_t)(value->data - c->bytes),
                        "%s: general.alignment must be a u32 and a multiple of 8", c->path);
@@ -594,7 +589,7 @@ int64_t ink_gguf_item_int(const ink_gguf_value *value, uint64_t i) {
     case INK_GGUF_I64:
       return load_signed(bytes, size);
     default: {
-      uint64_t number = load(bytes, size);
+      uint64_t number = ink_little(bytes, size);
       return number <= INT64_MAX ? (int64_t)number : 0;
     }
   }
@@ -604,7 +599,7 @@ double ink_gguf_item_number(const ink_gguf_value *value, uint64_t i) {
   if (kind_of(value->item_type) == KIND_INT) {
     if (value->item_type == INK_GGUF_U64) {
       const unsigned char *bytes = item(value, i);
-      return bytes ? (double)load(bytes, 8) : 0;
+      return bytes ? (double)ink_little(bytes, 8) : 0;
     }
     return (double)ink_gguf_item_int(value, i);
   }
@@ -612,12 +607,12 @@ double ink_gguf_item_number(const ink_gguf_value *value, uint64_t i) {
   const unsigned char *bytes = item(value, i);
   if (!bytes) return 0;
   if (value->item_type == INK_GGUF_F32) {
-    uint32_t bits = (uint32_t)load(bytes, 4);
+    uint32_t bits = (uint32_t)ink_little(bytes, 4);
     float number;
     memcpy(&number, &bits, sizeof number);
     return (double)number;
   }
-  uint64_t bits = load(bytes, 8);
+  uint64_t bits = ink_little(bytes, 8);
   double number;
   memcpy(&number, &bits, sizeof number);
   return number;
@@ -628,7 +623,7 @@ bool ink_gguf_next_string(const ink_gguf_value *array, size_t *at, ink_gguf_stri
     return false;
   }
   const unsigned char *bytes = array->data + *at;
-  *out = (ink_gguf_string){(const char *)bytes + 8, (size_t)load(bytes, 8)};
+  *out = (ink_gguf_string){(const char *)bytes + 8, (size_t)ink_little(bytes, 8)};
   *at += 8 + out->size;
   return true;
 }
@@ -654,7 +649,7 @@ ink_status ink_gguf_get_int(const ink_gguf *file, const char *key, bool required
   const ink_gguf_value *value;
   INK_TRY(member(file, key, required, KIND_INT, "an integer", &value, error));
   if (!value) return INK_OK;
-  bool beyond = value->type == INK_GGUF_U64 && load(value->data, 8) > INT64_MAX;
+  bool beyond = value->type == INK_GGUF_U64 && ink_little(value->data, 8) > INT64_MAX;
   int64_t number = ink_gguf_item_int(value, 0);
   if (beyond || number < low || number > high) {
     return ink_fail_at(error, INK_ERR_FORMAT, value->data - file->bytes,

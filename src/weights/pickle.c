@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "weights/check.h"
 
@@ -178,7 +179,7 @@ static ink_status take_number(reader *r, size_t size, uint64_t *value) {
   const unsigned char *bytes;
   *value = 0;
   INK_TRY(take(r, size, &bytes));
-  for (size_t i = size; i-- > 0;) *value = *value << 8 | bytes[i];
+  *value = ink_little(bytes, size);
   return INK_OK;
 }
 

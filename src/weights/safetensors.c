@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -514,8 +515,7 @@ static ink_status parse(ink_safetensors *file, ink_error *error) {
     return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)file->size,
                        "%s: %zu bytes are too few for a safetensors file", file->path, file->size);
   }
-  uint64_t header = 0;
-  for (int i = 8; i-- > 0;) header = header << 8 | file->bytes[i];
+  uint64_t header = ink_little(file->bytes, 8);
   if (header > MAX_HEADER || header > file->size - 8) {
     return ink_fail_at(error, INK_ERR_FORMAT, 0,
                        "%s: a header of %llu bytes is declared, where the file has %zu and the "

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "weights/check.h"
 
@@ -34,10 +35,8 @@ typedef struct directory {
   uint64_t offset, size, count;
 } directory;
 
-static uint64_t number(const reader *r, uint64_t at, int size) {
-  uint64_t value = 0;
-  for (int i = size; i-- > 0;) value = value << 8 | r->bytes[at + (uint64_t)i];
-  return value;
+static uint64_t number(const reader *r, uint64_t at, size_t size) {
+  return ink_little(r->bytes + at, size);
 }
 
 static uint32_t u16(const reader *r, uint64_t at) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -20,6 +21,7 @@ static void error_names_its_offset_and_context(void **state) {
   assert_int_equal(ink_fail_at(&error, INK_ERR_FORMAT, 12, "bad length %d", 7), INK_ERR_FORMAT);
   assert_string_equal(error.text, "bad length 7 (at byte 12)");
   ink_context(&error, INK_ERR_FORMAT, "model.gguf");
+  ink_context(&error, INK_ERR_FORMAT, "model.gguf");  // which is said once
   assert_string_equal(error.text, "model.gguf: bad length 7 (at byte 12)");
   assert_int_equal(error.offset, 12);
 }
@@ -144,6 +146,25 @@ static void utf8_refuses_every_ill_formed_sequence(void **state) {
     }
   }
   assert_int_equal(ink_utf8_length("砚inkstone", strlen("砚inkstone")), 9);
+}
+
+static void numbers_are_read_as_they_were_written_in_either_order(void **state) {
+  (void)state;
+  ink_text text = {0};
+  ink_text_add_little(&text, 0x8182, 2);
+  ink_text_add_big(&text, 0x8384, 2);
+  ink_text_add_little(&text, 0xF1F2F3F4, 4);
+  ink_text_add_big(&text, 0xF5F6F7F8, 4);
+  const unsigned char *at = (const unsigned char *)text.bytes;
+  assert_int_equal(text.size, 12);
+  assert_memory_equal(at, "\x82\x81\x83\x84\xF4\xF3\xF2\xF1\xF5\xF6\xF7\xF8", 12);
+  assert_int_equal(ink_little16(at), 0x8182);
+  assert_int_equal(ink_big16(at + 2), 0x8384);
+  assert_int_equal(ink_little32(at + 4), 0xF1F2F3F4);
+  assert_int_equal(ink_big32(at + 8), 0xF5F6F7F8);
+  assert_int_equal(ink_big(at + 4, 8), UINT64_C(0xF4F3F2F1F5F6F7F8));
+  assert_int_equal(ink_little(at, 0), 0);
+  ink_text_free(&text);
 }
 
 static void text_grows_and_formats(void **state) {
@@ -294,6 +315,7 @@ int main(void) {
       cmocka_unit_test(philox_gives_the_published_vectors),
       cmocka_unit_test(random_numbers_depend_on_position_alone),
       cmocka_unit_test(utf8_refuses_every_ill_formed_sequence),
+      cmocka_unit_test(numbers_are_read_as_they_were_written_in_either_order),
       cmocka_unit_test(text_grows_and_formats),
       cmocka_unit_test(file_appears_only_when_committed),
       cmocka_unit_test(pages_let_go_leave_memory_and_are_read_again),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "mark/c2pa/carrier.h"
 
@@ -13,10 +14,6 @@ enum { APP0 = 0xE0, APP11 = 0xEB, SOS = 0xDA, EOI = 0xD9, HEADER = 12, BOX = 8, 
 
 static bool recognise(const unsigned char *bytes, size_t size) {
   return size >= 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
-}
-
-static uint32_t u32_at(const unsigned char *bytes) {
-  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 typedef struct segment {
@@ -31,7 +28,7 @@ static bool next_segment(const unsigned char *bytes, size_t size, size_t *at, se
   if (!ink_fits(i, 4, size) || bytes[i] != 0xFF) return false;
   unsigned char marker = bytes[i + 1];
   if (marker == SOS || marker == EOI || marker < 0xC0 || marker == 0xFF) return false;
-  size_t length = (size_t)bytes[i + 2] << 8 | bytes[i + 3];
+  size_t length = ink_big16(bytes + i + 2);
   if (length < 2 || !ink_fits(i + 2, length, size)) return false;
   *out = (segment){marker, i, length + 2};
   *at = i + 2 + length;
@@ -48,14 +45,14 @@ static bool is_part(const unsigned char *bytes, const segment *s) {
 // The first part of a manifest store: behind the box its description names the type "c2pa".
 static bool begins_store(const unsigned char *bytes, const segment *s) {
   const unsigned char *at = bytes + s->start + HEADER + BOX;
-  return is_part(bytes, s) && u32_at(bytes + s->start + 8) == 1 && s->length >= HEADER + BOX + 12 &&
-         memcmp(at + 4, "jumdc2pa", 8) == 0;
+  return is_part(bytes, s) && ink_big32(bytes + s->start + 8) == 1 &&
+         s->length >= HEADER + BOX + 12 && memcmp(at + 4, "jumdc2pa", 8) == 0;
 }
 
 static ink_status gather(const unsigned char *bytes, size_t size, size_t at, const segment *first,
                          ink_place *place, ink_error *error) {
   const unsigned char *head = bytes + first->start;
-  size_t total = u32_at(head + HEADER);
+  size_t total = ink_big32(head + HEADER);
   place->present = true;
   place->start = first->start;
   place->length = first->length;
@@ -69,7 +66,7 @@ static ink_status gather(const unsigned char *bytes, size_t size, size_t at, con
       return ink_place_fault(place, "general.error", "a part of the manifest store is missing");
     }
     const unsigned char *part = bytes + s.start;
-    if (memcmp(part + 6, head + 6, 2) != 0 || u32_at(part + 8) != number ||
+    if (memcmp(part + 6, head + 6, 2) != 0 || ink_big32(part + 8) != number ||
         memcmp(part + HEADER, head + HEADER, BOX) != 0) {
       return ink_place_fault(place, "general.error", "the parts of the manifest store do not fit");
     }
@@ -179,7 +176,7 @@ static ink_status divide(const ink_carrier *carrier, const unsigned char *bytes,
       if (!ink_fits(at, 4, size)) {
         return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "JPEG: a segment is cut short");
       }
-      length += (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+      length += ink_big16(bytes + at + 2);
       if (!ink_fits(at, length, size)) {
         return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "JPEG: a segment is cut short");
       }

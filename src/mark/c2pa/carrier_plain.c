@@ -6,6 +6,7 @@
 //   byte b < 16: U+FE00 + b (3 bytes of UTF-8); else U+E0100 + b - 16 (4 bytes)
 #include <string.h>
 
+#include "base/bytes.h"
 #include "mark/c2pa/carrier.h"
 
 enum { HEADER = 13, MAGIC = 8, VERSION = 1 };
@@ -43,7 +44,7 @@ static ink_status read_wrapper(const unsigned char *bytes, size_t size, size_t a
   size_t length = 0;
   bool good = wrapper && got == HEADER && h[MAGIC] == VERSION;
   if (good) {
-    length = (size_t)h[9] << 24 | (size_t)h[10] << 16 | (size_t)h[11] << 8 | h[12];
+    length = ink_big32(h + 9);
     good = length <= (size - *end) / 3;  // each byte takes three at least
   }
   ink_text_free(&head);

@@ -2,18 +2,11 @@
 // (C2PA specification 2.4, appendix A.3.5 and A.4).
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "mark/c2pa/carrier.h"
 
 enum { RIFF = 12, CHUNK = 8 };
-
-static uint32_t u32_at(const unsigned char *bytes) {
-  return (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
-}
-
-static void u32_into(unsigned char *bytes, uint32_t value) {
-  for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)(value >> (8 * i));
-}
 
 static bool is_riff(const unsigned char *bytes, size_t size, const char *form) {
   return size >= RIFF && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, form, 4) == 0;
@@ -32,7 +25,7 @@ static ink_status end_of(const unsigned char *bytes, size_t size, size_t *end, i
   if (size < RIFF || memcmp(bytes, "RIFF", 4) != 0) {
     return ink_fail(error, INK_ERR_FORMAT, "RIFF: it does not begin with its mark");
   }
-  uint64_t stated = (uint64_t)u32_at(bytes + 4) + CHUNK;
+  uint64_t stated = (uint64_t)ink_little32(bytes + 4) + CHUNK;
   if (stated < size) stated += stated & 1;  // some writers leave the last byte out
   if (stated < RIFF || stated > size) {
     return ink_fail_at(error, INK_ERR_FORMAT, 4, "RIFF: it is longer than its file");
@@ -47,10 +40,10 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
   size_t end = 0;
   INK_TRY(end_of(bytes, size, &end, error));
   for (size_t at = RIFF; at < end;) {
-    if (!ink_fits(at, CHUNK, end) || !ink_fits(at + CHUNK, u32_at(bytes + at + 4), end)) {
+    if (!ink_fits(at, CHUNK, end) || !ink_fits(at + CHUNK, ink_little32(bytes + at + 4), end)) {
       return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "RIFF: a chunk is cut short");
     }
-    size_t length = u32_at(bytes + at + 4);
+    size_t length = ink_little32(bytes + at + 4);
     size_t whole = CHUNK + length + (length & 1);
     if (whole > end - at) whole = end - at;  // the last byte that evens may be missing
     if (memcmp(bytes + at, "C2PA", 4) == 0) {
@@ -78,12 +71,12 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
     return ink_fail(error, INK_ERR_FORMAT, "RIFF: no room for a manifest store below 4 GiB");
   }
   unsigned char head[CHUNK] = {'C', '2', 'P', 'A'};
-  u32_into(head + 4, (uint32_t)store_size);
+  ink_little_into(head + 4, store_size, 4);
   ink_text_add_bytes(out, bytes, end);
   ink_text_add_bytes(out, "", odd);
   if (!out->failed) {
-    u32_into((unsigned char *)out->bytes + out->size - odd - end + 4,
-             (uint32_t)(end + whole - CHUNK));
+    ink_little_into((unsigned char *)out->bytes + out->size - odd - end + 4, end + whole - CHUNK,
+                    4);
   }
   *start = end + odd;
   *length = CHUNK + store_size;
@@ -100,11 +93,11 @@ static ink_status take_out(const ink_carrier *carrier, const unsigned char *byte
   size_t begin = out->size, length = place->length + (place->length & 1);
   if (length > size - place->start) length = size - place->start;
   size_t end = place->start + length;
-  uint32_t stated = u32_at(bytes + 4);
+  uint32_t stated = ink_little32(bytes + 4);
   ink_text_add_bytes(out, bytes, place->start);
   ink_text_add_bytes(out, bytes + end, size - end);
   if (!out->failed && stated >= length) {
-    u32_into((unsigned char *)out->bytes + begin + 4, stated - (uint32_t)length);
+    ink_little_into((unsigned char *)out->bytes + begin + 4, stated - (uint32_t)length, 4);
   }
   return ink_text_status(out, error);
 }
@@ -122,10 +115,11 @@ static ink_status divide(const ink_carrier *carrier, const unsigned char *bytes,
   }
   for (size_t at = 0; at < end;) {
     char name[5] = "";
-    if (!ink_fits(at, CHUNK, end) || (at && !ink_fits(at + CHUNK, u32_at(bytes + at + 4), end))) {
+    if (!ink_fits(at, CHUNK, end) ||
+        (at && !ink_fits(at + CHUNK, ink_little32(bytes + at + 4), end))) {
       return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "RIFF: a chunk is cut short");
     }
-    size_t length = at ? u32_at(bytes + at + 4) : RIFF - CHUNK;
+    size_t length = at ? ink_little32(bytes + at + 4) : RIFF - CHUNK;
     size_t whole = CHUNK + length + (length & 1);
     if (whole > end - at) whole = end - at;
     bool list = at && memcmp(bytes + at, "LIST", 4) == 0 && length >= 4;

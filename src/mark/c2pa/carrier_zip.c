@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/hash.h"
 #include "mark/archive.h"
@@ -19,10 +20,10 @@ static const char store_name[] = "META-INF/content_credential.c2pa";
 // OpenDocument and EPUB begin with their media type, stored.
 static bool begins_with_type(const unsigned char *bytes, size_t size, const char *type) {
   size_t n = strlen(type);
-  return ink_archive_is(bytes, size) && ink_zip_get16(bytes + 26) == 8 &&
-         ink_zip_get16(bytes + 28) == 0 && ink_fits(INK_ZIP_LOCAL_SIZE + 8, n, size) &&
+  return ink_archive_is(bytes, size) && ink_little16(bytes + 26) == 8 &&
+         ink_little16(bytes + 28) == 0 && ink_fits(INK_ZIP_LOCAL_SIZE + 8, n, size) &&
          memcmp(bytes + INK_ZIP_LOCAL_SIZE, "mimetype", 8) == 0 &&
-         memcmp(bytes + INK_ZIP_LOCAL_SIZE + 8, type, n) == 0 && ink_zip_get32(bytes + 18) == n;
+         memcmp(bytes + INK_ZIP_LOCAL_SIZE + 8, type, n) == 0 && ink_little32(bytes + 18) == n;
 }
 
 // Office documents have a part of this name.
@@ -41,8 +42,8 @@ static bool has_part(const unsigned char *bytes, size_t size, const char *name) 
 // the directory does, which is bound.
 static bool store_is_plain(const unsigned char *bytes, const ink_archive_file *e) {
   const unsigned char *local = bytes + e->start, *central = bytes + e->central;
-  return !e->method && !e->flags && ink_zip_get32(central + 24) == e->data_size &&
-         memcmp(local + 4, central + 6, 24) == 0 && ink_zip_get16(local + 28) == 0;
+  return !e->method && !e->flags && ink_little32(central + 24) == e->data_size &&
+         memcmp(local + 4, central + 6, 24) == 0 && ink_little16(local + 28) == 0;
 }
 
 static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
@@ -72,14 +73,14 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
 
 // Version, flags, method, time, date, checksum, both sizes, the name's and the extra field's.
 static void add_head(ink_text *out, const unsigned char *store, size_t store_size) {
-  ink_zip_put16(out, INK_ZIP_VERSION);
-  for (int i = 0; i < 3; i++) ink_zip_put16(out, 0);
-  ink_zip_put16(out, FIRST_DAY);
-  ink_zip_put32(out, ink_crc32(0, store, store_size));
-  ink_zip_put32(out, (unsigned)store_size);
-  ink_zip_put32(out, (unsigned)store_size);
-  ink_zip_put16(out, sizeof store_name - 1);
-  ink_zip_put16(out, 0);
+  ink_text_add_little(out, INK_ZIP_VERSION, 2);
+  for (int i = 0; i < 3; i++) ink_text_add_little(out, 0, 2);
+  ink_text_add_little(out, FIRST_DAY, 2);
+  ink_text_add_little(out, ink_crc32(0, store, store_size), 4);
+  ink_text_add_little(out, (unsigned)store_size, 4);
+  ink_text_add_little(out, (unsigned)store_size, 4);
+  ink_text_add_little(out, sizeof store_name - 1, 2);
+  ink_text_add_little(out, 0, 2);
 }
 
 static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
@@ -98,20 +99,20 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
     *start = a.directory;
     *length = INK_ZIP_LOCAL_SIZE + sizeof store_name - 1 + store_size;
     ink_text_add_bytes(out, bytes, a.directory);
-    ink_zip_put32(out, INK_ZIP_LOCAL);
+    ink_text_add_little(out, INK_ZIP_LOCAL, 4);
     add_head(out, store, store_size);
     ink_text_add(out, store_name);
     ink_text_add_bytes(out, store, store_size);
     size_t directory = a.directory + *length;
     ink_text_add_bytes(out, bytes + a.directory, a.end - a.directory);
-    ink_zip_put32(out, INK_ZIP_CENTRAL);
-    ink_zip_put16(out, INK_ZIP_VERSION);
+    ink_text_add_little(out, INK_ZIP_CENTRAL, 4);
+    ink_text_add_little(out, INK_ZIP_VERSION, 2);
     add_head(out, store, store_size);
-    ink_zip_put16(out, 0);  // comment, disk, attributes
-    ink_zip_put16(out, 0);
-    ink_zip_put16(out, 0);
-    ink_zip_put32(out, 0);
-    ink_zip_put32(out, (unsigned)*start);
+    ink_text_add_little(out, 0, 2);  // comment, disk, attributes
+    ink_text_add_little(out, 0, 2);
+    ink_text_add_little(out, 0, 2);
+    ink_text_add_little(out, 0, 4);
+    ink_text_add_little(out, (unsigned)*start, 4);
     ink_text_add(out, store_name);
     size_t added = INK_ZIP_CENTRAL_SIZE + sizeof store_name - 1;
     ink_zip_put_end(out, bytes + a.end, size - a.end, a.n + 1, directory,
@@ -127,7 +128,8 @@ static void add_central(ink_text *out, const unsigned char *bytes, const ink_arc
                         const ink_archive_file *store) {
   const unsigned char *at = bytes + e->central;
   ink_text_add_bytes(out, at, 42);
-  ink_zip_put32(out, (unsigned)(e->start > store->start ? e->start - store->length : e->start));
+  ink_text_add_little(out,
+                      (unsigned)(e->start > store->start ? e->start - store->length : e->start), 4);
   ink_text_add_bytes(out, at + INK_ZIP_CENTRAL_SIZE, e->central_size - INK_ZIP_CENTRAL_SIZE);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+
 enum { HEADER = 8, UUID = 16, REQUESTABLE = 0x01, LABELLED = 0x02, PRIVATE = 0x10 };
 
 // All of C2PA's types are <four characters>-0011-0010-8000-00AA00389B71 but for embedded files.
@@ -16,10 +18,6 @@ typedef struct reader {
   const unsigned char *origin;
   size_t n_box;
 } reader;
-
-static uint32_t u32_at(const unsigned char *bytes) {
-  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
 
 static ink_status malformed(const reader *r, const unsigned char *at, const char *what,
                             ink_error *error) {
@@ -61,7 +59,7 @@ static ink_status read_description(reader *r, ink_jumbf *box, const ink_jumbf *d
     return rest == 0 ? INK_OK : malformed(r, end + 1, "bytes follow a label", error);
   }
   // The private box is the salt of section 8.4.2.2: 16 or 32 bytes.
-  if (rest < HEADER || u32_at(end + 1) != rest || memcmp(end + 5, "c2sh", 4) != 0 ||
+  if (rest < HEADER || ink_big32(end + 1) != rest || memcmp(end + 5, "c2sh", 4) != 0 ||
       (rest != HEADER + 16 && rest != HEADER + 32)) {
     return malformed(r, end + 1, "a private box is no salt", error);
   }
@@ -99,7 +97,7 @@ static ink_status read_superbox(reader *r, ink_jumbf *box, int depth, ink_error 
 static ink_status read_box(reader *r, const unsigned char *at, size_t left, int depth,
                            ink_jumbf **out, ink_error *error) {
   if (left < HEADER) return malformed(r, at, "a box header is cut short", error);
-  uint32_t size = u32_at(at);
+  uint32_t size = ink_big32(at);
   if (size < HEADER || size > left) {
     return malformed(r, at, "a box is longer than what holds it, or shorter than its header",
                      error);
@@ -179,17 +177,11 @@ void ink_jumbf_uri(const ink_jumbf *box, ink_text *out) {
   }
 }
 
-static void add_u32(ink_text *out, uint32_t value) {
-  unsigned char bytes[4] = {(unsigned char)(value >> 24), (unsigned char)(value >> 16),
-                            (unsigned char)(value >> 8), (unsigned char)value};
-  ink_text_add_bytes(out, bytes, 4);
-}
-
 size_t ink_jumbf_begin(ink_text *out, const char *kind, const char *label) {
   static const unsigned char toggles = REQUESTABLE | LABELLED;
   size_t begin = out->size;
   ink_text_add_bytes(out, "\0\0\0\0jumb", HEADER);
-  add_u32(out, (uint32_t)(HEADER + UUID + 1 + strlen(label) + 1));
+  ink_text_add_big(out, HEADER + UUID + 1 + strlen(label) + 1, 4);
   ink_text_add(out, "jumd");
   if (strcmp(kind, "bfdb") == 0) {
     ink_text_add_bytes(out, embedded_file, UUID);
@@ -217,7 +209,7 @@ void ink_jumbf_box(ink_text *out, const char *type, const void *bytes, size_t si
     out->failed = true;
     return;
   }
-  add_u32(out, (uint32_t)(HEADER + size));
+  ink_text_add_big(out, HEADER + size, 4);
   ink_text_add_bytes(out, type, 4);
   ink_text_add_bytes(out, bytes, size);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "mark/c2pa/carrier_gif.h"
 #include "mark/label/gif_frames.h"
 #include "mark/label/label_parts.h"
@@ -121,7 +122,7 @@ static ink_status put_visible(const ink_label_work *w, ink_text *file, ink_label
   }
   ink_text_free(file);
   *file = drawn;
-  int32_t width = w->bytes[6] | w->bytes[7] << 8, height = w->bytes[8] | w->bytes[9] << 8;
+  int32_t width = ink_little16(w->bytes + 6), height = ink_little16(w->bytes + 8);
   int32_t side = width < height ? width : height;
   char words[64];
   snprintf(words, sizeof words, "%s", box.words);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "mark/c2pa/carrier_gif.h"
 
@@ -44,15 +45,6 @@ static area around(const area *a, const area *b) {
   int32_t right = a->x + a->width > b->x + b->width ? a->x + a->width : b->x + b->width;
   int32_t below = a->y + a->height > b->y + b->height ? a->y + a->height : b->y + b->height;
   return (area){x, y, right - x, below - y};
-}
-
-static int32_t u16(const unsigned char *at) {
-  return at[0] | at[1] << 8;
-}
-
-static void put_u16(ink_text *out, int32_t value) {
-  unsigned char bytes[2] = {(unsigned char)value, (unsigned char)(value >> 8)};
-  ink_text_add_bytes(out, bytes, 2);
 }
 
 // ---- the label ----------------------------------------------------------------------------------
@@ -152,8 +144,8 @@ static ink_status decode(const unsigned char *block, size_t size, frame *f, ink_
   int code;
   ink_text alone = {0};
   ink_text_add(&alone, "GIF89a");
-  put_u16(&alone, f->place.width);
-  put_u16(&alone, f->place.height);
+  ink_text_add_little(&alone, (uint64_t)f->place.width, 2);
+  ink_text_add_little(&alone, (uint64_t)f->place.height, 2);
   ink_text_add_bytes(&alone, "\0\0\0\x2C\0\0\0\0", 8);
   ink_text_add_bytes(&alone, block + 5, size - 5);
   ink_text_add(&alone, ";");
@@ -198,10 +190,10 @@ static ink_status encode(const frame *f, ink_text *out, ink_error *error) {
   GifFreeMapObject(map);
   if (written && !alone.failed) {
     ink_text_add(out, ",");
-    put_u16(out, f->place.x);
-    put_u16(out, f->place.y);
-    put_u16(out, f->place.width);
-    put_u16(out, f->place.height);
+    ink_text_add_little(out, (uint64_t)f->place.x, 2);
+    ink_text_add_little(out, (uint64_t)f->place.y, 2);
+    ink_text_add_little(out, (uint64_t)f->place.width, 2);
+    ink_text_add_little(out, (uint64_t)f->place.height, 2);
     unsigned char packed = f->own ? (unsigned char)(0x80 | (bits - 1)) : 0;
     ink_text_add_bytes(out, &packed, 1);
     if (f->own) ink_text_add_bytes(out, f->palette, (size_t)3 << bits);
@@ -344,7 +336,8 @@ static void read_palette(const unsigned char *packed, const unsigned char *table
 
 static ink_status read_frame(labelling *l, const ink_gif_block *b, frame *f, ink_error *error) {
   const unsigned char *at = l->bytes + b->start;
-  f->place = (area){u16(at + 1), u16(at + 3), u16(at + 5), u16(at + 7)};
+  f->place = (area){ink_little16(at + 1), ink_little16(at + 3), ink_little16(at + 5),
+                    ink_little16(at + 7)};
   f->transparent = -1;
   if (l->control) {
     f->disposal = l->control[3] >> 2 & 7;
@@ -450,7 +443,7 @@ ink_status ink_gif_label(const unsigned char *bytes, size_t size, const char *la
   if (!ink_gif_next(bytes, size, &first, &b)) {
     return ink_fail(error, INK_ERR_FORMAT, "GIF: it holds no picture");
   }
-  l.screen = (area){0, 0, u16(bytes + SCREEN), u16(bytes + SCREEN + 2)};
+  l.screen = (area){0, 0, ink_little16(bytes + SCREEN), ink_little16(bytes + SCREEN + 2)};
   if ((int64_t)l.screen.width * l.screen.height > MOST_PIXELS) {
     *why_not = "its screen is larger than is drawn on here";
     return INK_OK;
