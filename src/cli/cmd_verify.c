@@ -163,12 +163,54 @@ static void print_json(const char *path, const findings *found) {
   json_decref(json);
 }
 
-static void print_findings(const char *sign, const json_t *list) {
-  size_t i;
-  json_t *finding;
-  json_array_foreach((json_t *)list, i, finding) {
-    printf("  %s %s: %s\n", sign, text_at(finding, "code"), text_at(finding, "explanation"));
+// The part of a URI that tells one assertion from another.
+static const char *name_in(const char *uri) {
+  const char *slash = strrchr(uri, '/');
+  return slash ? slash + 1 : uri;
+}
+
+static bool same_finding(const json_t *a, const json_t *b) {
+  return strcmp(text_at(a, "code"), text_at(b, "code")) == 0 &&
+         strcmp(text_at(a, "explanation"), text_at(b, "explanation")) == 0;
+}
+
+// Findings that say the same share a line, which names what they are of.
+static void print_findings(const ink_c2pa_report *report, const char *sign, const json_t *list) {
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *finding = json_array_get(list, i);
+    size_t before = 0;
+    while (!same_finding(json_array_get(list, before), finding)) before++;
+    if (before < i) continue;
+    const char *code = text_at(finding, "code"), *english = text_at(finding, "explanation");
+    const char *said = text_at(report->said, english);
+    printf("  %s %s: %s", sign, code, said ? said : ink_tr(english));
+    if (strncmp(code, "assertion.", 10) == 0) {
+      const char *between = " (";
+      for (size_t k = i; k < json_array_size(list); k++) {
+        const json_t *other = json_array_get(list, k);
+        if (!same_finding(other, finding)) continue;
+        printf("%s%s", between, name_in(text_at(other, "url")));
+        between = ", ";
+      }
+      printf(")");
+    }
+    printf("\n");
   }
+}
+
+// What the URI of an ingredient's assertion speaks of: its title, else the URI.
+static const char *ingredient_title(const ink_c2pa_report *report, const char *uri) {
+  size_t i;
+  json_t *manifest;
+  json_array_foreach(report->manifests, i, manifest) {
+    const char *label = text_at(manifest, "label");
+    if (!label || !strstr(uri, label)) continue;
+    const json_t *assertion =
+        json_object_get(json_object_get(manifest, "assertions"), name_in(uri));
+    const char *title = text_at(assertion, "dc:title");
+    if (title) return title;
+  }
+  return uri;
 }
 
 static void print_recovery(const findings *found) {
@@ -219,15 +261,16 @@ static void print_text(const char *path, const findings *found) {
     }
   }
   json_decref(labels);
-  print_findings("✗", json_object_get(report->results, "failure"));
-  print_findings("·", json_object_get(report->results, "informational"));
-  print_findings("✓", json_object_get(report->results, "success"));
+  print_findings(report, "✗", json_object_get(report->results, "failure"));
+  print_findings(report, "·", json_object_get(report->results, "informational"));
+  print_findings(report, "✓", json_object_get(report->results, "success"));
   json_t *delta;
   json_array_foreach(report->deltas, i, delta) {
     const json_t *added = json_object_get(delta, "validationDeltas");
-    printf("  %s\n", text_at(delta, "ingredientAssertionURI"));
-    print_findings("  ✗", json_object_get(added, "failure"));
-    print_findings("  ·", json_object_get(added, "informational"));
+    const char *uri = text_at(delta, "ingredientAssertionURI");
+    printf(ink_tr("  of what went into it, %s:\n"), ingredient_title(report, uri));
+    print_findings(report, "  ✗", json_object_get(added, "failure"));
+    print_findings(report, "  ·", json_object_get(added, "informational"));
   }
   printf("%s\n",
          ink_tr("A manifest proves who signed and that nothing changed since; not that it is "

@@ -34,6 +34,30 @@ static void a_signed_file_is_verified_and_a_changed_one_is_not(void **state) {
   drop_run(&run);
 }
 
+// People read their language; programs, and manifests that keep what was found, read English.
+static void findings_are_said_in_the_readers_language(void **state) {
+  (void)state;
+  program_run run = run_program("$INK verify $FIXTURES/mark/golden.png");
+  assert_non_null(strstr(run.out, "test signer is not on the list of those who are trusted\n"));
+  // What says the same shares a line, and names what it is of.
+  const char *same = strstr(run.out, "assertion.hashedURI.match: as signed (");
+  assert_non_null(same);
+  assert_null(strstr(same + 1, "assertion.hashedURI.match"));
+  assert_non_null(strstr(same, "c2pa.actions.v2, "));
+  drop_run(&run);
+  run = run_program("INKSTONE_LANG=zh $INK verify $FIXTURES/mark/golden.png");
+  assert_non_null(strstr(run.out, "test signer 不在信任名单上"));
+  assert_non_null(strstr(run.out, "内容与签名时相同"));
+  drop_run(&run);
+  run = run_program(
+      "cd $HOME && export INKSTONE_LANG=zh && $INK sign $FIXTURES/mark/golden.png --out s.png "
+      ">/dev/null && $INK verify s.png --json");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "is not on the list of those who are trusted"));
+  assert_null(strstr(run.out, "信任"));
+  drop_run(&run);
+}
+
 static void a_trust_list_makes_it_trusted(void **state) {
   (void)state;
   program_run run = run_program(
@@ -371,6 +395,7 @@ static void a_piece_is_not_lost_for_a_time_stamp(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_signed_file_is_verified_and_a_changed_one_is_not),
+      cmocka_unit_test(findings_are_said_in_the_readers_language),
       cmocka_unit_test(a_trust_list_makes_it_trusted),
       cmocka_unit_test(what_is_signed_again_keeps_its_parent),
       cmocka_unit_test(sidecars_are_found_beside_their_files),

@@ -235,6 +235,7 @@ ink_status ink_c2pa_validate(const unsigned char *bytes, size_t size, const ink_
   report->results = ink_results_new(v);
   report->deltas = json_array();
   report->manifests = json_array();
+  report->said = json_object();
   ink_status status = report->results && report->deltas && report->manifests
                           ? validate_place(v, sidecar, sidecar_size)
                           : INK_ERR_MEMORY;

@@ -50,6 +50,9 @@ typedef struct ink_c2pa_report {
   json_t *deltas;
   // The manifests as crJSON has them, the active one first.
   json_t *manifests;
+  // The report speaks English, since it goes into manifests and to programs. What its explanations
+  // are in the language of the error that went along, by their English.
+  json_t *said;
   ink_c2pa_soft soft;
 } ink_c2pa_report;
 

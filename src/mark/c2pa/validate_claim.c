@@ -218,8 +218,9 @@ void ink_check_signature(ink_validator *v, ink_manifest_view *m) {
       ink_find(v, m->results, INK_FAILURE, "claimSignature.mismatch", box,
                "the signature is not that of the claim");
     } else if (time < not_before || time > not_after) {
-      ink_find(v, m->results, INK_FAILURE, "claimSignature.outsideValidity", box,
-               "its certificate %s", time < not_before ? "was not valid yet" : "has expired");
+      ink_find(
+          v, m->results, INK_FAILURE, "claimSignature.outsideValidity", box,
+          time < not_before ? "its certificate was not valid yet" : "its certificate has expired");
     } else {
       ink_find(v, m->results, INK_SUCCESS, "claimSignature.insideValidity", box,
                "made while its certificate is valid");

@@ -24,12 +24,15 @@ json_t *ink_results_new(ink_validator *v) {
 
 void ink_find(ink_validator *v, json_t *results, ink_finding kind, const char *code,
               const ink_jumbf *box, const char *format, ...) {
-  char text[320];
+  char text[320], there[sizeof text];
   ink_text uri = {0}, explanation = {0};
-  va_list arguments;
+  va_list arguments, again;
   va_start(arguments, format);
+  va_copy(again, arguments);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  vsnprintf(there, sizeof there, ink_error_say(v->error, format), again);
+  va_end(again);
   if (box) ink_jumbf_uri(box, &uri);
   ink_text_add_lossy(&explanation, text, strlen(text));
   json_t *finding = json_pack("{s:s, s:s, s:s}", "code", code, "url", ink_text_string(&uri),
@@ -37,6 +40,13 @@ void ink_find(ink_validator *v, json_t *results, ink_finding kind, const char *c
   // A failure that goes missing would make a file valid.
   if (!finding || json_array_append_new(json_object_get(results, kinds[kind]), finding) != 0) {
     v->failed = true;
+  }
+  if (strcmp(text, there) != 0) {
+    ink_text said = {0};
+    ink_text_add_lossy(&said, there, strlen(there));
+    json_object_set_new(v->report->said, ink_text_string(&explanation),
+                        json_string(ink_text_string(&said)));
+    ink_text_free(&said);
   }
   ink_text_free(&uri);
   ink_text_free(&explanation);
@@ -48,6 +58,7 @@ void ink_c2pa_report_free(ink_c2pa_report *report) {
   json_decref(report->results);
   json_decref(report->deltas);
   json_decref(report->manifests);
+  json_decref(report->said);
   *report = (ink_c2pa_report){0};
 }
 
