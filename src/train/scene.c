@@ -14,8 +14,8 @@
 
 // Scenes for training, in thousandths.
 static const int KIND_SHARE[INK_SCENE_KINDS] = {
-    [INK_SCENE_ONE] = 500,  [INK_SCENE_COLOUR] = 200, [INK_SCENE_TWO] = 150,
-    [INK_SCENE_COUNT] = 70, [INK_SCENE_STYLE] = 80,
+    [INK_SCENE_ONE] = 420,  [INK_SCENE_COLOUR] = 190, [INK_SCENE_TWO] = 220,
+    [INK_SCENE_COUNT] = 90, [INK_SCENE_STYLE] = 80,
 };
 static const int STYLE_SHARE[INK_SCENE_STYLES] = {
     [INK_STYLE_PLAIN] = 0,        [INK_STYLE_BLOB] = 350,    [INK_STYLE_PIXEL] = 250,
@@ -454,8 +454,8 @@ static void place_two(const ink_sprites *s, ink_random *random, ink_scene_plan *
   plan->n_place = 2;
   for (int i = 0; i < 2; i++) {
     plan->places[i] =
-        (ink_scene_place){(i ? 48700 : 16800) + about(s, random, -700, 700),
-                          32768 + about(s, random, -5000, 5000), about(s, random, 24000, 29000)};
+        (ink_scene_place){(i ? 49000 : 16500) + about(s, random, -600, 600),
+                          32768 + about(s, random, -5000, 5000), about(s, random, 27000, 31000)};
   }
 }
 

@@ -206,9 +206,14 @@ static void english(wording *w, bool other, article how, char *out) {
     const char *join = turned                                  ? " to the right of "
                        : happens(w->random, 12)                ? " to the left of "
                        : happens(w->random, 12)                ? " next to "
+                       : happens(w->random, 8)                 ? " with "
                        : how == BARE && happens(w->random, 20) ? ", "
                                                                : " and ";
-    snprintf(out, 2 * PHRASE + 32, "%s%s%s", nouns[turned], join, nouns[!turned]);
+    if (!turned && happens(w->random, 5)) {
+      snprintf(out, 2 * PHRASE + 40, "%s on the left, %s on the right", nouns[0], nouns[1]);
+    } else {
+      snprintf(out, 2 * PHRASE + 40, "%s%s%s", nouns[turned], join, nouns[!turned]);
+    }
   } else {
     snprintf(out, PHRASE, "%s", nouns[0]);
   }
@@ -287,10 +292,15 @@ static void chinese(wording *w, bool other, article how, const char *measure, bo
                  one ? measure : c->measure, other, nouns[i]);
   }
   if (plan->n_thing == 2) {
+    // Those that stay nouns come first. The right one is named first where the form says so.
     static const char *const FORMS[] = {
-        "%s和%s", "%s和%s", "%s和%s", "%s和%s", "%s与%s", "%s在%s的左边", "左边是%s，右边是%s"};
-    size_t n = sizeof FORMS / sizeof *FORMS - (inside ? 2 : 0);
-    snprintf(out, 3 * PHRASE, one_of(w->random, FORMS, n), nouns[0], nouns[1]);
+        "%s和%s",         "%s和%s",      "%s和%s",       "%s与%s",
+        "%s和%s",         "%s，%s",      "%s在%s的左边", "左边是%s，右边是%s",
+        "左边%s，右边%s", "%s在%s的右边"};
+    enum { NOUNS = 5, RIGHT_FIRST = 9 };
+    size_t form = ink_random_below(w->random, inside ? NOUNS : sizeof FORMS / sizeof *FORMS);
+    bool turned = form == RIGHT_FIRST;
+    snprintf(out, 3 * PHRASE, FORMS[form], nouns[turned], nouns[!turned]);
   } else {
     snprintf(out, PHRASE, "%s", nouns[0]);
   }

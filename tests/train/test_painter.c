@@ -453,7 +453,7 @@ static void damaged_sprites_are_refused(void **state) {
 // ---- scenes -------------------------------------------------------------------------------------
 
 // Of the scenes of hash_scenes, on every machine. Changes when anything in them does.
-#define SCENES_SHA256 "56a7f7110be0c0a97587e84d379a47f68f3f1dcd94636b9fd99aa449b64be11c"
+#define SCENES_SHA256 "1a0dfb1486965659ce46cb1a9440f589e41a041000fd243c9a875df8ae7e75b9"
 
 enum { SIDE = 48, SCENES = 256 };
 
@@ -652,7 +652,7 @@ static void without_freedom_things_stand_in_the_middle(void **state) {
 static void every_concept_comes_equally_often_and_kinds_in_their_shares(void **state) {
   fixture *f = *state;
   enum { N = 40000 };
-  static const double SHARES[INK_SCENE_KINDS] = {0.50, 0.20, 0.15, 0.07, 0.08};
+  static const double SHARES[INK_SCENE_KINDS] = {0.42, 0.19, 0.22, 0.09, 0.08};
   int kinds[INK_SCENE_KINDS] = {0}, plain[128] = {0}, n_train = 0;
   for (uint64_t i = 0; i < N; i++) {
     ink_scene_caption c = caption_of(f->sprites, INK_SCENE_TRAIN, i);
@@ -828,7 +828,7 @@ static void two_objects_are_named_from_left_to_right(void **state) {
       const char *left = strstr(c.texts[k], name_of(f->sprites, c.objects[0].concept));
       const char *right = strstr(c.texts[k], name_of(f->sprites, c.objects[1].concept));
       if (!left || !right) continue;  // by another name
-      bool turned = strstr(c.texts[k], " to the right of ") != NULL;
+      bool turned = strstr(c.texts[k], " to the right of ") || strstr(c.texts[k], "的右边");
       if ((left < right) == turned) fail_msg("in the wrong order: %s", c.texts[k]);
       checked++;
       joined += strstr(c.texts[k], english ? " and " : "和") != NULL;
