@@ -52,45 +52,55 @@ typedef struct workspace {
   float *k, *v;                                 // a chunk of a 16-bit cache as F32
 } workspace;
 
+// Takes pieces of `memory` one behind the other, or only counts what they would take.
 typedef struct carver {
-  char *next;
+  char *memory;
+  bool counting;
   size_t used;
 } carver;
 
 static void *carve(carver *at, size_t count, size_t size) {
   size_t bytes = (count * size + 63) / 64 * 64;
-  void *piece = at->next ? at->next + at->used : NULL;
+  void *piece = at->counting ? NULL : at->memory + at->used;
   at->used += bytes;
   return piece;
 }
 
-// Lay a workspace out over `memory`; with NULL only the bytes are counted.
-static size_t lay_out(workspace *w, int64_t width, char *memory) {
-  carver at = {memory, 0};
+static void carve_all(carver *at, workspace *w, int64_t width) {
   size_t rows = INK_TILE_ROWS, d = (size_t)width, keys = INK_TILE_KEYS, f = sizeof(float);
-  w->q = carve(&at, rows * d, f);
-  w->d_o = carve(&at, rows * d, f);
-  w->lse = carve(&at, rows, f);
-  w->delta = carve(&at, rows, f);
-  w->total_o = carve(&at, rows * d, f);
-  w->total_greatest = carve(&at, rows, f);
-  w->total_sum = carve(&at, rows, f);
-  w->k = carve(&at, keys * d, f);
-  w->v = carve(&at, keys * d, f);
+  w->q = carve(at, rows * d, f);
+  w->d_o = carve(at, rows * d, f);
+  w->lse = carve(at, rows, f);
+  w->delta = carve(at, rows, f);
+  w->total_o = carve(at, rows * d, f);
+  w->total_greatest = carve(at, rows, f);
+  w->total_sum = carve(at, rows, f);
+  w->k = carve(at, keys * d, f);
+  w->v = carve(at, keys * d, f);
   w->tile = (ink_attention_tile){.width = (int)width,
                                  .q = w->q,
                                  .d_o = w->d_o,
                                  .lse = w->lse,
                                  .delta = w->delta,
-                                 .first = carve(&at, rows, sizeof(int64_t)),
-                                 .last = carve(&at, rows, sizeof(int64_t)),
-                                 .greatest = carve(&at, rows, f),
-                                 .sum = carve(&at, rows, f),
-                                 .o = carve(&at, rows * d, f),
-                                 .d_q = carve(&at, rows * d, f),
-                                 .turned = carve(&at, keys * d, f),
-                                 .s = carve(&at, rows * keys, f),
-                                 .ds = carve(&at, rows * keys, f)};
+                                 .first = carve(at, rows, sizeof(int64_t)),
+                                 .last = carve(at, rows, sizeof(int64_t)),
+                                 .greatest = carve(at, rows, f),
+                                 .sum = carve(at, rows, f),
+                                 .o = carve(at, rows * d, f),
+                                 .d_q = carve(at, rows * d, f),
+                                 .turned = carve(at, keys * d, f),
+                                 .s = carve(at, rows * keys, f),
+                                 .ds = carve(at, rows * keys, f)};
+}
+
+static void lay_out(workspace *w, int64_t width, char *memory) {
+  carve_all(&(carver){.memory = memory}, w, width);
+}
+
+static size_t bytes_of_workspace(int64_t width) {
+  workspace counted;
+  carver at = {.counting = true};
+  carve_all(&at, &counted, width);
   return at.used;
 }
 
@@ -339,8 +349,7 @@ typedef struct attention_record {
 } attention_record;
 
 static bool take_scratch(ink_compute *c, attention *a) {
-  workspace counted;
-  a->scratch_size = lay_out(&counted, a->width, NULL);
+  a->scratch_size = bytes_of_workspace(a->width);
   a->scratch = ink_op_take(c, "ink_attention", (size_t)ink_pool_threads(c->pool), a->scratch_size);
   return a->scratch != NULL;
 }

@@ -45,22 +45,34 @@ static void pack_task(void *context, size_t index, int thread) {
                          a->columns, a->packed_v + group * a->v_bytes + first / 2 * a->columns * 4);
 }
 
-// Lay a tile out over a thread's scratch; with NULL only the bytes are counted.
-static size_t lay_out(const attention *a, char *memory, ink_attend_tile *t) {
-  size_t rows = INK_ATTEND_ROWS, at = 0;
-  size_t q = rows * INK_ATTEND_Q_ROW, s = rows * INK_ATTEND_KEYS * sizeof(float);
-  size_t p = rows * INK_ATTEND_P_ROW, o = rows * (size_t)a->columns * sizeof(float);
-  if (memory) {
-    t->q = memory;
-    t->s = (float *)(void *)(memory + q);
-    t->p = memory + q + s;
-    t->o = (float *)(void *)(memory + q + s + p);
-    t->greatest = (float *)(void *)(memory + q + s + p + o);
-    t->sum = t->greatest + rows;
-    t->shrink = t->sum + rows;
-  }
-  at = q + s + p + o + 3 * rows * sizeof(float);
-  return (at + 63) / 64 * 64;
+// What a tile takes of a thread's scratch: its arrays one behind the other.
+typedef struct layout {
+  size_t q, s, p, o, row;
+} layout;
+
+static layout layout_of(const attention *a) {
+  size_t rows = INK_ATTEND_ROWS;
+  return (layout){.q = rows * INK_ATTEND_Q_ROW,
+                  .s = rows * INK_ATTEND_KEYS * sizeof(float),
+                  .p = rows * INK_ATTEND_P_ROW,
+                  .o = rows * (size_t)a->columns * sizeof(float),
+                  .row = rows * sizeof(float)};
+}
+
+static size_t bytes_of_tile(const attention *a) {
+  layout l = layout_of(a);
+  return (l.q + l.s + l.p + l.o + 3 * l.row + 63) / 64 * 64;
+}
+
+static void lay_out(const attention *a, char *memory, ink_attend_tile *t) {
+  layout l = layout_of(a);
+  t->q = memory;
+  t->s = (float *)(void *)(t->q + l.q);
+  t->p = t->q + l.q + l.s;
+  t->o = (float *)(void *)(t->p + l.p);
+  t->greatest = t->o + l.o / sizeof(float);
+  t->sum = t->greatest + INK_ATTEND_ROWS;
+  t->shrink = t->sum + INK_ATTEND_ROWS;
 }
 
 static void tile_task(void *context, size_t index, int thread) {
@@ -100,7 +112,7 @@ static bool run(ink_compute *c, const char *name, attention *a) {
   size_t groups = (size_t)(batch * a->groups), threads = (size_t)ink_pool_threads(c->pool);
   a->packed_k = ink_op_take(c, name, groups, (size_t)a->k_bytes);
   a->packed_v = ink_op_take(c, name, groups, (size_t)a->v_bytes);
-  a->scratch_bytes = lay_out(a, NULL, NULL);
+  a->scratch_bytes = bytes_of_tile(a);
   a->scratch = ink_op_take(c, name, threads, a->scratch_bytes);
   bool fine = a->packed_k && a->packed_v && a->scratch;
   if (fine) {
