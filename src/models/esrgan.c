@@ -259,11 +259,12 @@ static ink_tensor *stage_rows(ink_compute *c, const ink_esrgan *w, int32_t stage
 
 // Into `result`, F32.
 static void run_tail_in_bands(ink_compute *c, const ink_esrgan *w, const ink_tensor *trunk,
-                              const ink_tensor *result) {
+                              size_t band_bytes, const ink_tensor *result) {
   if (!trunk) return;
   int64_t height = result->shape[1];
   int64_t row = result->shape[2] * w->config.features * (int64_t)sizeof(float);
-  int64_t step = TAIL_BYTES / row < FEWEST_ROWS ? FEWEST_ROWS : TAIL_BYTES / row;
+  int64_t step = least((int64_t)band_bytes, TAIL_BYTES) / row;
+  if (step < FEWEST_ROWS) step = FEWEST_ROWS;
   for (int64_t at = 0; at < height && c->error.status == INK_OK; at += step) {
     int64_t end = least(at + step, height);
     ink_arena_mark mark = ink_arena_save(c->arena);
@@ -297,7 +298,7 @@ ink_tensor *ink_esrgan_forward(ink_compute *c, const ink_esrgan *esrgan, const i
   if (bf16) x = ink_cast(c, x, INK_BF16);
   if (scope.result && picture->shape[0] == 1) {
     size_t bytes = band_bytes ? band_bytes : BAND_BYTES;
-    run_tail_in_bands(c, esrgan, run_trunk_in_bands(c, esrgan, x, bytes), scope.result);
+    run_tail_in_bands(c, esrgan, run_trunk_in_bands(c, esrgan, x, bytes), bytes, scope.result);
     ink_arena_release(c->arena, scope.mark);
     return c->error.status == INK_OK ? scope.result : NULL;
   }

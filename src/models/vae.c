@@ -136,7 +136,7 @@ ink_vae_moments ink_vae_encode(ink_compute *c, const ink_vae *vae, const ink_ten
   if (!bands && activations == INK_BF16) picture = ink_cast(c, picture, INK_BF16);
   ink_tensor *both = ink_scope_close(
       c, &scope,
-      bands ? ink_vae_encode_bands(c, vae, picture, activations) : run_encoder(c, vae, picture));
+      bands ? ink_vae_encode_bands(c, vae, picture, activations, 0) : run_encoder(c, vae, picture));
   moments.mean = dense_part(c, both, 0, z);
   moments.log_variance = dense_part(c, both, z, z);
   if (c->error.status != INK_OK) return (ink_vae_moments){0};
@@ -149,7 +149,7 @@ ink_tensor *ink_vae_decode(ink_compute *c, const ink_vae *vae, const ink_tensor 
   const ink_vae_config *g = &vae->config;
   int32_t factor = ink_vae_factor(vae);
   if (!check(c, "latents to decode", latents, g->latent_channels, 1, activations)) return NULL;
-  if (ink_vae_in_bands(c, latents)) return ink_vae_decode_bands(c, vae, latents, activations);
+  if (ink_vae_in_bands(c, latents)) return ink_vae_decode_bands(c, vae, latents, activations, 0);
   ink_scope scope = ink_scope_open(c, INK_F32, 4,
                                    (int64_t[]){latents->shape[0], latents->shape[1] * factor,
                                                latents->shape[2] * factor, g->out_channels});

@@ -11,6 +11,7 @@ typedef struct bands {
   ink_compute *c;
   ink_groups groups;
   ink_dtype dtype;
+  size_t band_bytes;
   bool measuring;   // how large the places must be; nothing is computed
   size_t bytes[2];  // of the places
   void *memory[2];
@@ -44,9 +45,9 @@ static bool idle(const bands *b) {
 }
 
 // Rows of a band of a picture like y.
-static int64_t rows_of(const ink_tensor *y) {
+static int64_t rows_of(const bands *b, const ink_tensor *y) {
   int64_t row = y->shape[2] * y->shape[3] * (y->dtype == INK_BF16 ? 2 : 4);
-  int64_t rows = BAND_BYTES / (row > 0 ? row : 1);
+  int64_t rows = (int64_t)b->band_bytes / (row > 0 ? row : 1);
   return rows < FEWEST_ROWS ? FEWEST_ROWS : rows;
 }
 
@@ -106,7 +107,7 @@ static void run_layer_into(bands *b, const layer *l, const ink_tensor *x, const 
   ink_compute *c = b->c;
   ink_arena_mark mark = ink_arena_save(c->arena);
   ink_tensor *statistics = l->norm ? statistics_of(b, l->norm, x) : NULL;
-  int64_t step = rows_of(x->shape[1] * x->shape[3] > y->shape[1] * y->shape[3] ? x : y);
+  int64_t step = rows_of(b, x->shape[1] * x->shape[3] > y->shape[1] * y->shape[3] ? x : y);
   for (int64_t at = 0; at < y->shape[1] && c->error.status == INK_OK; at += step) {
     int64_t end = least(at + step, y->shape[1]);
     ink_arena_mark band = ink_arena_save(c->arena);
@@ -137,7 +138,7 @@ static void finish_resnet(bands *b, const ink_resnet *w, ink_tensor *h) {
   ink_tensor *above =
       ink_tensor_new(c->arena, b->dtype, 4, (int64_t[]){1, 1, h->shape[2], h->shape[3]});
   if (!above) ink_compute_fail(c, INK_ERR_MEMORY, "no memory for a band of a picture");
-  int64_t height = h->shape[1], step = rows_of(h);
+  int64_t height = h->shape[1], step = rows_of(b, h);
   for (int64_t at = 0; at < height && c->error.status == INK_OK; at += step) {
     int64_t end = least(at + step, height);
     ink_arena_mark band = ink_arena_save(c->arena);
@@ -204,6 +205,15 @@ static void take_places(bands *b) {
 
 // ---- both ways ----------------------------------------------------------------------------------
 
+static bands bands_of(ink_compute *c, const ink_vae *vae, ink_dtype activations,
+                      size_t band_bytes) {
+  return (bands){.c = c,
+                 .groups = ink_vae_groups(vae),
+                 .dtype = activations,
+                 .band_bytes = band_bytes ? band_bytes : BAND_BYTES,
+                 .measuring = true};
+}
+
 static void walk_down(bands *b, const ink_vae *vae, const ink_tensor *picture) {
   b->x = *picture;
   b->now = 0;
@@ -223,9 +233,9 @@ static void walk_up(bands *b, const ink_vae *vae, const ink_tensor *latents) {
 }
 
 ink_tensor *ink_vae_encode_bands(ink_compute *c, const ink_vae *vae, const ink_tensor *picture,
-                                 ink_dtype activations) {
+                                 ink_dtype activations, size_t band_bytes) {
   const ink_vae_half *w = &vae->encoder;
-  bands b = {.c = c, .groups = ink_vae_groups(vae), .dtype = activations, .measuring = true};
+  bands b = bands_of(c, vae, activations, band_bytes);
   walk_down(&b, vae, picture);
   take_places(&b);
   walk_down(&b, vae, picture);
@@ -235,10 +245,10 @@ ink_tensor *ink_vae_encode_bands(ink_compute *c, const ink_vae *vae, const ink_t
 }
 
 ink_tensor *ink_vae_decode_bands(ink_compute *c, const ink_vae *vae, const ink_tensor *latents,
-                                 ink_dtype activations) {
+                                 ink_dtype activations, size_t band_bytes) {
   const ink_vae_half *w = &vae->decoder;
   int64_t factor = ink_vae_factor(vae);
-  bands b = {.c = c, .groups = ink_vae_groups(vae), .dtype = activations, .measuring = true};
+  bands b = bands_of(c, vae, activations, band_bytes);
   ink_scope scope =
       ink_scope_open(c, INK_F32, 4,
                      (int64_t[]){1, latents->shape[1] * factor, latents->shape[2] * factor,

@@ -46,11 +46,12 @@ ink_tensor *ink_vae_run_middle(ink_compute *c, const ink_vae_middle *w, ink_grou
 static inline bool ink_vae_in_bands(const ink_compute *c, const ink_tensor *x) {
   return !c->tape && x->shape[0] == 1;
 }
-// Picture F32 to both moments side by side, in the activations' type.
+// Picture F32 to both moments side by side, in the activations' type. Bands of about `band_bytes`
+// (0: enough that the rows seen twice cost little), which never change a byte.
 ink_tensor *ink_vae_encode_bands(ink_compute *c, const ink_vae *vae, const ink_tensor *picture,
-                                 ink_dtype activations);
+                                 ink_dtype activations, size_t band_bytes);
 // Latents F32 to the picture F32.
 ink_tensor *ink_vae_decode_bands(ink_compute *c, const ink_vae *vae, const ink_tensor *latents,
-                                 ink_dtype activations);
+                                 ink_dtype activations, size_t band_bytes);
 
 #endif
