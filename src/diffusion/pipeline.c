@@ -399,6 +399,7 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   if (run->request->mask) keep_pixels(run, &painting->picture);
   painting->decode_seconds = ink_clock_seconds() - start;
   painting->peak_bytes = ink_paint_peak(run);
+  painting->n_reused = run->reused;
   return INK_OK;
 }
 

@@ -148,6 +148,7 @@ typedef struct ink_painting {
   double encode_seconds, decode_seconds;
   double *step_seconds;  // n_steps of them
   int32_t n_steps;
+  int32_t n_reused;   // evaluations of the UNet whose deep part was that of an earlier one
   size_t peak_bytes;  // of results and prepared weights; the weights' file is mapped beside them
 } ink_painting;
 void ink_painting_free(ink_painting *painting);

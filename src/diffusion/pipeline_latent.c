@@ -250,6 +250,7 @@ static ink_unet_deep *cache(ink_paint_run *run) {
   deep->arena = run->kept.arena;
   deep->reuse = deep->n > 0 && run->step_begins >= 0.25 && ++run->since < every;
   if (!deep->reuse) run->since = 0;
+  run->reused += deep->reuse;
   return deep;
 }
 

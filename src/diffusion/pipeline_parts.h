@@ -89,7 +89,8 @@ typedef struct ink_paint_run {
   ink_unet_text *text;
   // Step caching; kept with the texts, and let go with them.
   ink_unet_deep deep;
-  int32_t since;  // evaluations since it was filled
+  int32_t since;   // evaluations since it was filled
+  int32_t reused;  // evaluations that it served
   ink_error *error;
 } ink_paint_run;
 
