@@ -82,6 +82,7 @@ static inline void make_tiny_taesd(const char *folder, const tiny_taesd *tiny) {
                "\"num_decoder_blocks\": [%s], \"latent_channels\": %d, \"out_channels\": %d, "
                "\"scaling_factor\": %g}\n",
                layers, layers, ones, ones, tiny->latent_channels, tiny->out_channels, tiny->scale);
+  mkdir(folder, 0777);
   snprintf(path, sizeof path, "%s/tiny", folder);
   mkdir(path, 0777);
   snprintf(path, sizeof path, "%s/tiny/config.json", folder);

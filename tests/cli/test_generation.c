@@ -3,12 +3,6 @@
 
 #include "program.h"
 
-static const char *text_at(const json_t *json, const char *key) {
-  const char *text = json_string_value(json_object_get(json, key));
-  if (!text) fail_msg("\"%s\" is not a string", key);
-  return text;
-}
-
 static double number_at(const json_t *json, const char *key) {
   const json_t *value = json_object_get(json, key);
   if (!json_is_number(value)) fail_msg("\"%s\" is not a number", key);

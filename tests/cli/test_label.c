@@ -4,51 +4,18 @@
 #include "mark/c2pa/validate.h"
 #include "program.h"
 
-static char *folder;
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = scratch_make();
-  return folder ? 0 : 1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
-
-static void write_text(const char *name, const char *text) {
-  char path[4200];
-  ink_error error = {0};
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  assert_ok(ink_file_save(path, text, strlen(text), &error));
-}
-
-static char *read_text(const char *name) {
-  char path[4200], *bytes;
-  size_t size;
-  ink_error error = {0};
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  assert_ok(ink_file_read(path, 1 << 20, &bytes, &size, &error));
-  return bytes;
-}
-
 static const json_t *law_of(const json_t *json, size_t i, const char *list) {
   return json_object_get(json_array_get(json_object_get(json, "laws"), i), list);
 }
 
 static void a_file_is_labelled_in_place_and_keeps_its_permissions(void **state) {
   (void)state;
-  char path[4200], link[4200];
+  const char *path = in_scratch("a.md"), *link = in_scratch("link.md");
   struct stat info;
-  write_text("a.md", "# T\n");
-  snprintf(path, sizeof path, "%s/a.md", folder);
-  snprintf(link, sizeof link, "%s/link.md", folder);
+  write_text(in_scratch("a.md"), "# T\n");
   assert_int_equal(chmod(path, 0640), 0);
   assert_int_equal(symlink("a.md", link), 0);
-  program_run run = run_program("cd '%s' && $INK label link.md --language zh --json", folder);
+  program_run run = run_here("$INK label link.md --language zh --json");
   json_t *json = json_of(&run);
   assert_string_equal(json_string_value(json_object_get(json, "file")), "link.md");
   assert_string_equal(json_string_value(json_object_get(json, "format")), "markdown");
@@ -60,23 +27,23 @@ static void a_file_is_labelled_in_place_and_keeps_its_permissions(void **state) 
   assert_int_equal(info.st_mode & 0777, 0640);
   assert_int_equal(lstat(link, &info), 0);
   assert_true(S_ISLNK(info.st_mode));
-  char *text = read_text("a.md");
+  char *text = read_file(in_scratch("a.md"), NULL);
   assert_non_null(strstr(text, "**本内容由AI生成**"));
   assert_non_null(strstr(text, json_string_value(json_object_get(json, "identity"))));
   free(text);
   json_decref(json);
   drop_run(&run);
-  run = run_program("cd '%s' && $INK verify a.md --json", folder);
+  run = run_here("$INK verify a.md --json");
   json = json_of(&run);
   assert_string_equal(json_string_value(json_object_get(json, "state")), "Valid");
   json_decref(json);
   drop_run(&run);
   // Once is enough: the label that is there is nobody's to replace, and the file stays as it was.
-  text = read_text("a.md");
-  run = run_program("cd '%s' && $INK label a.md", folder);
+  text = read_file(in_scratch("a.md"), NULL);
+  run = run_here("$INK label a.md");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "AIGC label already"));
-  char *after = read_text("a.md");
+  char *after = read_file(in_scratch("a.md"), NULL);
   assert_string_equal(text, after);
   free(text);
   free(after);
@@ -85,21 +52,20 @@ static void a_file_is_labelled_in_place_and_keeps_its_permissions(void **state) 
 
 static void the_report_speaks_both_languages(void **state) {
   (void)state;
-  write_text("b.txt", "hello\n");
-  program_run run = run_program("cd '%s' && $INK label b.txt -o b1.txt --law cn,eu", folder);
+  write_text(in_scratch("b.txt"), "hello\n");
+  program_run run = run_here("$INK label b.txt -o b1.txt --law cn,eu");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.out, "China, GB 45438-2025"));
   assert_non_null(strstr(run.out, "✓ visible label (5.1): \"AI-generated content\", start"));
   assert_non_null(strstr(run.out, "✗ signed metadata"));
   assert_null(strstr(run.out, "California"));
   drop_run(&run);
-  run =
-      run_program("cd '%s' && INKSTONE_LANG=zh $INK label b.txt -o b2.txt --as suspected", folder);
+  run = run_here("INKSTONE_LANG=zh $INK label b.txt -o b2.txt --as suspected");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.out, "✓ 显式标识 (5.1): \"本内容疑似由AI生成\", start"));
   assert_null(strstr(run.out, "visible label"));
   drop_run(&run);
-  char *text = read_text("b2.txt");
+  char *text = read_file(in_scratch("b2.txt"), NULL);
   assert_string_equal(text, "本内容疑似由AI生成\n\nhello\n");
   free(text);
 }
@@ -116,10 +82,10 @@ static void documents_and_drawings_are_labelled_signed_and_found(void **state) {
                {"film.gif", "gif", true, true}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *file = cases[i].file;
-    program_run run = run_program(
-        "cd '%s' && $INK label \"$FIXTURES/mark/%s\" -o '%s' --law cn,eu,ca --language zh "
+    program_run run = run_here(
+        "$INK label \"$FIXTURES/mark/%s\" -o '%s' --law cn,eu,ca --language zh "
         "--as declared --json",
-        folder, file, file);
+        file, file);
     json_t *json = json_of(&run);
     assert_string_equal(json_string_value(json_object_get(json, "format")), cases[i].format);
     const json_t *china = law_of(json, 0, "got");
@@ -130,18 +96,18 @@ static void documents_and_drawings_are_labelled_signed_and_found(void **state) {
     snprintf(identity, sizeof identity, "%s", json_string_value(json_object_get(json, "identity")));
     json_decref(json);
     drop_run(&run);
-    run = run_program("cd '%s' && $INK verify '%s' --json", folder, file);
+    run = run_here("$INK verify '%s' --json", file);
     json = json_of(&run);
     assert_string_equal(json_string_value(json_object_get(json, "state")), "Valid");
     json_decref(json);
     drop_run(&run);
-    run = run_program("cd '%s' && $INK detect '%s'", folder, file);
+    run = run_here("$INK detect '%s'", file);
     assert_int_equal(run.exit_code, 0);
     assert_non_null(strstr(run.out, "Label 2"));
     assert_non_null(strstr(run.out, "AI-generated"));
     drop_run(&run);
     // As it was signed, and no other way.
-    run = run_program("cd '%s' && $INK label '%s'", folder, file);
+    run = run_here("$INK label '%s'", file);
     assert_int_equal(run.exit_code, 1);
     assert_non_null(strstr(run.err, identity));
     drop_run(&run);
@@ -150,10 +116,7 @@ static void documents_and_drawings_are_labelled_signed_and_found(void **state) {
 
 static void what_cannot_be_labelled_is_refused_with_a_word(void **state) {
   (void)state;
-  static const struct {
-    const char *command, *word;
-    int exit_code;
-  } bad[] = {
+  static const refusal bad[] = {
       {"$INK label", "name one file", 2},
       {"$INK label c.txt --law uk", "california", 2},
       {"$INK label c.txt --as mine", "declared", 2},
@@ -172,22 +135,16 @@ static void what_cannot_be_labelled_is_refused_with_a_word(void **state) {
       {"$INK label c.txt -o none/c.txt", "none", 1},
       {"XDG_DATA_HOME=\"$PWD/c.txt\" $INK label c.py -o d.py", "signing key", 1},
   };
-  write_text("c.txt", "hello\n");
-  write_text("c.py", "hello\n");
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    program_run run = run_program("cd '%s' && %s", folder, bad[i].command);
-    if (run.exit_code != bad[i].exit_code || !strcasestr(run.err, bad[i].word)) {
-      fail_msg("%s: exit %d: %s", bad[i].command, run.exit_code, run.err);
-    }
-    drop_run(&run);
-  }
+  write_text(in_scratch("c.txt"), "hello\n");
+  write_text(in_scratch("c.py"), "hello\n");
+  expect_refusals(IN_SCRATCH "%s", bad, sizeof bad / sizeof *bad);
   // Each names its file once.
   program_run run = run_program("$INK label $FIXTURES/picture/hostile/bad-crc.png -o x.png");
   const char *named = strstr(run.err, "bad-crc.png");
   assert_non_null(named);
   assert_null(strstr(named + 1, "bad-crc.png"));
   drop_run(&run);
-  char *text = read_text("c.txt");
+  char *text = read_file(in_scratch("c.txt"), NULL);
   assert_string_equal(text, "hello\n");
   free(text);
 }
@@ -212,5 +169,5 @@ int main(void) {
       cmocka_unit_test(what_cannot_be_labelled_is_refused_with_a_word),
       cmocka_unit_test(help_and_completion_know_it),
   };
-  return cmocka_run_group_tests_name("label_command", tests, make_folder, remove_folder);
+  return cmocka_run_group_tests_name("label_command", tests, scratch_open, scratch_close);
 }

@@ -1,10 +1,6 @@
 // Every exit that leaves a piece leaves a row; and what the ledger says of them.
 #include "program.h"
 
-static const char *text_at(const json_t *object, const char *key) {
-  return json_string_value(json_object_get(object, key));
-}
-
 static const json_t *row_of(const json_t *json, size_t i) {
   const json_t *row = json_array_get(json_object_get(json, "rows"), i);
   assert_non_null(row);

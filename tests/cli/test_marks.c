@@ -1,10 +1,6 @@
 // Keys, signing and verifying as they are run; pieces that are born signed.
 #include "program.h"
 
-static const char *text_at(const json_t *object, const char *key) {
-  return json_string_value(json_object_get(object, key));
-}
-
 static void a_signed_file_is_verified_and_a_changed_one_is_not(void **state) {
   (void)state;
   program_run run = run_program(
@@ -144,10 +140,7 @@ static void a_signed_file_is_updated_in_place_and_beside(void **state) {
 
 static void updates_that_cannot_hold_are_refused_with_a_word(void **state) {
   (void)state;
-  static const struct {
-    const char *line, *word;
-    int code;
-  } cases[] = {
+  static const refusal cases[] = {
       {"$INK sign $FIXTURES/mark/plain.png --update --out u.png", "without --update", 1},
       {"$INK sign s.png --update --title x --out u.png", "keeps the binding and the title", 2},
       {"$INK sign s.png --published --out u.png", "goes with --update", 2},
@@ -160,16 +153,10 @@ static void updates_that_cannot_hold_are_refused_with_a_word(void **state) {
       {"$INK sign $FIXTURES/mark/plain.svg --binding boxes --out u.png", "by their boxes", 1},
       {"$INK sign $FIXTURES/mark/plain.png --binding bytes --out u.png", "data or boxes", 2},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    program_run run = run_program(
-        "cd $HOME && echo '{\"a\": 1}' >r.json && $INK sign $FIXTURES/mark/plain.png --out s.png "
-        ">/dev/null && (%s; code=$?; test ! -e u.png || code=99; exit $code)",
-        cases[i].line);
-    if (run.exit_code != cases[i].code || !strstr(run.err, cases[i].word)) {
-      fail_msg("%s: %d %s", cases[i].line, run.exit_code, run.err);
-    }
-    drop_run(&run);
-  }
+  expect_refusals(
+      "cd $HOME && echo '{\"a\": 1}' >r.json && $INK sign $FIXTURES/mark/plain.png --out s.png "
+      ">/dev/null && (%s; code=$?; test ! -e u.png || code=99; exit $code)",
+      cases, sizeof cases / sizeof *cases);
 }
 
 static void keys_that_are_given_sign_and_say_when_they_end(void **state) {

@@ -55,10 +55,7 @@ static void what_is_converted_scores_as_before(void **state) {
 
 static void wrong_usage_says_what_is_right(void **state) {
   (void)state;
-  static const struct {
-    const char *line, *words;
-    int exit_code;
-  } cases[] = {
+  static const refusal cases[] = {
       {"$INK model", "list, pull, show", 2},
       {"$INK model fetch x", "list, pull, show", 2},
       {"$INK model show", "takes one model", 2},
@@ -73,13 +70,7 @@ static void wrong_usage_says_what_is_right(void **state) {
       {"$INK model pull ../x", "ORG/REPO", 2},
       {"HF_ENDPOINT=ftp://x $INK model pull Org/Repo", "HF_ENDPOINT", 2},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    program_run run = run_program("%s", cases[i].line);
-    if (run.exit_code != cases[i].exit_code || !strstr(run.err, cases[i].words)) {
-      fail_msg("%s: exit %d: %s", cases[i].line, run.exit_code, run.err);
-    }
-    drop_run(&run);
-  }
+  expect_refusals("%s", cases, sizeof cases / sizeof *cases);
 }
 
 int main(void) {

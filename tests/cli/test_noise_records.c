@@ -1,57 +1,27 @@
 // Pictures that lost everything but their looks, recognised by their noise through the ledger: the
 // shipped painter paints them, JPEG of quality 50 at three quarters of the size is left of them.
-#include "picture/codec.h"
+#include "pictures.h"
 #include "program.h"
-
-static char *folder;
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = scratch_make();
-  return folder ? 0 : 1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
 
 // Two installations, each with its keys and its ledger.
 #define AT(home) "mkdir -p " home " && export HOME=\"$PWD/" home "\" && "
 
-static void run_fine(const char *command) {
-  program_run run = run_program("cd '%s' && %s", folder, command);
-  if (run.exit_code != 0) fail_msg("%s: exit %d: %s", command, run.exit_code, run.err);
-  drop_run(&run);
-}
-
 // Pixels alone, smaller and coarser.
 static void wear_out(const char *from, const char *to) {
   ink_error error = {0};
-  ink_picture picture, smaller;
-  ink_text file = {0};
-  ink_picture_encoding encoding = {.quality = 50};
-  char path[4200];
-  snprintf(path, sizeof path, "%s/%s", folder, from);
-  assert_ok(ink_picture_load(path, NULL, &picture, NULL, &error));
+  ink_picture picture = read_picture(in_scratch(from), NULL), smaller;
   assert_ok(ink_picture_resize(&picture, picture.width * 3 / 4, picture.height * 3 / 4,
                                INK_RESIZE_LANCZOS, &smaller, &error));
-  assert_ok(ink_picture_encode(&smaller, INK_PICTURE_JPEG, &encoding, &file, &error));
-  snprintf(path, sizeof path, "%s/%s", folder, to);
-  assert_ok(ink_file_save(path, file.bytes, file.size, &error));
+  ink_text file = encoded_picture(&smaller, INK_PICTURE_JPEG, 50);
+  write_file(in_scratch(to), file.bytes, file.size);
   ink_text_free(&file);
   ink_picture_free(&picture);
   ink_picture_free(&smaller);
 }
 
 static json_t *detect(const char *home, const char *name, const char *options) {
-  program_run run = run_program("cd '%s' && export HOME=\"$PWD/%s\" && $INK detect %s --json %s",
-                                folder, home, name, options);
-  json_t *json = json_of(&run);
-  drop_run(&run);
-  return json;
+  return json_of_done(
+      run_here("export HOME=\"$PWD/%s\" && $INK detect %s --json %s", home, name, options));
 }
 
 static const json_t *evidence_of(const json_t *detection, const char *name) {
@@ -72,13 +42,11 @@ enum { PICTURES = 3 };
 // Under the public key, so that a model paints the same noise in every run of the test.
 static void paint_all(void) {
   static const char *const prompts[PICTURES] = {"a red fox", "a green frog", "a house"};
-  char command[400];
   for (int i = 0; i < PICTURES; i++) {
-    snprintf(command, sizeof command,
-             AT("one") "$INK paint '%s' --cfg 4 --seed %d --watermark public -o %d.png --json "
-                       ">%d.json", prompts[i],
-             i + 1, i, i);
-    run_fine(command);
+    expect_done(
+        run_here(AT("one") "$INK paint '%s' --cfg 4 --seed %d --watermark public -o %d.png --json "
+                           ">%d.json",
+                 prompts[i], i + 1, i, i));
     char from[16], to[16];
     snprintf(from, sizeof from, "%d.png", i);
     snprintf(to, sizeof to, "%d.jpg", i);
@@ -87,11 +55,7 @@ static void paint_all(void) {
 }
 
 static char *identity_of(int i) {
-  char path[4200];
-  ink_error error = {0};
-  json_t *json;
-  snprintf(path, sizeof path, "%s/%d.json", folder, i);
-  assert_ok(ink_json_load(path, 1 << 20, &json, &error));
+  json_t *json = json_of_done(run_here("cat %d.json", i));
   char *identity =
       strdup(json_string_value(json_array_get(json_object_get(json, "identities"), 0)));
   json_decref(json);
@@ -145,7 +109,8 @@ static void the_newest_records_are_tried_as_far_as_asked_for(void **state) {
 static void a_foreign_picture_is_not_recognised(void **state) {
   (void)state;
   // Under a key of its own: the public one would be found without any record.
-  run_fine(AT("two") "$INK key init && $INK paint 'a red fox' --cfg 4 --seed 77 -o foreign.png");
+  expect_done(run_here(
+      AT("two") "$INK key init && $INK paint 'a red fox' --cfg 4 --seed 77 -o foreign.png"));
   wear_out("foreign.png", "foreign.jpg");
   json_t *json = detect("one", "foreign.jpg", "");
   const json_t *noise = evidence_of(json, "gaussian-shading:ledger");
@@ -155,10 +120,9 @@ static void a_foreign_picture_is_not_recognised(void **state) {
   assert_false(is_true(evidence_of(json, "ledger"), "found"));
   assert_string_not_equal(json_string_value(json_object_get(json, "verdict")), "generated");
   json_decref(json);
-  program_run run = run_program(
-      "cd '%s' && export HOME=\"$PWD/one\" && $INK detect foreign.jpg && INKSTONE_LANG=zh $INK "
-      "detect foreign.jpg",
-      folder);
+  program_run run = run_here(
+      "export HOME=\"$PWD/one\" && $INK detect foreign.jpg && INKSTONE_LANG=zh $INK "
+      "detect foreign.jpg");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.out, "none of the ledger's records"));
   assert_non_null(strstr(run.out, "账本记录"));
@@ -171,5 +135,5 @@ int main(void) {
       cmocka_unit_test(the_newest_records_are_tried_as_far_as_asked_for),
       cmocka_unit_test(a_foreign_picture_is_not_recognised),
   };
-  return cmocka_run_group_tests_name("noise_records", tests, make_folder, remove_folder);
+  return cmocka_run_group_tests_name("noise_records", tests, scratch_open, scratch_close);
 }

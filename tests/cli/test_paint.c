@@ -1,7 +1,7 @@
 // inkstone paint as it is run: what it prints, writes and refuses, pictures that are repeated, and
 // what they say of themselves.
 #include "mark/c2pa/validate.h"
-#include "picture/codec.h"
+#include "pictures.h"
 #include "program.h"
 #include "tiny_taesd.h"
 
@@ -10,46 +10,17 @@
 // A model that was named by its path is named again: pictures do not tell paths.
 #define AGAIN "$INK paint --model \"$FIXTURES/pipelines/sd1\" "
 
-static char *folder;
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = scratch_make();
-  return folder ? 0 : 1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
-
 // One installation for all commands of a test: its key shapes the noise.
-#define AT_HOME "export HOME=\"$PWD\" && "
-
-static void run_fine(const char *command) {
-  program_run run = run_program("cd '%s' && " AT_HOME "%s", folder, command);
-  if (run.exit_code != 0) fail_msg("%s: exit %d: %s", command, run.exit_code, run.err);
-  drop_run(&run);
-}
-
-static char *bytes_of(const char *name, size_t *size) {
-  char path[4200], *bytes;
-  ink_error error = {0};
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  assert_ok(ink_file_read(path, 1 << 24, &bytes, size, &error));
-  return bytes;
-}
+#define run_fine(...) expect_done(run_at_home(__VA_ARGS__))
 
 // The same but for the signature, which is made anew each time.
-static bool same_files(const char *one, const char *two) {
+static bool same_content(const char *one, const char *two) {
   const char *names[2] = {one, two};
   ink_text bare[2] = {{0}, {0}};
   ink_error error = {0};
   for (int i = 0; i < 2; i++) {
     size_t size;
-    char *bytes = bytes_of(names[i], &size);
+    char *bytes = read_file(in_scratch(names[i]), &size);
     const unsigned char *file = (const unsigned char *)bytes;
     assert_ok(
         ink_carrier_remove(ink_carrier_for(names[i], file, size), file, size, &bare[i], &error));
@@ -64,7 +35,7 @@ static bool same_files(const char *one, const char *two) {
 
 static ink_c2pa_report report_of(const char *name) {
   size_t size;
-  char *bytes = bytes_of(name, &size);
+  char *bytes = read_file(in_scratch(name), &size);
   const unsigned char *file = (const unsigned char *)bytes;
   ink_c2pa_report report = {0};
   ink_error error = {0};
@@ -76,8 +47,7 @@ static ink_c2pa_report report_of(const char *name) {
 
 static void paint_prints_one_object_and_writes_the_picture(void **state) {
   (void)state;
-  program_run run = run_program(
-      "cd '%s' && " PAINT "'A photo of a cat' --negative blurry --seed 5 -o a.png --json", folder);
+  program_run run = run_here(PAINT "'A photo of a cat' --negative blurry --seed 5 -o a.png --json");
   json_t *json = json_of(&run);
   assert_string_equal(json_string_value(json_array_get(json_object_get(json, "files"), 0)),
                       "a.png");
@@ -94,12 +64,8 @@ static void paint_prints_one_object_and_writes_the_picture(void **state) {
   json_decref(json);
   drop_run(&run);
 
-  ink_picture picture;
   ink_picture_extras extras = {0};
-  ink_error error = {0};
-  char path[4200];
-  snprintf(path, sizeof path, "%s/a.png", folder);
-  assert_ok(ink_picture_load(path, NULL, &picture, &extras, &error));
+  ink_picture picture = read_picture(in_scratch("a.png"), &extras);
   assert_int_equal(picture.width, 64);
   const char *parameters = ink_picture_note(&extras, "parameters");
   assert_non_null(strstr(parameters,
@@ -117,14 +83,9 @@ static void a_picture_says_that_it_was_generated(void **state) {
   (void)state;
   run_fine(PAINT "cat --seed 1 -o marked.png");
   run_fine(PAINT "cat --seed 1 --watermark gaussian --unmarked -o plain.png");
-  ink_picture marked, plain;
   ink_picture_extras extras = {0}, none = {0};
-  ink_error error = {0};
-  char path[4200];
-  snprintf(path, sizeof path, "%s/marked.png", folder);
-  assert_ok(ink_picture_load(path, NULL, &marked, &extras, &error));
-  snprintf(path, sizeof path, "%s/plain.png", folder);
-  assert_ok(ink_picture_load(path, NULL, &plain, &none, &error));
+  ink_picture marked = read_picture(in_scratch("marked.png"), &extras);
+  ink_picture plain = read_picture(in_scratch("plain.png"), &none);
   assert_non_null(strstr(extras.xmp, "trainedAlgorithmicMedia"));
   assert_non_null(strstr(extras.xmp, "ProduceID"));
   assert_null(none.xmp);
@@ -150,7 +111,7 @@ static void a_picture_is_signed_under_the_identity_of_its_labels(void **state) {
     char command[512];
     snprintf(command, sizeof command, PAINT "'a cat' --seed 6 --producer 0011studio -o %s",
              names[i]);
-    run_fine(command);
+    run_fine("%s", command);
     ink_c2pa_report report = report_of(names[i]);
     assert_int_equal(report.state, INK_C2PA_VALID);
     assert_string_equal(action_of(&report, 0, "action"), "c2pa.created");
@@ -161,12 +122,9 @@ static void a_picture_is_signed_under_the_identity_of_its_labels(void **state) {
     assert_non_null(ink_c2pa_assertion_of(&report, "c2pa.thumbnail.claim"));
     assert_non_null(ink_c2pa_assertion_of(&report, "c2pa.ingredient.v3"));     // the prompt
     assert_non_null(ink_c2pa_assertion_of(&report, "c2pa.ingredient.v3__1"));  // the model
-    ink_picture picture;
     ink_picture_extras extras = {0};
-    ink_error error = {0};
-    char path[4200], produced[256];
-    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-    assert_ok(ink_picture_load(path, NULL, &picture, &extras, &error));
+    ink_picture picture = read_picture(in_scratch(names[i]), &extras);
+    char produced[256];
     assert_true(strncmp(report.active, "urn:c2pa:", 9) == 0);
     snprintf(produced, sizeof produced, "\"ProduceID\":\"%s\"", report.active + 9);
     assert_non_null(strstr(extras.xmp, produced));
@@ -208,32 +166,29 @@ static void a_parent_s_manifest_is_kept(void **state) {
   // A parent that was signed anew is the same picture still.
   run_fine(AGAIN "--from parent.png -o parent.png");
   run_fine(AGAIN "--from child.webp --init parent.png -o child2.webp");
-  assert_true(same_files("child.webp", "child2.webp"));
+  assert_true(same_content("child.webp", "child2.webp"));
 }
 
 static void nothing_is_painted_that_cannot_be_signed(void **state) {
   (void)state;
   run_fine("touch file");
-  program_run run = run_program(
-      "cd '%s' && export XDG_DATA_HOME=\"$PWD/file\" && " PAINT "cat -o unsigned.png", folder);
+  program_run run = run_here("export XDG_DATA_HOME=\"$PWD/file\" && " PAINT "cat -o unsigned.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "file/inkstone/keys"));
   drop_run(&run);
-  run = run_program("cd '%s' && test ! -e unsigned.png && unset HOME && " PAINT "cat -o un.png",
-                    folder);
+  run = run_here("test ! -e unsigned.png && unset HOME && " PAINT "cat -o un.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "XDG_DATA_HOME"));
   drop_run(&run);
   // Who asks for no marks needs no key, is told which law may apply, and gets no manifest.
   // But it is logged, or not painted.
-  run = run_program("cd '%s' && unset HOME && " PAINT "cat --unmarked -o waived.png", folder);
+  run = run_here("unset HOME && " PAINT "cat --unmarked -o waived.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "INKSTONE_LEDGER"));
   drop_run(&run);
-  run = run_program(
-      "cd '%s' && test ! -e waived.png && unset HOME && export INKSTONE_LEDGER=\"$PWD/l.db\" "
-      "&& " PAINT "cat --unmarked -o waived.png && $INK ledger list >&2",
-      folder);
+  run = run_here(
+      "test ! -e waived.png && unset HOME && export INKSTONE_LEDGER=\"$PWD/l.db\" "
+      "&& " PAINT "cat --unmarked -o waived.png && $INK ledger list >&2");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.err, "waived.png  unmarked"));
   assert_non_null(strstr(run.err, "article 50"));
@@ -261,25 +216,20 @@ static void whatever_the_options_no_picture_is_unmarked(void **state) {
   uint64_t lot = 20261125;
   for (int i = 0; i < DRAWS; i++) {
     char command[2048];
-    int size = snprintf(command, sizeof command,
-                        "cd '%s' && rm -f lot*; " PAINT "'a cat' --seed %d", folder, i);
+    int size = snprintf(command, sizeof command, "rm -f lot*; " PAINT "'a cat' --seed %d", i);
     for (int j = 0; j < GROUPS; j++) {
       lot = lot * 6364136223846793005U + 1442695040888963407U;
       size += snprintf(command + size, sizeof command - (size_t)size, " %s", options[j][lot >> 62]);
     }
-    program_run run = run_program("%s", command);
+    program_run run = run_here("%s", command);
     drop_run(&run);
-    run = run_program("cd '%s' && ls | grep '^lot' || true", folder);
+    run = run_here("ls | grep '^lot' || true");
     for (char *at = run.out, *name; (name = strsep(&at, "\n")) && *name; written++) {
       ink_c2pa_report report = report_of(name);
       if (report.state != INK_C2PA_VALID) fail_msg("%s: %s", command, name);
       ink_c2pa_report_free(&report);
-      char path[4200];
-      ink_error error = {0};
-      ink_picture picture;
       ink_picture_extras extras = {0};
-      snprintf(path, sizeof path, "%s/%s", folder, name);
-      assert_ok(ink_picture_load(path, NULL, &picture, &extras, &error));
+      ink_picture picture = read_picture(in_scratch(name), &extras);
       if (!extras.xmp || !strstr(extras.xmp, "ProduceID")) fail_msg("%s: %s", command, name);
       ink_picture_free(&picture);
       ink_picture_extras_free(&extras);
@@ -294,27 +244,27 @@ static void a_picture_is_repeated_byte_for_byte(void **state) {
   (void)state;
   run_fine(PAINT "'a [fox|cat]' --sampler euler-a --schedule karras --seed 9 -o 1.png");
   run_fine(AGAIN "--from 1.png -o 2.png");
-  assert_true(same_files("1.png", "2.png"));
+  assert_true(same_content("1.png", "2.png"));
   run_fine(AGAIN "--from 1.png -o 3.webp && " AGAIN "--from 3.webp -o 4.webp");
-  assert_true(same_files("3.webp", "4.webp"));
+  assert_true(same_content("3.webp", "4.webp"));
   run_fine(AGAIN "--from 1.png -o 5.jpg && " AGAIN "--from 5.jpg -o 6.jpg");
-  assert_true(same_files("5.jpg", "6.jpg"));
+  assert_true(same_content("5.jpg", "6.jpg"));
   // Through other files it is the same picture still.
   run_fine(AGAIN "--from 6.jpg -o 7.png");
-  assert_true(same_files("1.png", "7.png"));
+  assert_true(same_content("1.png", "7.png"));
   run_fine(AGAIN "--from 1.png --seed 10 -o 8.png");
-  assert_false(same_files("1.png", "8.png"));
+  assert_false(same_content("1.png", "8.png"));
 }
 
 static void every_picture_of_a_run_can_be_repeated(void **state) {
   (void)state;
   run_fine(PAINT "cats --count 2 --seed 4 --sampler ddim -o many.png");
-  assert_false(same_files("many-1.png", "many-2.png"));
+  assert_false(same_content("many-1.png", "many-2.png"));
   run_fine(AGAIN "--from many-2.png -o second.png");
-  assert_true(same_files("many-2.png", "second.png"));
+  assert_true(same_content("many-2.png", "second.png"));
   run_fine(PAINT "cats --count 2 --seed 4 --noise cpu --sampler ddim -o torch.png");
   run_fine(PAINT "cats --seed 5 --noise cpu --sampler ddim -o five.png");
-  assert_true(same_files("torch-2.png", "five.png"));
+  assert_true(same_content("torch-2.png", "five.png"));
 }
 
 #define LED "--control-model \"$FIXTURES/control/one\" --control scribble:hint.png"
@@ -323,12 +273,11 @@ static void a_picture_can_be_led_by_others(void **state) {
   (void)state;
   run_fine("cp \"$FIXTURES/control/hint.png\" \"$FIXTURES/pipelines/init.png\" .");
   run_fine(PAINT "cat --seed 3 -o free.png");
-  program_run run =
-      run_program("cd '%s' && " AT_HOME PAINT "cat --seed 3 " LED ":0.5:0-0.8 -o led.png", folder);
+  program_run run = run_at_home(PAINT "cat --seed 3 " LED ":0.5:0-0.8 -o led.png");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.err, "hint.png: 24 x 20, brought to 64 x 64"));
   drop_run(&run);
-  assert_false(same_files("free.png", "led.png"));
+  assert_false(same_content("free.png", "led.png"));
   // Edges of the picture are something else, and several add up.
   run_fine(PAINT
            "cat --seed 3 --control-model \"$FIXTURES/control/one\" "
@@ -336,19 +285,18 @@ static void a_picture_can_be_led_by_others(void **state) {
   run_fine(PAINT "cat --seed 3 " LED
                  " --control canny:hint.png "
                  "--control-model \"$FIXTURES/control/two\" -o two.png");
-  assert_false(same_files("led.png", "edges.png"));
-  assert_false(same_files("edges.png", "two.png"));
+  assert_false(same_content("led.png", "edges.png"));
+  assert_false(same_content("edges.png", "two.png"));
   // Weight and share are part of the recipe.
   run_fine(AGAIN "--from led.png " LED " -o led2.png");
-  assert_true(same_files("led.png", "led2.png"));
-  run = run_program("cd '%s' && " AT_HOME AGAIN "--from led.png -o x.png", folder);
+  assert_true(same_content("led.png", "led2.png"));
+  run = run_at_home(AGAIN "--from led.png -o x.png");
   assert_int_equal(run.exit_code, 2);
   assert_non_null(strstr(run.err, "--control"));
   drop_run(&run);
-  run = run_program("cd '%s' && " AT_HOME AGAIN
+  run = run_at_home(AGAIN
                     "--from led.png --control-model \"$FIXTURES/control/one\" "
-                    "--control scribble:init.png -o x.png",
-                    folder);
+                    "--control scribble:init.png -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "init.png is not the picture"));
   drop_run(&run);
@@ -361,15 +309,14 @@ static void plug_ins_are_found_by_the_names_in_prompts(void **state) {
   run_fine(PAINT "'cat <lora:style:0.5>' --lora-dir plugs --seed 2 -o tag.png");
   run_fine(PAINT "cat --lora plugs/deep/style.safetensors:0.5 --seed 2 -o flag.png");
   run_fine(AGAIN "--from tag.png --lora-dir plugs -o tag2.png");
-  assert_false(same_files("bare.png", "tag.png"));
-  assert_true(same_files("tag.png", "flag.png"));
-  assert_true(same_files("tag.png", "tag2.png"));
-  program_run run =
-      run_program("cd '%s' && " PAINT "'cat <lora:nobody:0.5>' --lora-dir plugs -o x.png", folder);
+  assert_false(same_content("bare.png", "tag.png"));
+  assert_true(same_content("tag.png", "flag.png"));
+  assert_true(same_content("tag.png", "tag2.png"));
+  program_run run = run_here(PAINT "'cat <lora:nobody:0.5>' --lora-dir plugs -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "nobody: no such file in plugs; there are style"));
   drop_run(&run);
-  run = run_program("cd '%s' && " PAINT "'cat <lora:nobody:much>' -o x.png", folder);
+  run = run_here(PAINT "'cat <lora:nobody:much>' -o x.png");
   assert_int_equal(run.exit_code, 2);
   assert_non_null(strstr(run.err, "<lora:nobody:much>"));
   drop_run(&run);
@@ -378,27 +325,17 @@ static void plug_ins_are_found_by_the_names_in_prompts(void **state) {
   run_fine(PAINT "'moody cat' --seed 2 -o plain.png");
   run_fine(PAINT "'moody cat' --embedding words/moody.pt --seed 2 -o moody.png");
   run_fine(PAINT "'grim cat' --embedding moody:grim --embedding-dir words --seed 2 -o grim.png");
-  assert_false(same_files("plain.png", "moody.png"));
+  assert_false(same_content("plain.png", "moody.png"));
   run_fine(AGAIN "--from grim.png --embedding-dir words -o grim2.png");
-  assert_true(same_files("grim.png", "grim2.png"));
-  run = run_program("cd '%s' && " PAINT "cat --embedding mood --embedding-dir words -o x.png",
-                    folder);
+  assert_true(same_content("grim.png", "grim2.png"));
+  run = run_here(PAINT "cat --embedding mood --embedding-dir words -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "there are learned, many, moody"));
   drop_run(&run);
 }
 
-static ink_picture picture_of(const char *name) {
-  ink_error error = {0};
-  ink_picture picture;
-  char path[4200];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  assert_ok(ink_picture_load(path, NULL, &picture, NULL, &error));
-  return picture;
-}
-
 static void assert_size(const char *name, int32_t width, int32_t height) {
-  ink_picture picture = picture_of(name);
+  ink_picture picture = read_picture(in_scratch(name), NULL);
   assert_int_equal(picture.width, width);
   assert_int_equal(picture.height, height);
   ink_picture_free(&picture);
@@ -409,12 +346,12 @@ static void large_pictures_and_sheets_are_repeated(void **state) {
   run_fine(PAINT "cat --seed 3 --hires 1.5:0.6 --variation 8:0.3 -o hires.png");
   assert_size("hires.png", 96, 96);
   run_fine(AGAIN "--from hires.png -o hires2.png");
-  assert_true(same_files("hires.png", "hires2.png"));
+  assert_true(same_content("hires.png", "hires2.png"));
   run_fine(PAINT "cat --seed 3 --count 3 --grid -o sheet.png");
   assert_size("sheet-grid.png", 128, 128);
   run_fine(AGAIN "--from sheet-grid.png -o sheet2.png");
-  assert_true(same_files("sheet-grid.png", "sheet2-grid.png"));
-  assert_true(same_files("sheet-2.png", "sheet2-2.png"));
+  assert_true(same_content("sheet-grid.png", "sheet2-grid.png"));
+  assert_true(same_content("sheet-2.png", "sheet2-2.png"));
 }
 
 static void margins_are_painted_around_a_picture(void **state) {
@@ -423,7 +360,8 @@ static void margins_are_painted_around_a_picture(void **state) {
   run_fine(
       "$INK paint sky --model \"$FIXTURES/pipelines/sd1\" --steps 3 --seed 4 --unmarked "
       "--init core.png --extend 8,0,0,16 -o wide.png");
-  ink_picture core = picture_of("core.png"), wide = picture_of("wide.png");
+  ink_picture core = read_picture(in_scratch("core.png"), NULL),
+              wide = read_picture(in_scratch("wide.png"), NULL);
   assert_int_equal(wide.width, 80);
   assert_int_equal(wide.height, 72);
   for (int32_t y = 2; y < 64; y++) {
@@ -433,16 +371,15 @@ static void margins_are_painted_around_a_picture(void **state) {
   ink_picture_free(&wide);
   run_fine(AGAIN "--from wide.png --init core.png -o wide2.png");
   run_fine(AGAIN "--from wide2.png --init core.png -o wide3.png");
-  assert_true(same_files("wide2.png", "wide3.png"));
+  assert_true(same_content("wide2.png", "wide3.png"));
 }
 
 static void a_picture_can_be_enlarged_alone(void **state) {
   (void)state;
   run_fine("cp \"$FIXTURES/pipelines/init.png\" .");
-  program_run run = run_program(
-      "cd '%s' && $INK paint --upscale \"$FIXTURES/networks/esrgan/model-x4.pth\" init.png "
-      "-o large.png --json",
-      folder);
+  program_run run = run_here(
+      "$INK paint --upscale \"$FIXTURES/networks/esrgan/model-x4.pth\" init.png "
+      "-o large.png --json");
   json_t *json = json_of(&run);
   assert_int_equal(json_integer_value(json_array_get(json_object_get(json, "size"), 0)), 64);
   json_decref(json);
@@ -454,14 +391,13 @@ static void a_picture_can_be_enlarged_alone(void **state) {
       "--unmarked -o small.png && $INK paint --upscale "
       "\"$FIXTURES/networks/esrgan/model-x4.pth\" init.png --unmarked -o free.png && "
       "cmp small.png free.png");
-  run = run_program(
-      "cd '%s' && $INK paint --upscale \"$FIXTURES/networks/esrgan/model-x4.pth\" init.png "
-      "--ram 1k -o x.png",
-      folder);
+  run = run_here(
+      "$INK paint --upscale \"$FIXTURES/networks/esrgan/model-x4.pth\" init.png "
+      "--ram 1k -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "takes at least"));
   drop_run(&run);
-  run = run_program("cd '%s' && " AT_HOME AGAIN "--from large.png -o x.png", folder);
+  run = run_at_home(AGAIN "--from large.png -o x.png");
   assert_int_equal(run.exit_code, 2);
   assert_non_null(strstr(run.err, "--upscale model-x4.pth"));
   drop_run(&run);
@@ -483,7 +419,7 @@ static void what_is_no_size_or_margin_is_refused(void **state) {
   };
   run_fine("cp \"$FIXTURES/pipelines/init.png\" .");
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    program_run run = run_program("cd '%s' && " PAINT "cat %s -o x.png", folder, bad[i][0]);
+    program_run run = run_here(PAINT "cat %s -o x.png", bad[i][0]);
     assert_true(run.exit_code == 1 || run.exit_code == 2);
     if (!strstr(run.err, bad[i][1])) fail_msg("%s: %s", bad[i][0], run.err);
     drop_run(&run);
@@ -504,7 +440,7 @@ static void a_control_that_is_wrong_is_refused_by_name(void **state) {
   };
   run_fine("cp \"$FIXTURES/control/hint.png\" .");
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    program_run run = run_program("cd '%s' && " PAINT "cat %s -o x.png", folder, bad[i][0]);
+    program_run run = run_here(PAINT "cat %s -o x.png", bad[i][0]);
     assert_true(run.exit_code == 1 || run.exit_code == 2);
     if (!strstr(run.err, bad[i][1])) fail_msg("%s: %s", bad[i][0], run.err);
     drop_run(&run);
@@ -516,13 +452,12 @@ static void a_picture_from_a_picture_asks_for_it_again(void **state) {
   run_fine("cp \"$FIXTURES/pipelines/init.png\" \"$FIXTURES/pipelines/mask.png\" .");
   run_fine(PAINT "cat --init init.png --mask mask.png --strength 0.9 --seed 3 -o part.png");
   run_fine(AGAIN "--from part.png --init init.png --mask mask.png -o part2.png");
-  assert_true(same_files("part.png", "part2.png"));
-  program_run run = run_program("cd '%s' && " AGAIN "--from part.png -o x.png", folder);
+  assert_true(same_content("part.png", "part2.png"));
+  program_run run = run_here(AGAIN "--from part.png -o x.png");
   assert_int_equal(run.exit_code, 2);
   assert_non_null(strstr(run.err, "--init"));
   drop_run(&run);
-  run = run_program("cd '%s' && " AGAIN "--from part.png --init mask.png --mask mask.png -o x.png",
-                    folder);
+  run = run_here(AGAIN "--from part.png --init mask.png --mask mask.png -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "not the picture"));
   drop_run(&run);
@@ -534,15 +469,12 @@ static void a_named_model_needs_no_flag_to_repeat(void **state) {
       "export INKSTONE_MODELS=\"$FIXTURES/pipelines\" && "
       "$INK paint cat --model sd1 --sampler euler --steps 2 --size 64x64 --seed 2 -o named.png && "
       "$INK paint --from named.png -o named2.png");
-  assert_true(same_files("named.png", "named2.png"));
-  program_run run =
-      run_program("cd '%s' && " AT_HOME "$INK paint --from named.png -o x.png", folder);
+  assert_true(same_content("named.png", "named2.png"));
+  program_run run = run_at_home("$INK paint --from named.png -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "sd1"));
   drop_run(&run);
-  run = run_program("cd '%s' && " AT_HOME
-                    "$INK paint --from named.png --model \"$FIXTURES/pipelines/xl\" -o x.png",
-                    folder);
+  run = run_at_home("$INK paint --from named.png --model \"$FIXTURES/pipelines/xl\" -o x.png");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.err, "not the model"));
   drop_run(&run);
@@ -574,14 +506,14 @@ static void what_a_picture_carries_stands_in_its_recipe(void **state) {
     char command[600];
     snprintf(command, sizeof command, PAINT "cat --seed 1 --sampler ddim %s -o carries.png",
              cases[i].flags);
-    run_fine(command);
+    run_fine("%s", command);
     json_t *said = watermark_of("carries.png");
     assert_int_equal(json_object_get(said, "gaussian_shading") != NULL, cases[i].gaussian);
     assert_int_equal(json_object_get(said, "dwt_dct") != NULL, cases[i].dwt_dct);
     json_decref(said);
   }
   // What goes without says so.
-  program_run run = run_program("cd '%s' && " PAINT "cat --watermark none -o x.png", folder);
+  program_run run = run_here(PAINT "cat --watermark none -o x.png");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.err, "no picture watermark"));
   drop_run(&run);
@@ -593,31 +525,29 @@ static void another_installation_cannot_repeat_a_keyed_picture(void **state) {
   run_fine(PAINT "cat --seed 1 --sampler ddim --watermark public -o public.png");
   run_fine(PAINT "cat --seed 1 --sampler ddim --watermark none -o bare.png");
   run_fine(PAINT "cat --seed 2 --sampler ddim -o other.png");
-  assert_false(same_files("keyed.png", "public.png"));
-  assert_false(same_files("keyed.png", "bare.png"));
-  assert_false(same_files("keyed.png", "other.png"));
-  program_run run = run_program("cd '%s' && " AGAIN "--from keyed.png -o x.png", folder);
+  assert_false(same_content("keyed.png", "public.png"));
+  assert_false(same_content("keyed.png", "bare.png"));
+  assert_false(same_content("keyed.png", "other.png"));
+  program_run run = run_here(AGAIN "--from keyed.png -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "a key that is not here"));
   assert_non_null(strstr(run.err, "--watermark gaussian"));
   drop_run(&run);
-  run = run_program("cd '%s' && " AGAIN "--from keyed.png --watermark gaussian -o x.png", folder);
+  run = run_here(AGAIN "--from keyed.png --watermark gaussian -o x.png");
   assert_int_equal(run.exit_code, 0);
   drop_run(&run);
-  assert_false(same_files("keyed.png", "x.png"));
+  assert_false(same_content("keyed.png", "x.png"));
   // Without a key of its own, or with the key that all have, a picture is everybody's to repeat.
-  run = run_program("cd '%s' && " AGAIN "--from public.png -o public2.png && " AGAIN
-                    "--from bare.png -o bare2.png",
-                    folder);
+  run = run_here(AGAIN "--from public.png -o public2.png && " AGAIN "--from bare.png -o bare2.png");
   assert_int_equal(run.exit_code, 0);
   drop_run(&run);
-  assert_true(same_files("public.png", "public2.png"));
-  assert_true(same_files("bare.png", "bare2.png"));
+  assert_true(same_content("public.png", "public2.png"));
+  assert_true(same_content("bare.png", "bare2.png"));
   // The key lies beside the one that signs, for its owner alone.
   run_fine(
-      "test \"$(stat -c %a \"$HOME/.local/share/inkstone/keys/watermark.key\")\" = 600 && "
+      "test \"$(stat -c %%a \"$HOME/.local/share/inkstone/keys/watermark.key\")\" = 600 && "
       "rm \"$HOME/.local/share/inkstone/keys/watermark.key\"");
-  run = run_program("cd '%s' && " AT_HOME AGAIN "--from keyed.png -o x.png", folder);
+  run = run_at_home(AGAIN "--from keyed.png -o x.png");
   assert_int_equal(run.exit_code, 1);
   drop_run(&run);
 }
@@ -636,10 +566,9 @@ static const json_t *noise_of(const json_t *detection) {
 static void detect_looks_into_the_noise_under_a_model_that_is_named(void **state) {
   (void)state;
   run_fine(PAINT "cat --seed 1 --sampler ddim -o looked.png");
-  program_run run = run_program("cd '%s' && " AT_HOME
-                                "$INK detect looked.png --model \"$FIXTURES/pipelines/sd1\" "
-                                "--steps 4 --size 64x64 --json",
-                                folder);
+  program_run run = run_at_home(
+      "$INK detect looked.png --model \"$FIXTURES/pipelines/sd1\" "
+      "--steps 4 --size 64x64 --json");
   json_t *json = json_of(&run);
   const json_t *noise = noise_of(json);
   assert_non_null(noise);
@@ -649,22 +578,19 @@ static void detect_looks_into_the_noise_under_a_model_that_is_named(void **state
   assert_string_equal(json_string_value(json_object_get(json, "verdict")), "generated");
   json_decref(json);
   drop_run(&run);
-  run = run_program("cd '%s' && " AT_HOME
-                    "$INK detect looked.png --model \"$FIXTURES/pipelines/sd1\" --steps 4",
-                    folder);
+  run = run_at_home("$INK detect looked.png --model \"$FIXTURES/pipelines/sd1\" --steps 4");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.out, "signs agree; under another key or model: cannot tell"));
   drop_run(&run);
   // Without the painter at hand that is said; a model that is named must be one that paints.
-  run = run_program("cd '%s' && export INKSTONE_MODELS=\"$PWD\" && $INK detect looked.png", folder);
+  run = run_here("export INKSTONE_MODELS=\"$PWD\" && $INK detect looked.png");
   assert_int_equal(run.exit_code, 0);
   assert_true(strstr(run.err, "no painter is at hand") || strstr(run.out, "gaussian-shading"));
   drop_run(&run);
-  run = run_program("cd '%s' && $INK detect looked.png --model \"$FIXTURES/models/gpt2\"", folder);
+  run = run_here("$INK detect looked.png --model \"$FIXTURES/models/gpt2\"");
   assert_int_equal(run.exit_code, 1);
   drop_run(&run);
-  run = run_program(
-      "cd '%s' && $INK detect looked.png --size 4 --model \"$FIXTURES/pipelines/sd1\"", folder);
+  run = run_here("$INK detect looked.png --size 4 --model \"$FIXTURES/pipelines/sd1\"");
   assert_int_equal(run.exit_code, 2);
   drop_run(&run);
 }
@@ -681,14 +607,11 @@ static json_t *taesd_of(const char *name) {
 
 static void a_picture_decoded_by_a_tiny_autoencoder_is_repeated(void **state) {
   (void)state;
-  char where[4200];
-  snprintf(where, sizeof where, "%s/lies", folder);
-  mkdir(where, 0777);
-  make_tiny_taesd(where, &(tiny_taesd){2, 4, 3, 1, 7});
+  make_tiny_taesd(in_scratch("lies"), &(tiny_taesd){2, 4, 3, 1, 7});
   run_fine(PAINT "cats --seed 3 --watermark none -o own.png");
   // It decodes what is shown, and leaves the picture alone.
   run_fine(PAINT "cats --seed 3 --watermark none --taesd lies/tiny --preview -o shown.png");
-  assert_true(same_files("own.png", "shown.png"));
+  assert_true(same_content("own.png", "shown.png"));
   assert_null(taesd_of("shown.png"));
   run_fine(PAINT
            "cats --seed 3 --watermark none --taesd lies/decoder.safetensors --taesd-decode "
@@ -696,31 +619,26 @@ static void a_picture_decoded_by_a_tiny_autoencoder_is_repeated(void **state) {
   json_t *taesd = taesd_of("tiny.png");
   char sha256[INK_SHA256_HEX];
   ink_error error = {0};
-  snprintf(where, sizeof where, "%s/lies/decoder.safetensors", folder);
-  assert_ok(ink_sha256_file(where, sha256, &error));
+  assert_ok(ink_sha256_file(in_scratch("lies/decoder.safetensors"), sha256, &error));
   assert_string_equal(json_string_value(json_object_get(taesd, "name")), "decoder.safetensors");
   assert_string_equal(json_string_value(json_object_get(taesd, "sha256")), sha256);
   json_decref(taesd);
   run_fine(AGAIN "--from tiny.png --taesd lies/decoder.safetensors -o again.png");
-  assert_true(same_files("tiny.png", "again.png"));
+  assert_true(same_content("tiny.png", "again.png"));
   run_fine(AGAIN "--from tiny.png --no-taesd-decode -o without.png");
-  assert_true(same_files("own.png", "without.png"));
+  assert_true(same_content("own.png", "without.png"));
   // Another one only where it is asked for anew, and then it is said.
-  program_run run = run_program("cd '%s' && " AT_HOME AGAIN
-                                "--from tiny.png --taesd lies/tiny --taesd-decode -o other.png",
-                                folder);
+  program_run run =
+      run_at_home(AGAIN "--from tiny.png --taesd lies/tiny --taesd-decode -o other.png");
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.err, "lies/tiny is not the model that painted the picture"));
   drop_run(&run);
-  assert_false(same_files("tiny.png", "other.png"));
+  assert_false(same_content("tiny.png", "other.png"));
 }
 
 static void a_tiny_autoencoder_that_is_wrong_is_refused_by_name(void **state) {
   (void)state;
-  static const struct {
-    const char *options, *word;
-    int exit_code;
-  } bad[] = {
+  static const refusal bad[] = {
       {PAINT "x --taesd tiny", "--taesd-decode", 2},
       {PAINT "x --taesd-decode", "name it with --taesd", 2},
       {PAINT "x --taesd-decode --taesd none.pth", "none.pth", 1},
@@ -730,28 +648,16 @@ static void a_tiny_autoencoder_that_is_wrong_is_refused_by_name(void **state) {
       {AGAIN "--from used.png -o x.png", "decoder.safetensors; give it with --taesd", 2},
       {AGAIN "--from used.png --taesd whole.safetensors -o x.png", "whole.safetensors is not", 1},
   };
-  char where[4200];
-  snprintf(where, sizeof where, "%s/wrong", folder);
-  mkdir(where, 0777);
-  make_tiny_taesd(where, &(tiny_taesd){2, 4, 3, 1, 7});
+  make_tiny_taesd(in_scratch("wrong"), &(tiny_taesd){2, 4, 3, 1, 7});
   run_fine("cd wrong && " PAINT
            "cats --taesd decoder.safetensors --taesd-decode -o used.png && "
            "rm decoder.safetensors");
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    program_run run = run_program("cd '%s' && " AT_HOME "cd wrong && %s", folder, bad[i].options);
-    if (run.exit_code != bad[i].exit_code || !strstr(run.err, bad[i].word)) {
-      fail_msg("%s: exit %d: %s", bad[i].options, run.exit_code, run.err);
-    }
-    drop_run(&run);
-  }
+  expect_refusals(AT_HOME "cd wrong && %s", bad, sizeof bad / sizeof *bad);
 }
 
 static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
   (void)state;
-  static const struct {
-    const char *command, *word;
-    int exit_code;
-  } bad[] = {
+  static const refusal bad[] = {
       {"$INK paint", "say what to paint", 2},
       {PAINT "x -o x.gif", ".png", 2},
       {PAINT "x --sampler nope", "dpm++2m", 2},
@@ -771,13 +677,7 @@ static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
       {AGAIN "--from \"$FIXTURES/pipelines/init.png\" -o x.png", "recipe", 1},
       {AGAIN "--from \"$FIXTURES/picture/hostile/bad-crc.png\" -o x.png", "bad-crc.png", 1},
   };
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    program_run run = run_program("cd '%s' && %s", folder, bad[i].command);
-    if (run.exit_code != bad[i].exit_code || !strstr(run.err, bad[i].word)) {
-      fail_msg("%s: exit %d: %s", bad[i].command, run.exit_code, run.err);
-    }
-    drop_run(&run);
-  }
+  expect_refusals(IN_SCRATCH "%s", bad, sizeof bad / sizeof *bad);
 }
 
 int main(void) {
@@ -806,5 +706,5 @@ int main(void) {
       cmocka_unit_test(a_tiny_autoencoder_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(what_cannot_be_painted_is_refused_with_a_word),
   };
-  return cmocka_run_group_tests_name("paint", tests, make_folder, remove_folder);
+  return cmocka_run_group_tests_name("paint", tests, scratch_open, scratch_close);
 }

@@ -7,147 +7,111 @@
 // Without its picture, which takes a second.
 #define NIGHT "\"$INK\" make poem --set theme=秋夜 --set form=七绝 --set picture=no --seed 1"
 
-// A command line run in a folder.
-#define run_in(folder, format, ...) run_program("cd '%s' && " format, folder, ##__VA_ARGS__)
-
-static void expect(program_run run, int exit_code, const char *says) {
-  if (run.exit_code != exit_code || (!strstr(run.err, says) && !strstr(run.out, says))) {
-    fail_msg("exit %d, wanted %d and \"%s\":\n%s%s", run.exit_code, exit_code, says, run.out,
-             run.err);
-  }
-  drop_run(&run);
+static bool exists(const char *name) {
+  return ink_file_exists(in_scratch(name));
 }
 
-static bool exists(const char *folder, const char *name) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  return ink_file_exists(path);
-}
-
-static char *hash_of(const char *folder, const char *name) {
+static char *hash_of(const char *name) {
   ink_error error = {0};
-  char path[4096], *hex = malloc(INK_SHA256_HEX);
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  assert_ok(ink_sha256_file(path, hex, &error));
+  char *hex = malloc(INK_SHA256_HEX);
+  assert_ok(ink_sha256_file(in_scratch(name), hex, &error));
   return hex;
-}
-
-static size_t count_entries(const char *folder) {
-  program_run run = run_in(folder, "ls -A | wc -l");
-  size_t n = strtoul(run.out, NULL, 10);
-  drop_run(&run);
-  return n;
-}
-
-static int set_up(void **state) {
-  return (*state = scratch_make()) ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-  scratch_remove(*state);
-  free(*state);
-  return 0;
 }
 
 // ---- make and replay
 
 static void a_piece_is_rebuilt_byte_for_byte_whatever_the_threads(void **state) {
-  const char *at = *state;
-  expect(run_in(at, NIGHT " --out piece -t 1"), 0, "piece/poem.html");
-  assert_true(exists(at, "piece/poem.md") && exists(at, "piece/poem.html"));
-  assert_int_equal(count_entries(at), 1);
-  expect(run_in(at, "\"$INK\" replay piece -t 3"), 0, "2 files, every byte as recorded");
-  expect(run_in(at, "\"$INK\" replay piece/record.json"), 0, "every byte as recorded");
-  expect(run_in("/", "\"$INK\" replay '%s/piece/'", at), 0, "every byte as recorded");
-  expect(run_in(at, "\"$INK\" explain piece"), 0, "theme = 秋夜");
+  (void)state;
+  expect(run_here(NIGHT " --out piece -t 1"), 0, "piece/poem.html");
+  assert_true(exists("piece/poem.md") && exists("piece/poem.html"));
+  assert_int_equal(count_entries(scratch), 1);
+  expect(run_here("\"$INK\" replay piece -t 3"), 0, "2 files, every byte as recorded");
+  expect(run_here("\"$INK\" replay piece/record.json"), 0, "every byte as recorded");
+  expect(run_program("cd / && \"$INK\" replay \"$HERE/piece/\""), 0, "every byte as recorded");
+  expect(run_here("\"$INK\" explain piece"), 0, "theme = 秋夜");
 }
 
 // A playbook of its own with a tiny painter of random weights.
-static void write_pictured_playbook(const char *at, const char *extra) {
-  program_run run =
-      run_in(at,
-             "cat >pictured.yaml <<EOF\nplaybook: pictured\ndraft: verse\nmodel: poet\n"
-             "inputs:\n  theme: {}\n  form: {default: 五绝}\n  picture: {}\nchecks: [verse]\n"
-             "picture: {model: $INKSTONE_FIXTURES/pipelines/sd1, steps: 2, side: 128%s}\n"
-             "publish: [md, html, png]\nEOF\n",
-             extra);
+static void write_pictured_playbook(const char *extra) {
+  program_run run = run_here(
+      "cat >pictured.yaml <<EOF\nplaybook: pictured\ndraft: verse\nmodel: poet\n"
+      "inputs:\n  theme: {}\n  form: {default: 五绝}\n  picture: {}\nchecks: [verse]\n"
+      "picture: {model: $INKSTONE_FIXTURES/pipelines/sd1, steps: 2, side: 128%s}\n"
+      "publish: [md, html, png]\nEOF\n",
+      extra);
   assert_int_equal(run.exit_code, 0);
   drop_run(&run);
 }
 
 static void a_pictured_piece_holds_its_picture_in_every_file(void **state) {
-  const char *at = *state;
-  write_pictured_playbook(at, "");
-  expect(run_in(at, "\"$INK\" make ./pictured.yaml --set theme=明月 --seed 4 --out p"), 0, "p/");
-  expect(run_in(at, "\"$INK\" replay p -t 1"), 0, "3 files, every byte as recorded");
-  expect(run_in(at, "\"$INK\" explain p"), 0, "一轮满月");
-  expect(run_in(at, "cat p/poem.md"), 0, "](poem.png)");
-  expect(run_in(at, "grep -c 'alt=\"一轮满月.*src=\"data:image/png;base64,iVBOR' p/poem.html"), 0,
+  (void)state;
+  write_pictured_playbook("");
+  expect(run_here("\"$INK\" make ./pictured.yaml --set theme=明月 --seed 4 --out p"), 0, "p/");
+  expect(run_here("\"$INK\" replay p -t 1"), 0, "3 files, every byte as recorded");
+  expect(run_here("\"$INK\" explain p"), 0, "一轮满月");
+  expect(run_here("cat p/poem.md"), 0, "](poem.png)");
+  expect(run_here("grep -c 'alt=\"一轮满月.*src=\"data:image/png;base64,iVBOR' p/poem.html"), 0,
          "1");
   static const char *const files[] = {"md", "html", "png"};
   for (size_t i = 0; i < 3; i++) {
-    expect(run_in(at, "\"$INK\" verify p/poem.%s", files[i]), 0, "Valid");
+    expect(run_here("\"$INK\" verify p/poem.%s", files[i]), 0, "Valid");
   }
-  expect(run_in(at, "\"$INK\" detect p/poem.png"), 0, "AIGC");
-  expect(run_in(at, "rm p/poem.png && \"$INK\" replay p"), 1, "poem.png is missing");
+  expect(run_here("\"$INK\" detect p/poem.png"), 0, "AIGC");
+  expect(run_here("rm p/poem.png && \"$INK\" replay p"), 1, "poem.png is missing");
 }
 
 static void a_poem_comes_with_a_picture_of_what_it_names(void **state) {
-  const char *at = *state;
-  expect(run_in(at, "\"$INK\" make poem --set theme=明月 --set form=五绝 --seed 1 --out p"), 0,
-         "p/");
-  expect(run_in(at, "\"$INK\" replay p -t 1"), 0, "3 files, every byte as recorded");
-  expect(run_in(at, "\"$INK\" explain p"), 0, "model painter");
-  expect(run_in(at, "\"$INK\" explain p"), 0, "its noise carries the piece's identity");
-  expect(run_in(at, "\"$INK\" explain p"), 0, "一轮满月");
+  (void)state;
+  expect(run_here("\"$INK\" make poem --set theme=明月 --set form=五绝 --seed 1 --out p"), 0, "p/");
+  expect(run_here("\"$INK\" replay p -t 1"), 0, "3 files, every byte as recorded");
+  expect(run_here("\"$INK\" explain p"), 0, "model painter");
+  expect(run_here("\"$INK\" explain p"), 0, "its noise carries the piece's identity");
+  expect(run_here("\"$INK\" explain p"), 0, "一轮满月");
 }
 
 // Other identities are other noise, and the record says under which key.
 static void a_picture_s_noise_carries_the_identity_of_its_piece(void **state) {
-  const char *at = *state;
-  write_pictured_playbook(at, "");
+  (void)state;
+  write_pictured_playbook("");
   for (int i = 0; i < 2; i++) {
-    expect(run_in(at, "\"$INK\" make ./pictured.yaml --set theme=明月 --seed 4 --out p%d", i), 0,
+    expect(run_here("\"$INK\" make ./pictured.yaml --set theme=明月 --seed 4 --out p%d", i), 0,
            "p");
   }
-  char *one = hash_of(at, "p0/poem.png"), *other = hash_of(at, "p1/poem.png");
+  char *one = hash_of("p0/poem.png"), *other = hash_of("p1/poem.png");
   assert_string_not_equal(one, other);
   free(one);
   free(other);
-  expect(run_in(at, "cat p0/record.json"), 0, "\"gaussian_shading\": \"5d834017c25105b7\"");
-  expect(run_in(at, "\"$INK\" replay p0 && \"$INK\" replay p1"), 0, "every byte as recorded");
+  expect(run_here("cat p0/record.json"), 0, "\"gaussian_shading\": \"5d834017c25105b7\"");
+  expect(run_here("\"$INK\" replay p0 && \"$INK\" replay p1"), 0, "every byte as recorded");
   // A record that does not say so is of a picture without.
   expect(
-      run_in(at, "sed -i 's/\"gaussian_shading\"/\"other\"/' p0/record.json && \"$INK\" replay p0"),
+      run_here("sed -i 's/\"gaussian_shading\"/\"other\"/' p0/record.json && \"$INK\" replay p0"),
       1, "poem.png came out with other bytes");
 }
 
 static void a_piece_goes_without_a_picture_that_is_not_wanted(void **state) {
-  const char *at = *state;
-  write_pictured_playbook(at, "");
-  expect(run_in(at, "\"$INK\" make ./pictured.yaml --set picture=no --seed 4 --out p"), 0, "p/");
-  assert_true(exists(at, "p/poem.html") && !exists(at, "p/poem.png"));
-  expect(run_in(at, "\"$INK\" replay p"), 0, "2 files, every byte as recorded");
-  write_pictured_playbook(at, ", sides: 3");
-  expect(run_in(at, "\"$INK\" make ./pictured.yaml --out q"), 1, "/picture");
-  assert_false(exists(at, "q"));
-  expect(
-      run_in(at,
+  (void)state;
+  write_pictured_playbook("");
+  expect(run_here("\"$INK\" make ./pictured.yaml --set picture=no --seed 4 --out p"), 0, "p/");
+  assert_true(exists("p/poem.html") && !exists("p/poem.png"));
+  expect(run_here("\"$INK\" replay p"), 0, "2 files, every byte as recorded");
+  write_pictured_playbook(", sides: 3");
+  expect(run_here("\"$INK\" make ./pictured.yaml --out q"), 1, "/picture");
+  assert_false(exists("q"));
+  expect(run_here(
              "sed 's/^picture: .*//' pictured.yaml >none.yaml; \"$INK\" make ./none.yaml --out q"),
-      1, "there is no /picture");
+         1, "there is no /picture");
 }
 
 static void make_prints_the_record_and_where_the_piece_lies(void **state) {
-  const char *at = *state;
+  (void)state;
   ink_error error = {0};
-  program_run run = run_in(at, NIGHT " --json");
+  program_run run = run_here(NIGHT " --json");
   json_t *printed = json_of(&run), *recorded;
   const char *folder = json_string_value(json_object_get(printed, "folder"));
   assert_non_null(folder);
   assert_memory_equal(folder, "poem-", 5);
-  char path[4096];
-  snprintf(path, sizeof path, "%s/%s/record.json", at, folder);
-  assert_ok(ink_json_load(path, 1 << 20, &recorded, &error));
+  assert_ok(ink_json_load(below(in_scratch(folder), "record.json"), 1 << 20, &recorded, &error));
   json_object_del(printed, "folder");
   assert_true(json_equal(printed, recorded));
   json_t *sampler = json_object_get(json_object_get(recorded, "recipe"), "sampler");
@@ -159,7 +123,7 @@ static void make_prints_the_record_and_where_the_piece_lies(void **state) {
 }
 
 static void what_was_changed_is_named(void **state) {
-  const char *at = *state;
+  (void)state;
   static const struct {
     const char *change, *says;
   } changes[] = {
@@ -178,11 +142,11 @@ static void what_was_changed_is_named(void **state) {
       {"sed -i 's/\"producer\": \"inkstone\"/\"producer\": \"someone\"/' piece/record.json",
        "poem.md came out with other bytes than recorded"},
   };
-  expect(run_in(at, NIGHT " --out whole"), 0, "whole/poem.html");
+  expect(run_here(NIGHT " --out whole"), 0, "whole/poem.html");
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-    expect(run_in(at, "rm -rf piece && cp -r whole piece && %s", changes[i].change), 0, "");
-    expect(run_in(at, "\"$INK\" replay piece"), 1, changes[i].says);
-    program_run run = run_in(at, "\"$INK\" replay piece --json");
+    expect(run_here("rm -rf piece && cp -r whole piece && %s", changes[i].change), 0, "");
+    expect(run_here("\"$INK\" replay piece"), 1, changes[i].says);
+    program_run run = run_here("\"$INK\" replay piece --json");
     assert_int_equal(run.exit_code, 1);
     assert_non_null(strstr(run.out, "\"same\": false"));
     drop_run(&run);
@@ -190,7 +154,7 @@ static void what_was_changed_is_named(void **state) {
 }
 
 static void a_record_that_is_none_is_refused(void **state) {
-  const char *at = *state;
+  (void)state;
   static const struct {
     const char *change, *says;
   } changes[] = {
@@ -203,51 +167,47 @@ static void a_record_that_is_none_is_refused(void **state) {
       {"sed -i 's#\"name\": \"poem.md\"#\"name\": \"../poem.md\"#' piece/record.json",
        "leads out of the folder"},
   };
-  expect(run_in(at, NIGHT " --out whole"), 0, "");
+  expect(run_here(NIGHT " --out whole"), 0, "");
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-    expect(run_in(at, "rm -rf piece && cp -r whole piece && %s", changes[i].change), 0, "");
-    expect(run_in(at, "\"$INK\" replay piece"), 1, changes[i].says);
-    expect(run_in(at, "\"$INK\" explain piece"), 1, changes[i].says);
+    expect(run_here("rm -rf piece && cp -r whole piece && %s", changes[i].change), 0, "");
+    expect(run_here("\"$INK\" replay piece"), 1, changes[i].says);
+    expect(run_here("\"$INK\" explain piece"), 1, changes[i].says);
   }
 }
 
 static void a_changed_model_and_a_changed_playbook_are_named(void **state) {
-  const char *at = *state;
-  expect(run_in(at, NIGHT " --out piece"), 0, "");
+  (void)state;
+  expect(run_here(NIGHT " --out piece"), 0, "");
   // One bit of one weight.
-  expect(run_in(at,
-                "mkdir models && cp -r \"$FIXTURES/../../models/poet\" models/poet && "
-                "printf '\\001' | dd of=$(ls models/poet/*.gguf) bs=1 seek=5000003 conv=notrunc "
-                "2>dd.log"),
+  expect(run_here("mkdir models && cp -r \"$FIXTURES/../../models/poet\" models/poet && "
+                  "printf '\\001' | dd of=$(ls models/poet/*.gguf) bs=1 seek=5000003 conv=notrunc "
+                  "2>dd.log"),
          0, "");
-  expect(run_in(at, "INKSTONE_MODELS=models \"$INK\" replay piece"), 1, "the model's SHA-256 is");
-  expect(run_in(at,
-                "mkdir books && sed 's/top_p: 0.9/top_p: 0.96/' "
-                "\"$FIXTURES/../../playbooks/poem.yaml\" >books/poem.yaml"),
+  expect(run_here("INKSTONE_MODELS=models \"$INK\" replay piece"), 1, "the model's SHA-256 is");
+  expect(run_here("mkdir books && sed 's/top_p: 0.9/top_p: 0.96/' "
+                  "\"$FIXTURES/../../playbooks/poem.yaml\" >books/poem.yaml"),
          0, "");
-  expect(run_in(at, "INKSTONE_PLAYBOOKS=books \"$INK\" replay piece"), 1,
+  expect(run_here("INKSTONE_PLAYBOOKS=books \"$INK\" replay piece"), 1,
          "the playbook's SHA-256 is");
-  expect(run_in(at, "\"$INK\" replay piece"), 0, "every byte as recorded");
+  expect(run_here("\"$INK\" replay piece"), 0, "every byte as recorded");
 }
 
 static void a_playbook_given_by_path_travels_in_the_record(void **state) {
-  const char *at = *state;
-  expect(run_in(at, "cp \"$FIXTURES/../../playbooks/poem.yaml\" mine.yaml"), 0, "");
-  expect(run_in(at, "\"$INK\" make ./mine.yaml --set theme=月 --seed 3 --out piece"), 0, "");
-  expect(run_in(at, "rm mine.yaml && \"$INK\" replay piece"), 0, "every byte as recorded");
-  expect(run_in(at,
-                "sed -i 's/top_p: 0.9/top_p: 0.91/' piece/record.json && "
-                "\"$INK\" replay piece"),
+  (void)state;
+  expect(run_here("cp \"$FIXTURES/../../playbooks/poem.yaml\" mine.yaml"), 0, "");
+  expect(run_here("\"$INK\" make ./mine.yaml --set theme=月 --seed 3 --out piece"), 0, "");
+  expect(run_here("rm mine.yaml && \"$INK\" replay piece"), 0, "every byte as recorded");
+  expect(run_here("sed -i 's/top_p: 0.9/top_p: 0.91/' piece/record.json && "
+                  "\"$INK\" replay piece"),
          1, "the playbook's SHA-256 is");
 }
 
 // ---- briefs
 
 static void a_brief_comes_from_a_file_or_stdin_and_set_beats_it(void **state) {
-  const char *at = *state;
-  expect(run_in(at, "echo '{\"theme\": \"江南\", \"form\": \"五绝\", \"seed\": 4}' >f.json"), 0,
-         "");
-  program_run run = run_in(at, "\"$INK\" make poem --brief f.json --set form=七绝 --out a --json");
+  (void)state;
+  expect(run_here("echo '{\"theme\": \"江南\", \"form\": \"五绝\", \"seed\": 4}' >f.json"), 0, "");
+  program_run run = run_here("\"$INK\" make poem --brief f.json --set form=七绝 --out a --json");
   json_t *json = json_of(&run);
   json_t *brief = json_object_get(json, "brief"), *recipe = json_object_get(json, "recipe");
   assert_string_equal(json_string_value(json_object_get(brief, "theme")), "江南");
@@ -256,11 +216,11 @@ static void a_brief_comes_from_a_file_or_stdin_and_set_beats_it(void **state) {
   assert_int_equal(json_integer_value(json_object_get(recipe, "seed")), 4);
   json_decref(json);
   drop_run(&run);
-  expect(run_in(at, "\"$INK\" make poem --brief - --out b <f.json"), 0, "五绝");
+  expect(run_here("\"$INK\" make poem --brief - --out b <f.json"), 0, "五绝");
 }
 
 static void wrong_briefs_and_usage_have_a_word_and_exit_code_2(void **state) {
-  const char *at = *state;
+  (void)state;
   static const struct {
     const char *arguments;
     int exit_code;
@@ -311,53 +271,52 @@ static void wrong_briefs_and_usage_have_a_word_and_exit_code_2(void **state) {
       {"help mkae", 2, "did you mean make?"},
       {"completion csh", 2, "bash, zsh or fish"},
   };
-  expect(run_in(at,
-                "echo '[1]' >list.json; echo '{\"theme\": \"a' >broken.json; "
-                "echo '{\"theme\": 5}' >number.json; "
-                "echo '{\"theme\": \"a\", \"theme\": \"b\"}' >twice.json"),
+  expect(run_here("echo '[1]' >list.json; echo '{\"theme\": \"a' >broken.json; "
+                  "echo '{\"theme\": 5}' >number.json; "
+                  "echo '{\"theme\": \"a\", \"theme\": \"b\"}' >twice.json"),
          0, "");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    program_run run = run_in(at, "\"$INK\" %s </dev/null", cases[i].arguments);
+    program_run run = run_here("\"$INK\" %s </dev/null", cases[i].arguments);
     if (run.exit_code != cases[i].exit_code || !strstr(run.err, cases[i].says)) {
       fail_msg("%s: exit %d: %s", cases[i].arguments, run.exit_code, run.err);
     }
     assert_string_equal(run.out, "");
     drop_run(&run);
   }
-  assert_int_equal(count_entries(at), 4);  // the four briefs and nothing else
+  assert_int_equal(count_entries(scratch), 4);  // the four briefs and nothing else
 }
 
 // ---- where a piece goes
 
 static void nothing_is_overwritten_unless_replace_asks(void **state) {
-  const char *at = *state;
-  expect(run_in(at, NIGHT " --out piece"), 0, "");
-  char *before = hash_of(at, "piece/record.json");
-  expect(run_in(at, NIGHT " --out piece"), 1, "holds a piece already");
-  char *after = hash_of(at, "piece/record.json");
+  (void)state;
+  expect(run_here(NIGHT " --out piece"), 0, "");
+  char *before = hash_of("piece/record.json");
+  expect(run_here(NIGHT " --out piece"), 1, "holds a piece already");
+  char *after = hash_of("piece/record.json");
   assert_string_equal(before, after);
-  expect(run_in(at, NIGHT " --out piece --replace"), 0, "");
+  expect(run_here(NIGHT " --out piece --replace"), 0, "");
   free(after);
-  after = hash_of(at, "piece/record.json");
+  after = hash_of("piece/record.json");
   assert_string_not_equal(before, after);  // its identity is its own
-  expect(run_in(at, "\"$INK\" replay piece"), 0, "every byte as recorded");
+  expect(run_here("\"$INK\" replay piece"), 0, "every byte as recorded");
   // A file of the person's own, of such a name.
-  expect(run_in(at, "mkdir own && echo mine >own/poem.md && " NIGHT " --out own"), 1,
+  expect(run_here("mkdir own && echo mine >own/poem.md && " NIGHT " --out own"), 1,
          "own/poem.md is there already");
-  expect(run_in(at, "cat own/poem.md"), 0, "mine");
-  assert_false(exists(at, "own/poem.html"));
+  expect(run_here("cat own/poem.md"), 0, "mine");
+  assert_false(exists("own/poem.html"));
   free(before);
   free(after);
 }
 
 static void a_folder_that_cannot_be_written_is_named(void **state) {
-  const char *at = *state;
-  expect(run_in(at, "echo x >file && " NIGHT " --out file"), 1,
+  (void)state;
+  expect(run_here("echo x >file && " NIGHT " --out file"), 1,
          "file: cannot make the folder: Not a directory");
-  expect(run_in(at, NIGHT " --out file/below"), 1, "Not a directory");
-  expect(run_in(at, NIGHT " --out /proc/piece"), 1, "/proc/piece: cannot make the folder");
+  expect(run_here(NIGHT " --out file/below"), 1, "Not a directory");
+  expect(run_here(NIGHT " --out /proc/piece"), 1, "/proc/piece: cannot make the folder");
   if (geteuid() != 0) {
-    expect(run_in(at, "mkdir shut && chmod 500 shut && " NIGHT " --out shut"), 1,
+    expect(run_here("mkdir shut && chmod 500 shut && " NIGHT " --out shut"), 1,
            "cannot create a file beside it: Permission denied");
   }
 }
@@ -365,51 +324,46 @@ static void a_folder_that_cannot_be_written_is_named(void **state) {
 // RLIMIT_FSIZE stands for a full disk: writing beyond it fails with EFBIG. poem.md fits, poem.html
 // does not.
 static void a_full_disk_leaves_all_or_nothing(void **state) {
-  const char *at = *state;
-  expect(run_in(at, "ulimit -f 4; " NIGHT " --out piece"), 1, "cannot write: File too large");
-  assert_int_equal(count_entries(at), 0);
-  expect(run_in(at, NIGHT " --out piece"), 0, "");
-  expect(run_in(at, "ulimit -f 4; " NIGHT " --out piece --replace"), 1, "File too large");
-  expect(run_in(at, "\"$INK\" replay piece && ls -A piece | wc -l"), 0, "every byte as recorded");
-  char folder[4096];
-  snprintf(folder, sizeof folder, "%s/piece", at);
-  assert_int_equal(count_entries(folder), 3);
+  (void)state;
+  expect(run_here("ulimit -f 4; " NIGHT " --out piece"), 1, "cannot write: File too large");
+  assert_int_equal(count_entries(scratch), 0);
+  expect(run_here(NIGHT " --out piece"), 0, "");
+  expect(run_here("ulimit -f 4; " NIGHT " --out piece --replace"), 1, "File too large");
+  expect(run_here("\"$INK\" replay piece && ls -A piece | wc -l"), 0, "every byte as recorded");
+  assert_int_equal(count_entries(in_scratch("piece")), 3);
 }
 
 static void output_that_cannot_be_printed_is_a_fault(void **state) {
-  const char *at = *state;
-  expect(run_in(at, "\"$INK\" version >/dev/full"), 1, "could not be written: No space left");
-  expect(run_in(at, NIGHT " --json >/dev/full"), 1, "could not be written: No space left");
+  (void)state;
+  expect(run_here("\"$INK\" version >/dev/full"), 1, "could not be written: No space left");
+  expect(run_here(NIGHT " --json >/dev/full"), 1, "could not be written: No space left");
 }
 
 // 64 candidates of a long tune take seconds: Ctrl-C comes in between.
 static void an_interrupted_work_leaves_nothing(void **state) {
-  const char *at = *state;
+  (void)state;
   static const char *const signals[] = {"INT", "TERM"};
-  expect(run_in(at,
-                "sed 's/candidates: 8/candidates: 64/' "
-                "\"$FIXTURES/../../playbooks/poem.yaml\" >slow.yaml"),
+  expect(run_here("sed 's/candidates: 8/candidates: 64/' "
+                  "\"$FIXTURES/../../playbooks/poem.yaml\" >slow.yaml"),
          0, "");
   for (size_t i = 0; i < 2; i++) {
-    expect(run_in(at,
-                  "\"$INK\" make ./slow.yaml --set form=沁园春 --out piece & "
-                  "sleep 0.4; kill -%s $!; wait $!",
-                  signals[i]),
+    expect(run_here("\"$INK\" make ./slow.yaml --set form=沁园春 --out piece & "
+                    "sleep 0.4; kill -%s $!; wait $!",
+                    signals[i]),
            1, "stopped before");
-    assert_int_equal(count_entries(at), 1);
+    assert_int_equal(count_entries(scratch), 1);
   }
 }
 
 static void a_piece_that_a_check_blocks_is_shown_and_not_published(void **state) {
-  const char *at = *state;
-  expect(run_in(at,
-                "sed 's/candidates: 8/free_form: true, candidates: 1/' "
-                "\"$FIXTURES/../../playbooks/poem.yaml\" >free.yaml"),
+  (void)state;
+  expect(run_here("sed 's/candidates: 8/free_form: true, candidates: 1/' "
+                  "\"$FIXTURES/../../playbooks/poem.yaml\" >free.yaml"),
          0, "");
   int seed = 1;
   for (; seed < 60; seed++) {
     program_run run =
-        run_in(at, "\"$INK\" make ./free.yaml --set form=七律 --seed %d --out piece --json", seed);
+        run_here("\"$INK\" make ./free.yaml --set form=七律 --seed %d --out piece --json", seed);
     if (run.exit_code == 3) {
       ink_error error = {0};
       json_t *json;
@@ -425,20 +379,20 @@ static void a_piece_that_a_check_blocks_is_shown_and_not_published(void **state)
     }
     assert_int_equal(run.exit_code, 0);
     drop_run(&run);
-    expect(run_in(at, "rm -r piece"), 0, "");
+    expect(run_here("rm -r piece"), 0, "");
   }
   assert_true(seed < 60);
-  assert_int_equal(count_entries(at), 1);
+  assert_int_equal(count_entries(scratch), 1);
 }
 
 // ---- playbooks
 
 static void the_starter_playbook_keeps_its_own_promises(void **state) {
-  const char *at = *state;
-  expect(run_in(at, "\"$INK\" playbook list"), 0, "poem ");
-  expect(run_in(at, "\"$INK\" playbook show poem"), 0, "acrostic");
-  expect(run_in(at, "\"$INK\" playbook test poem"), 0, "✓ keeps an acrostic");
-  program_run run = run_in(at, "\"$INK\" playbook list --json");
+  (void)state;
+  expect(run_here("\"$INK\" playbook list"), 0, "poem ");
+  expect(run_here("\"$INK\" playbook show poem"), 0, "acrostic");
+  expect(run_here("\"$INK\" playbook test poem"), 0, "✓ keeps an acrostic");
+  program_run run = run_here("\"$INK\" playbook list --json");
   json_t *json = json_of(&run);
   const json_t *first = json_array_get(json_object_get(json, "playbooks"), 0);
   assert_string_equal(json_string_value(json_object_get(first, "name")), "poem");
@@ -447,49 +401,43 @@ static void the_starter_playbook_keeps_its_own_promises(void **state) {
 }
 
 static void a_test_that_does_not_hold_fails(void **state) {
-  const char *at = *state;
-  expect(run_in(at,
-                "sed 's/contains: 我/contains: 砚/' "
-                "\"$FIXTURES/../../playbooks/poem.yaml\" >mine.yaml; "
-                "\"$INK\" playbook test ./mine.yaml"),
+  (void)state;
+  expect(run_here("sed 's/contains: 我/contains: 砚/' "
+                  "\"$FIXTURES/../../playbooks/poem.yaml\" >mine.yaml; "
+                  "\"$INK\" playbook test ./mine.yaml"),
          1, "✗ keeps an acrostic");
-  expect(run_in(at,
-                "sed '/^tests/,$d' \"$FIXTURES/../../playbooks/poem.yaml\" >none.yaml; "
-                "\"$INK\" playbook test ./none.yaml"),
+  expect(run_here("sed '/^tests/,$d' \"$FIXTURES/../../playbooks/poem.yaml\" >none.yaml; "
+                  "\"$INK\" playbook test ./none.yaml"),
          1, "there are no /tests");
 }
 
 static void a_locked_playbook_keeps_to_its_model(void **state) {
-  const char *at = *state;
-  expect(run_in(at,
-                "cp \"$FIXTURES/../../playbooks/poem.yaml\" mine.yaml && "
-                "\"$INK\" playbook lock ./mine.yaml && \"$INK\" playbook lock ./mine.yaml && "
-                "grep -c '^lock: {model' mine.yaml"),
+  (void)state;
+  expect(run_here("cp \"$FIXTURES/../../playbooks/poem.yaml\" mine.yaml && "
+                  "\"$INK\" playbook lock ./mine.yaml && \"$INK\" playbook lock ./mine.yaml && "
+                  "grep -c '^lock: {model' mine.yaml"),
          0, "\n1\n");
-  expect(run_in(at, "head -n -1 mine.yaml | cmp - \"$FIXTURES/../../playbooks/poem.yaml\""), 0, "");
-  expect(run_in(at, "\"$INK\" make ./mine.yaml --out a"), 0, "");
-  expect(run_in(at,
-                "sed -i 's/model: \"..../model: \"0000/' mine.yaml; "
-                "\"$INK\" make ./mine.yaml --out b"),
+  expect(run_here("head -n -1 mine.yaml | cmp - \"$FIXTURES/../../playbooks/poem.yaml\""), 0, "");
+  expect(run_here("\"$INK\" make ./mine.yaml --out a"), 0, "");
+  expect(run_here("sed -i 's/model: \"..../model: \"0000/' mine.yaml; "
+                  "\"$INK\" make ./mine.yaml --out b"),
          1, "is locked to a model of SHA-256 0000");
-  expect(run_in(at, "\"$INK\" playbook lock ./mine.yaml && \"$INK\" make ./mine.yaml --out b"), 0,
+  expect(run_here("\"$INK\" playbook lock ./mine.yaml && \"$INK\" make ./mine.yaml --out b"), 0,
          "");
-  expect(run_in(at,
-                "sed -i 's/inkstone: \"[^\"]*/inkstone: \"0.0.9/' mine.yaml; "
-                "\"$INK\" make ./mine.yaml --out c"),
+  expect(run_here("sed -i 's/inkstone: \"[^\"]*/inkstone: \"0.0.9/' mine.yaml; "
+                  "\"$INK\" make ./mine.yaml --out c"),
          1, "is locked to inkstone 0.0.9");
 }
 
 // ---- help
 
 static void help_of_a_command_is_the_same_by_either_name(void **state) {
-  const char *at = *state;
-  program_run commands = run_in(at, "\"$INK\" --list-commands");
+  (void)state;
+  program_run commands = run_here("\"$INK\" --list-commands");
   assert_int_equal(commands.exit_code, 0);
   size_t n = 0;
   for (char *name = strtok(commands.out, "\n"); name; name = strtok(NULL, "\n")) {
-    program_run a = run_in(at, "\"$INK\" help %s", name),
-                b = run_in(at, "\"$INK\" %s --help", name);
+    program_run a = run_here("\"$INK\" help %s", name), b = run_here("\"$INK\" %s --help", name);
     assert_int_equal(a.exit_code, 0);
     assert_int_equal(b.exit_code, 0);
     assert_string_equal(a.out, b.out);
@@ -504,45 +452,42 @@ static void help_of_a_command_is_the_same_by_either_name(void **state) {
 }
 
 // The examples in the help of a command, as lines of a shell script.
-static void run_examples(const char *at, const char *command) {
-  program_run help = run_in(at, "\"$INK\" %s --help", command);
+static void run_examples(const char *command) {
+  program_run help = run_here("\"$INK\" %s --help", command);
   char *examples = strstr(help.out, "\nExamples:\n");
   assert_non_null(examples);
-  char path[4096];
-  snprintf(path, sizeof path, "%s/examples.sh", at);
-  FILE *script = fopen(path, "w");
+  FILE *script = fopen(in_scratch("examples.sh"), "w");
   assert_non_null(script);
   fputs("set -e\ninkstone() { \"$INK\" \"$@\"; }\n", script);
   fputs(examples + strlen("\nExamples:\n"), script);
   fclose(script);
-  program_run run = run_in(at, "sh examples.sh");
+  program_run run = run_here("sh examples.sh");
   if (run.exit_code != 0) fail_msg("%s: %s%s", command, examples, run.err);
   drop_run(&run);
   drop_run(&help);
 }
 
 static void examples_in_the_help_work_as_they_stand(void **state) {
-  const char *at = *state;
+  (void)state;
   static const char *const commands[] = {"make", "replay", "explain", "playbook", "version"};
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) run_examples(at, commands[i]);
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) run_examples(commands[i]);
 }
 
 static void the_program_speaks_chinese_where_asked(void **state) {
-  const char *at = *state;
-  expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" make poem --help"), 0, "从 JSON 文件读取各项及其值");
-  expect(run_in(at, "LC_ALL=zh_CN.UTF-8 \"$INK\" mkae"), 2, "您是指 make 吗？");
-  expect(run_in(at, "LANG=zh_CN.UTF-8 \"$INK\" replay nowhere"), 1,
-         "无法打开：没有这个文件或文件夹");
-  expect(run_in(at, "LC_ALL=C LANG=zh_CN.UTF-8 \"$INK\" replay"), 2, "name one piece");
-  expect(run_in(at, "INKSTONE_LANG=zh " NIGHT " --out piece"), 0, "✓ 合律：七绝");
-  expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" replay piece"), 0, "逐字节与记录相同");
-  expect(run_in(at, "INKSTONE_LANG=zh \"$INK\" explain piece"), 0, "温度 0.8，top-p 0.9");
-  expect(run_in(at, "rm piece/poem.md; INKSTONE_LANG=zh \"$INK\" replay piece"), 1,
+  (void)state;
+  expect(run_here("INKSTONE_LANG=zh \"$INK\" make poem --help"), 0, "从 JSON 文件读取各项及其值");
+  expect(run_here("LC_ALL=zh_CN.UTF-8 \"$INK\" mkae"), 2, "您是指 make 吗？");
+  expect(run_here("LANG=zh_CN.UTF-8 \"$INK\" replay nowhere"), 1, "无法打开：没有这个文件或文件夹");
+  expect(run_here("LC_ALL=C LANG=zh_CN.UTF-8 \"$INK\" replay"), 2, "name one piece");
+  expect(run_here("INKSTONE_LANG=zh " NIGHT " --out piece"), 0, "✓ 合律：七绝");
+  expect(run_here("INKSTONE_LANG=zh \"$INK\" replay piece"), 0, "逐字节与记录相同");
+  expect(run_here("INKSTONE_LANG=zh \"$INK\" explain piece"), 0, "温度 0.8，top-p 0.9");
+  expect(run_here("rm piece/poem.md; INKSTONE_LANG=zh \"$INK\" replay piece"), 1,
          "piece/poem.md 不见了");
 }
 
 int main(void) {
-#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
   const struct CMUnitTest tests[] = {
       PROMISE(a_piece_is_rebuilt_byte_for_byte_whatever_the_threads),
       PROMISE(a_pictured_piece_holds_its_picture_in_every_file),

@@ -6,24 +6,19 @@
 
 #include "base/json.h"
 #include "diffusion/pipeline.h"
-#include "picture/codec.h"
-#include "testing.h"
+#include "pictures.h"
+#include "scratch.h"
 #include "weights/safetensors.h"
 
 static inline ink_pipeline *open_pipeline(const char *model, ink_pool *pool) {
   ink_error error = {0};
   ink_pipeline *pipeline;
-  char path[256];
-  snprintf(path, sizeof path, "pipelines/%s", model);
-  assert_ok(ink_pipeline_open(fixture_path(path), pool, &pipeline, &error));
+  assert_ok(ink_pipeline_open(below(fixture_path("pipelines"), model), pool, &pipeline, &error));
   return pipeline;
 }
 
 static inline ink_picture load_picture(const char *path) {
-  ink_error error = {0};
-  ink_picture picture;
-  assert_ok(ink_picture_load(fixture_path(path), NULL, &picture, NULL, &error));
-  return picture;
+  return read_picture(fixture_path(path), NULL);
 }
 
 static inline const char *text_of(const json_t *item, const char *key) {
@@ -72,6 +67,33 @@ static inline double difference_to(ink_pipeline *pipeline, const ink_paint_reque
   }
   ink_painting_free(&painting);
   return most;
+}
+
+// The greatest difference of a case's painting to what diffusers painted.
+typedef double (*paint_case_fn)(const json_t *item, const ink_safetensor *expected);
+
+// All n cases of a JSON file of the fixtures' folder are painted as expected.safetensors beside it
+// has them.
+static inline void assert_painted_as_diffusers(const char *folder, const char *file, size_t n,
+                                               paint_case_fn paint_case) {
+  ink_error error = {0};
+  json_t *cases, *item;
+  ink_safetensors *expected;
+  size_t i;
+  folder = fixture_path(folder);
+  assert_ok(ink_json_load(below(folder, file), 1 << 20, &cases, &error));
+  assert_ok(ink_safetensors_open(below(folder, "expected.safetensors"), &expected, &error));
+  assert_int_equal(json_array_size(cases), n);
+  bool fine = true;
+  json_array_foreach(cases, i, item) {
+    const char *name = text_of(item, "name");
+    double most = paint_case(item, ink_safetensors_find(expected, name));
+    print_message("# %-16s %.1e\n", name, most);
+    fine = fine && most <= 1e-4;
+  }
+  assert_true(fine);
+  ink_safetensors_close(expected);
+  json_decref(cases);
 }
 
 #endif

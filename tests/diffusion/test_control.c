@@ -1,12 +1,6 @@
 // ControlNets in the pipeline: pictures against diffusers', and what is refused.
 #include "painting_testing.h"
 
-static const char *control_path(const char *name) {
-  char path[256];
-  snprintf(path, sizeof path, "control/%s", name);
-  return fixture_path(path);
-}
-
 enum { MOST = 2 };
 
 static double paint_case(const json_t *item, const ink_safetensor *expected) {
@@ -24,7 +18,8 @@ static double paint_case(const json_t *item, const ink_safetensor *expected) {
   json_array_foreach(list, i, entry) {
     const char *name = json_string_value(json_array_get(entry, 1));
     assert_ok(ink_pipeline_add_control(
-        pipeline, control_path(json_string_value(json_array_get(entry, 0))), &error));
+        pipeline, below(fixture_path("control"), json_string_value(json_array_get(entry, 0))),
+        &error));
     // Edges are found here; diffusers was given OpenCV's.
     bool canny = strcmp(name, "edges.png") == 0;
     shown[i] = load_picture("control/hint.png");
@@ -47,43 +42,30 @@ static double paint_case(const json_t *item, const ink_safetensor *expected) {
 
 static void led_pictures_equal_those_of_diffusers(void **state) {
   (void)state;
-  ink_error error = {0};
-  json_t *cases, *item;
-  ink_safetensors *expected;
-  size_t i;
-  assert_ok(ink_json_load(control_path("control.json"), 1 << 20, &cases, &error));
-  assert_ok(ink_safetensors_open(control_path("expected.safetensors"), &expected, &error));
-  assert_int_equal(json_array_size(cases), 9);
-  bool fine = true;
-  json_array_foreach(cases, i, item) {
-    const char *name = text_of(item, "name");
-    double most = paint_case(item, ink_safetensors_find(expected, name));
-    print_message("# %-16s %.1e\n", name, most);
-    fine = fine && most <= 1e-4;
-  }
-  assert_true(fine);
-  ink_safetensors_close(expected);
-  json_decref(cases);
+  assert_painted_as_diffusers("control", "control.json", 9, paint_case);
 }
 
 static void a_controlnet_of_another_family_is_refused(void **state) {
   (void)state;
   ink_pipeline *sd1 = open_pipeline("sd1", NULL);
   ink_error error = {0};
-  assert_int_equal(ink_pipeline_add_control(sd1, control_path("xl"), &error), INK_ERR_CONFLICT);
+  assert_int_equal(ink_pipeline_add_control(sd1, fixture_path("control/xl"), &error),
+                   INK_ERR_CONFLICT);
   assert_non_null(strstr(error.text, "control/xl: this ControlNet was made for another model"));
   error = (ink_error){0};
   assert_int_equal(ink_pipeline_add_control(sd1, fixture_path("networks/unet-sd1"), &error),
                    INK_ERR_UNSUPPORTED);
   error = (ink_error){0};
-  assert_int_equal(ink_pipeline_add_control(sd1, control_path("none"), &error), INK_ERR_NOT_FOUND);
+  assert_int_equal(ink_pipeline_add_control(sd1, fixture_path("control/none"), &error),
+                   INK_ERR_NOT_FOUND);
   // A file of a folder works like the folder, for its config.json lies beside it.
-  assert_ok(ink_pipeline_add_control(sd1, control_path("one/diffusion_pytorch_model.safetensors"),
-                                     &error));
+  assert_ok(ink_pipeline_add_control(
+      sd1, fixture_path("control/one/diffusion_pytorch_model.safetensors"), &error));
   for (int i = 1; i < INK_PIPELINE_MOST_CONTROLS; i++) {
-    assert_ok(ink_pipeline_add_control(sd1, control_path("one"), &error));
+    assert_ok(ink_pipeline_add_control(sd1, fixture_path("control/one"), &error));
   }
-  assert_int_equal(ink_pipeline_add_control(sd1, control_path("one"), &error), INK_ERR_USAGE);
+  assert_int_equal(ink_pipeline_add_control(sd1, fixture_path("control/one"), &error),
+                   INK_ERR_USAGE);
   ink_pipeline_free(sd1);
 }
 
@@ -91,7 +73,7 @@ static void controls_out_of_range_are_refused(void **state) {
   (void)state;
   ink_error error = {0};
   ink_pipeline *p = open_pipeline("sd1", NULL);
-  assert_ok(ink_pipeline_add_control(p, control_path("one"), &error));
+  assert_ok(ink_pipeline_add_control(p, fixture_path("control/one"), &error));
   ink_picture hint = load_picture("control/hint.png");
   const ink_paint_control fine = {.picture = &hint, .weight = 1, .end = 1};
   ink_paint_control bad[5];

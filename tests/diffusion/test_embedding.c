@@ -2,12 +2,6 @@
 #include "diffusion/pipeline_parts.h"
 #include "painting_testing.h"
 
-static const char *embedding_path(const char *name) {
-  char path[256];
-  snprintf(path, sizeof path, "embedding/%s", name);
-  return fixture_path(path);
-}
-
 static double paint_case(const json_t *item, const ink_safetensor *expected) {
   ink_error error = {0};
   ink_sampler_kind sampler;
@@ -19,7 +13,8 @@ static double paint_case(const json_t *item, const ink_safetensor *expected) {
     const char *file = json_string_value(json_array_get(entry, 0)),
                *word = json_string_value(json_array_get(entry, 1));
     // The word that the file or its name says.
-    assert_ok(ink_pipeline_add_embedding(pipeline, embedding_path(file), NULL, &error));
+    assert_ok(
+        ink_pipeline_add_embedding(pipeline, below(fixture_path("embedding"), file), NULL, &error));
     assert_string_equal(ink_pipeline_word_at(pipeline, i), word);
   }
   double most = difference_to(pipeline, &request, expected);
@@ -29,23 +24,7 @@ static double paint_case(const json_t *item, const ink_safetensor *expected) {
 
 static void pictures_of_taught_words_equal_those_of_diffusers(void **state) {
   (void)state;
-  ink_error error = {0};
-  json_t *cases, *item;
-  ink_safetensors *expected;
-  size_t i;
-  assert_ok(ink_json_load(embedding_path("embedding.json"), 1 << 20, &cases, &error));
-  assert_ok(ink_safetensors_open(embedding_path("expected.safetensors"), &expected, &error));
-  assert_int_equal(json_array_size(cases), 5);
-  bool fine = true;
-  json_array_foreach(cases, i, item) {
-    const char *name = text_of(item, "name");
-    double most = paint_case(item, ink_safetensors_find(expected, name));
-    print_message("# %-16s %.1e\n", name, most);
-    fine = fine && most <= 1e-4;
-  }
-  assert_true(fine);
-  ink_safetensors_close(expected);
-  json_decref(cases);
+  assert_painted_as_diffusers("embedding", "embedding.json", 5, paint_case);
 }
 
 static size_t tokens_of(const ink_pipeline *p, const char *text, size_t *taught) {
@@ -65,7 +44,7 @@ static void a_taught_word_is_not_seen_within_others(void **state) {
   ink_error error = {0};
   ink_pipeline *p = open_pipeline("sd1", NULL);
   size_t taught;
-  assert_ok(ink_pipeline_add_embedding(p, embedding_path("moody.pt"), "cat", &error));
+  assert_ok(ink_pipeline_add_embedding(p, fixture_path("embedding/moody.pt"), "cat", &error));
   assert_int_equal(tokens_of(p, "cat", &taught), 2);
   assert_int_equal(taught, 2);
   tokens_of(p, "a cat, CAT (cat)", &taught);
@@ -76,8 +55,8 @@ static void a_taught_word_is_not_seen_within_others(void **state) {
             &taught);
   assert_int_equal(taught, 0);
   // The longer of two goes first.
-  assert_ok(
-      ink_pipeline_add_embedding(p, embedding_path("many.safetensors"), "cat at night", &error));
+  assert_ok(ink_pipeline_add_embedding(p, fixture_path("embedding/many.safetensors"),
+                                       "cat at night", &error));
   assert_int_equal(tokens_of(p, "cat at night", &taught), 3);
   ink_pipeline_free(p);
 }
@@ -88,20 +67,21 @@ static void a_word_for_another_model_is_refused(void **state) {
   ink_error error = {0};
   // Vectors for OpenCLIP alone.
   assert_int_equal(
-      ink_pipeline_add_embedding(sd1, embedding_path("pair.safetensors"), NULL, &error),
+      ink_pipeline_add_embedding(sd1, fixture_path("embedding/pair.safetensors"), NULL, &error),
       INK_ERR_CONFLICT);
   error = (ink_error){0};
   assert_int_equal(
-      ink_pipeline_add_embedding(sd1, embedding_path("expected.safetensors"), NULL, &error),
+      ink_pipeline_add_embedding(sd1, fixture_path("embedding/expected.safetensors"), NULL, &error),
       INK_ERR_UNSUPPORTED);
   assert_non_null(strstr(error.text, "no textual inversion"));
   error = (ink_error){0};
+  assert_int_equal(ink_pipeline_add_embedding(sd1, fixture_path("embedding/learned.safetensors"),
+                                              "(fox)", &error),
+                   INK_ERR_USAGE);
+  assert_ok(ink_pipeline_add_embedding(sd1, fixture_path("embedding/learned.safetensors"), "fox",
+                                       &error));
   assert_int_equal(
-      ink_pipeline_add_embedding(sd1, embedding_path("learned.safetensors"), "(fox)", &error),
-      INK_ERR_USAGE);
-  assert_ok(ink_pipeline_add_embedding(sd1, embedding_path("learned.safetensors"), "fox", &error));
-  assert_int_equal(
-      ink_pipeline_add_embedding(sd1, embedding_path("many.safetensors"), "Fox", &error),
+      ink_pipeline_add_embedding(sd1, fixture_path("embedding/many.safetensors"), "Fox", &error),
       INK_ERR_CONFLICT);
   ink_pipeline_free(sd1);
 }

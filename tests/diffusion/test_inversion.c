@@ -3,7 +3,7 @@
 
 #include "base/random.h"
 #include "diffusion/inversion.h"
-#include "testing.h"
+#include "painting_testing.h"
 
 // ---- against DDIM itself ------------------------------------------------------------------------
 
@@ -96,15 +96,6 @@ static void ddim_is_turned_back_whatever_is_predicted(void **state) {
 
 // ---- under models -------------------------------------------------------------------------------
 
-static ink_pipeline *open_pipeline(const char *name) {
-  ink_error error = {0};
-  ink_pipeline *pipeline;
-  char path[4200];
-  snprintf(path, sizeof path, "%s/pipelines/%s", getenv("INKSTONE_FIXTURES"), name);
-  assert_ok(ink_pipeline_open(path, NULL, &pipeline, &error));
-  return pipeline;
-}
-
 typedef struct kept {
   float values[4096];
   size_t n;
@@ -127,7 +118,7 @@ static void latents_of_tiny_models_lead_back_to_their_noise(void **state) {
   static const char *const names[] = {"sd1", "xl"};
   static kept k;
   for (int i = 0; i < 2; i++) {
-    ink_pipeline *p = open_pipeline(names[i]);
+    ink_pipeline *p = open_pipeline(names[i], NULL);
     // Euler's steps are DDIM's; diffusers' DDIM would confine these models' latents to [-1, 1].
     ink_sampler_kind euler = INK_SAMPLER_EULER;
     ink_noise_shaper shaper = {look, &k};
@@ -179,7 +170,7 @@ static bool stop_at_three(void *context, int64_t done, int64_t total, const char
 static void pictures_of_any_shape_are_brought_to_the_model(void **state) {
   (void)state;
   ink_error error = {0};
-  ink_pipeline *p = open_pipeline("sd1");
+  ink_pipeline *p = open_pipeline("sd1", NULL);
   ink_inversion_options options = ink_inversion_options_default();
   options.steps = 4;
   for (int channels = 1; channels <= 4; channels++) {
@@ -206,7 +197,7 @@ static void pictures_of_any_shape_are_brought_to_the_model(void **state) {
 static void models_that_paint_from_more_are_refused(void **state) {
   (void)state;
   ink_error error = {0};
-  ink_pipeline *p = open_pipeline("inpaint");
+  ink_pipeline *p = open_pipeline("inpaint", NULL);
   ink_inversion_options options = ink_inversion_options_default();
   ink_picture picture;
   ink_inversion inversion;
@@ -215,7 +206,7 @@ static void models_that_paint_from_more_are_refused(void **state) {
   assert_int_equal(ink_pipeline_invert(p, &picture, &options, &inversion, &error),
                    INK_ERR_UNSUPPORTED);
   ink_pipeline_free(p);
-  p = open_pipeline("sd1");
+  p = open_pipeline("sd1", NULL);
   options.steps = 0;
   assert_int_equal(ink_pipeline_invert(p, &picture, &options, &inversion, &error), INK_ERR_USAGE);
   options.steps = 4;

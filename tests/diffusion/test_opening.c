@@ -9,19 +9,8 @@
 
 #define COMMIT "1111111111111111111111111111111111111111"
 
-static char *scratch;
-
-static int make_folder(void **state) {
-  (void)state;
-  scratch = scratch_make();
-  return scratch && setenv("HF_HUB_CACHE", scratch, 1) == 0 ? 0 : 1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  scratch_remove(scratch);
-  free(scratch);
-  return 0;
+static int set_up(void **state) {
+  return scratch_open(state) || setenv("HF_HUB_CACHE", scratch, 1);
 }
 
 static void shell(const char *format, const char *what) {
@@ -35,13 +24,11 @@ static void shell(const char *format, const char *what) {
 static ink_stable_diffusion *single_file(void) {
   ink_error error = {0};
   ink_stable_diffusion *sd;
-  char path[4200];
   assert_ok(ink_stable_diffusion_open(fixture_path("pipelines/sd1"), &sd, &error));
-  snprintf(path, sizeof path, "%s/model.safetensors", scratch);
   free(sd->path);
   free(sd->texts[0].tokenizer);
   json_decref(sd->scheduler);
-  sd->path = strdup(path);
+  sd->path = strdup(in_scratch("model.safetensors"));
   sd->texts[0].tokenizer = NULL;
   sd->scheduler = NULL;
   return sd;
@@ -102,5 +89,5 @@ int main(void) {
       cmocka_unit_test(a_single_file_finds_its_vocabulary_beside_it_or_in_the_cache),
       cmocka_unit_test(what_a_single_file_predicts_is_found_out),
   };
-  return cmocka_run_group_tests_name("opening", tests, make_folder, remove_folder);
+  return cmocka_run_group_tests_name("opening", tests, set_up, scratch_close);
 }

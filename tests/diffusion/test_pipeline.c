@@ -21,24 +21,7 @@ static double paint_case(const json_t *item, const ink_safetensor *expected) {
 
 static void pictures_equal_those_of_diffusers(void **state) {
   (void)state;
-  ink_error error = {0};
-  json_t *cases, *item;
-  ink_safetensors *expected;
-  size_t i;
-  assert_ok(ink_json_load(fixture_path("pipelines/pipelines.json"), 1 << 20, &cases, &error));
-  assert_ok(
-      ink_safetensors_open(fixture_path("pipelines/expected.safetensors"), &expected, &error));
-  assert_int_equal(json_array_size(cases), 14);
-  bool fine = true;
-  json_array_foreach(cases, i, item) {
-    const char *name = text_of(item, "name");
-    double most = paint_case(item, ink_safetensors_find(expected, name));
-    print_message("# %-16s %.1e\n", name, most);
-    fine = fine && most <= 1e-4;
-  }
-  assert_true(fine);
-  ink_safetensors_close(expected);
-  json_decref(cases);
+  assert_painted_as_diffusers("pipelines", "pipelines.json", 14, paint_case);
 }
 
 // ---- manners ------------------------------------------------------------------------------------
@@ -110,6 +93,26 @@ static void step_caching_is_the_same_on_any_number_of_threads(void **state) {
   ink_pool_free(pool);
 }
 
+// The first quarter of the steps is computed whole, and behind it one in as many as were asked for.
+static void step_caching_computes_whole_as_often_as_asked(void **state) {
+  (void)state;
+  static const int32_t cases[][2] = {{1, 0}, {2, 3}, {3, 4}, {INK_PAINT_MOST_CACHE, 6}};
+  ink_sampler_kind ddim = INK_SAMPLER_DDIM;
+  ink_error error = {0};
+  ink_pipeline *p = open_pipeline("sd1", NULL);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_paint_request request = small_request();
+    request.sampler = &ddim;
+    request.steps = 8;
+    request.cache = cases[i][0];
+    ink_painting painting;
+    assert_ok(ink_pipeline_paint(p, &request, &painting, &error));
+    assert_int_equal(painting.n_reused, cases[i][1]);
+    ink_painting_free(&painting);
+  }
+  ink_pipeline_free(p);
+}
+
 static void an_sde_draws_from_one_path_where_asked(void **state) {
   (void)state;
   ink_pipeline *p = open_pipeline("sd1", NULL);
@@ -121,7 +124,11 @@ static void an_sde_draws_from_one_path_where_asked(void **state) {
       ink_paint_request plain = small_request();
       plain.sampler = &samplers[i];
       plain.noise = (ink_noise_kind)kind;
-      if (kind == INK_NOISE_CPU) plain.init = &init;
+      if (kind == INK_NOISE_CPU) {  // half of the steps, over their own range of sigmas
+        plain.init = &init;
+        plain.steps = 8;
+        plain.strength = 0.5;
+      }
       ink_paint_request brownian = plain;
       brownian.brownian = true;
       assert_same_picture(p, &plain, p, &brownian, i == 3);
@@ -259,6 +266,14 @@ static void noise_is_kept_as_far_as_asked_for(void **state) {
     double expected = 0.8 * (double)without.latent[i] + 0.6 * (double)noise.values[i];
     assert_true(fabs((double)with.latent[i] - expected) < 1e-5);
   }
+  // A picture that is given brings its own.
+  ink_picture init = load_picture("pipelines/init.png");
+  ink_paint_request plain = request;
+  request.init = plain.init = &init;
+  plain.kept_noise = 0;
+  assert_same_picture(p, &request, p, &plain, true);
+  ink_picture_free(&init);
+  request.init = NULL;
   request.kept_noise = 1.5;
   ink_painting none;
   assert_int_equal(ink_pipeline_paint(p, &request, &none, &error), INK_ERR_USAGE);
@@ -316,8 +331,9 @@ static void requests_out_of_range_are_refused(void **state) {
   ink_pipeline *p = open_pipeline("sd1", NULL), *inpaint = open_pipeline("inpaint", NULL);
   ink_picture mask = load_picture("pipelines/mask.png");
   const ink_paint_request fine = small_request();
-  ink_paint_request bad[10];
-  for (int i = 0; i < 10; i++) bad[i] = fine;
+  enum { BAD = 12 };
+  ink_paint_request bad[BAD];
+  for (int i = 0; i < BAD; i++) bad[i] = fine;
   bad[0].width = 17;
   bad[1].height = 8192;
   bad[2].steps = 0;
@@ -328,9 +344,12 @@ static void requests_out_of_range_are_refused(void **state) {
   bad[7].mask = &mask;
   bad[8].eta = -1;
   bad[9].prompt = "\xff";
-  static const char *const words[] = {"width",   "height", "steps",   "steps", "guidance",
-                                      "rescale", "clip",   "picture", "eta",   "UTF-8"};
-  for (int i = 0; i < 10; i++) {
+  bad[10].cache = -1;
+  bad[11].cache = INK_PAINT_MOST_CACHE + 1;
+  static const char *const words[BAD] = {"width",    "height",  "steps", "steps",
+                                         "guidance", "rescale", "clip",  "picture",
+                                         "eta",      "UTF-8",   "cache", "cache"};
+  for (int i = 0; i < BAD; i++) {
     ink_error error = {0};
     ink_painting painting;
     assert_int_equal(ink_pipeline_paint(p, &bad[i], &painting, &error), INK_ERR_USAGE);
@@ -476,6 +495,7 @@ int main(void) {
       cmocka_unit_test(pictures_equal_those_of_diffusers),
       cmocka_unit_test(a_picture_is_the_same_on_any_number_of_threads),
       cmocka_unit_test(step_caching_is_the_same_on_any_number_of_threads),
+      cmocka_unit_test(step_caching_computes_whole_as_often_as_asked),
       cmocka_unit_test(an_sde_draws_from_one_path_where_asked),
       cmocka_unit_test(sixteen_bits_paint_nearly_the_same_picture),
       cmocka_unit_test(what_is_asked_for_shows),

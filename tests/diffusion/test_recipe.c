@@ -74,7 +74,8 @@ static void json_gives_the_recipe_back(void **state) {
   assert_true(back.controls[0].weight == 0.5 && back.controls[0].start == 0.125);
   assert_string_equal(back.watermark.gaussian_key, "0123456789abcdef");
   assert_true(back.watermark.stated && back.watermark.dwt_dct && back.watermark.kept == 0.25);
-  assert_true(ink_paint_recipe_request(&back).kept_noise == 0.25);
+  ink_paint_request request = ink_paint_recipe_request(&back);
+  assert_true(request.kept_noise == 0.25 && request.brownian && request.cache == 5);
   json_decref(json);
   json_decref(again);
   ink_paint_recipe_free(&r);

@@ -8,27 +8,10 @@
 enum { SIDE = 16, FACTOR = 2 };
 #define SCALE 0.5
 
-static char *folder;
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = scratch_make();
-  if (!folder) return 1;
-  make_tiny_taesd(folder, &(tiny_taesd){FACTOR, 4, 3, SCALE, 7});
+static int set_up(void **state) {
+  if (scratch_open(state) != 0) return -1;
+  make_tiny_taesd(scratch, &(tiny_taesd){FACTOR, 4, 3, SCALE, 7});
   return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
-
-static const char *file_path(const char *name) {
-  static char path[4200];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  return path;
 }
 
 static ink_paint_request small_request(void) {
@@ -51,7 +34,7 @@ static ink_painting paint(ink_pipeline *pipeline, const ink_paint_request *reque
 
 static void set(ink_pipeline *pipeline, const char *name) {
   ink_error error = {0};
-  assert_ok(ink_pipeline_set_taesd(pipeline, file_path(name), &error));
+  assert_ok(ink_pipeline_set_taesd(pipeline, in_scratch(name), &error));
 }
 
 static int difference(const ink_picture *a, const ink_picture *b) {
@@ -72,7 +55,7 @@ static void assert_decoded_by(const ink_painting *painting, const char *name, do
   ink_error error = {0};
   ink_weights *weights;
   ink_taesd *taesd;
-  assert_ok(ink_weights_open(file_path(name), &weights, &error));
+  assert_ok(ink_weights_open(in_scratch(name), &weights, &error));
   assert_ok(ink_taesd_new_decoder(weights, &taesd, &error));
   ink_compute c = {.arena = ink_arena_new(0)};
   ink_tensor *x = ink_tensor_new(c.arena, INK_F32, 4, (int64_t[]){1, H, H, CHANNELS});
@@ -142,10 +125,8 @@ static void nothing_of_an_earlier_one_is_left(void **state) {
   ink_error error = {0};
   ink_paint_request request = small_request();
   ink_painting alone[2];
-  char *other = scratch_make(), paths[2][4200];
-  make_tiny_taesd(other, &(tiny_taesd){FACTOR, 4, 3, SCALE, 8});
-  snprintf(paths[0], sizeof paths[0], "%s/tiny", folder);
-  snprintf(paths[1], sizeof paths[1], "%s/tiny", other);
+  const char *paths[2] = {in_scratch("tiny"), in_scratch("other/tiny")};
+  make_tiny_taesd(in_scratch("other"), &(tiny_taesd){FACTOR, 4, 3, SCALE, 8});
   request.taesd_decode = true;
   for (int i = 0; i < 2; i++) {
     ink_pipeline *p = open_pipeline("sd1", NULL);
@@ -163,8 +144,6 @@ static void nothing_of_an_earlier_one_is_left(void **state) {
   }
   for (int i = 0; i < 2; i++) ink_painting_free(&alone[i]);
   ink_pipeline_free(p);
-  scratch_remove(other);
-  free(other);
 }
 
 // ---- previews -----------------------------------------------------------------------------------
@@ -286,21 +265,17 @@ static void what_does_not_fit_is_refused_and_changes_nothing(void **state) {
   ink_painting before = paint(p, &request);
   // A factor of 4 instead of 2.
   assert_refused(p, fixture_path("networks/taesd"), INK_ERR_CONFLICT, "factor of 4", "factor of 2");
-  char *wide = scratch_make();
-  make_tiny_taesd(wide, &(tiny_taesd){FACTOR, 16, 3, 1, 7});
-  char path[4200];
-  snprintf(path, sizeof path, "%s/decoder.safetensors", wide);
-  assert_refused(p, path, INK_ERR_CONFLICT, "16 channels", "4 channels");
-  scratch_remove(wide);
-  free(wide);
-  assert_refused(p, file_path("encoder.safetensors"), INK_ERR_UNSUPPORTED, "encoder.safetensors",
+  make_tiny_taesd(in_scratch("wide"), &(tiny_taesd){FACTOR, 16, 3, 1, 7});
+  assert_refused(p, in_scratch("wide/decoder.safetensors"), INK_ERR_CONFLICT, "16 channels",
+                 "4 channels");
+  assert_refused(p, in_scratch("encoder.safetensors"), INK_ERR_UNSUPPORTED, "encoder.safetensors",
                  "name its decoder");
   assert_refused(p, fixture_path("pipelines/expected.safetensors"), INK_ERR_NOT_FOUND,
                  "expected.safetensors", "TAESD");
   assert_refused(p, fixture_path("pipelines/sd1/vae"), INK_ERR_UNSUPPORTED, "AutoencoderKL",
                  "AutoencoderTiny");
   assert_refused(p, fixture_path("pipelines/init.png"), INK_ERR_FORMAT, "init.png", "");
-  assert_refused(p, file_path("none.pth"), INK_ERR_NOT_FOUND, "none.pth", "");
+  assert_refused(p, in_scratch("none.pth"), INK_ERR_NOT_FOUND, "none.pth", "");
   ink_painting after = paint(p, &request);
   assert_int_equal(difference(&before.picture, &after.picture), 0);
   ink_painting_free(&before);
@@ -314,22 +289,19 @@ static void pictures_of_other_channels_are_refused(void **state) {
   ink_error error = {0};
   ink_painting painting;
   ink_pipeline *p = open_pipeline("sd1", NULL), *grey;
-  char *other = scratch_make(), command[12800], path[4200];
-  make_tiny_taesd(other, &(tiny_taesd){FACTOR, 4, 1, 1, 7});
-  snprintf(path, sizeof path, "%s/decoder.safetensors", other);
-  assert_refused(p, path, INK_ERR_UNSUPPORTED, "decoder.safetensors", "1 channels");
+  char command[12800];
+  make_tiny_taesd(in_scratch("grey"), &(tiny_taesd){FACTOR, 4, 1, 1, 7});
+  assert_refused(p, in_scratch("grey/decoder.safetensors"), INK_ERR_UNSUPPORTED,
+                 "decoder.safetensors", "1 channels");
   snprintf(command, sizeof command, "cd '%s' && cp -r '%s' sd && rm -r sd/vae && mv tiny sd/vae",
-           other, fixture_path("pipelines/sd1"));
+           in_scratch("grey"), fixture_path("pipelines/sd1"));
   assert_int_equal(system(command), 0);
-  snprintf(path, sizeof path, "%s/sd", other);
-  assert_ok(ink_pipeline_open(path, NULL, &grey, &error));
+  assert_ok(ink_pipeline_open(in_scratch("grey/sd"), NULL, &grey, &error));
   ink_paint_request request = small_request();
   assert_int_equal(ink_pipeline_paint(grey, &request, &painting, &error), INK_ERR_UNSUPPORTED);
   assert_non_null(strstr(error.text, "1 channels"));
   ink_pipeline_free(grey);
   ink_pipeline_free(p);
-  scratch_remove(other);
-  free(other);
 }
 
 // That of FLUX.2 in torch's zip: opened, and its 32 channels seen.
@@ -358,5 +330,5 @@ int main(void) {
       cmocka_unit_test(pictures_of_other_channels_are_refused),
       cmocka_unit_test(a_published_decoder_of_another_family_is_refused),
   };
-  return cmocka_run_group_tests_name("taesd", tests, make_folder, remove_folder);
+  return cmocka_run_group_tests_name("taesd", tests, set_up, scratch_close);
 }

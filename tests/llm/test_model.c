@@ -1,26 +1,14 @@
 // Models from files: scores against transformers, chat layouts, what is refused.
 #include <math.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/json.h"
+#include "files.h"
 #include "llm/chat.h"
-#include "llm/model.h"
-#include "testing.h"
+#include "llm_testing.h"
 
 static const char *const names[] = {"gpt2",  "gpt2/model.gguf",  "llama", "llama/model.gguf",
                                     "qwen2", "qwen2/model.gguf", "qwen3", "qwen3/model.gguf"};
 enum { N_NAMES = sizeof names / sizeof *names };
-
-static ink_model *open_model(const char *name) {
-  char path[256];
-  snprintf(path, sizeof path, "models/%s", name);
-  ink_error error = {0};
-  ink_model *model;
-  assert_ok(ink_model_open_at(fixture_path(path), &model, &error));
-  return model;
-}
 
 // A JSON file beside the model.
 static json_t *beside(const char *name, const char *file) {
@@ -202,45 +190,28 @@ static void a_model_without_a_known_template_says_what_to_do(void **state) {
 
 // ---- what is refused ---------------------------------------------------------------------------
 
-static void copy_file(const char *folder, const char *from, const char *name) {
-  char path[512];
-  ink_error error = {0};
-  char *bytes;
-  size_t size;
-  assert_ok(ink_file_read(fixture_path(from), 1 << 24, &bytes, &size, &error));
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  assert_ok(ink_file_save(path, bytes, size, &error));
-  free(bytes);
-}
-
 static void files_that_do_not_belong_together_are_refused(void **state) {
   (void)state;
   ink_error error = {0};
   ink_model *model;
-  char folder[] = "/tmp/inkstone-model-XXXXXX", path[512];
-  assert_non_null(mkdtemp(folder));
-  assert_int_equal(ink_model_open_at(folder, &model, &error), INK_ERR_NOT_FOUND);
+  assert_int_equal(scratch_open(state), 0);
+  assert_int_equal(ink_model_open_at(scratch, &model, &error), INK_ERR_NOT_FOUND);
 
-  copy_file(folder, "models/qwen3/model.safetensors", "model.safetensors");
-  assert_int_equal(ink_model_open_at(folder, &model, &error), INK_ERR_NOT_FOUND);
+  copy_file(fixture_path("models/qwen3/model.safetensors"), in_scratch("model.safetensors"));
+  assert_int_equal(ink_model_open_at(scratch, &model, &error), INK_ERR_NOT_FOUND);
   assert_non_null(strstr(error.text, "config.json"));
 
   // A tokenizer with more tokens (303) than the decoder knows (288).
-  copy_file(folder, "models/qwen3/config.json", "config.json");
-  copy_file(folder, "models/llama-tied/tokenizer.json", "tokenizer.json");
-  copy_file(folder, "models/llama-tied/tokenizer_config.json", "tokenizer_config.json");
-  assert_int_equal(ink_model_open_at(folder, &model, &error), INK_ERR_CONFLICT);
+  copy_file(fixture_path("models/qwen3/config.json"), in_scratch("config.json"));
+  copy_file(fixture_path("models/llama-tied/tokenizer.json"), in_scratch("tokenizer.json"));
+  copy_file(fixture_path("models/llama-tied/tokenizer_config.json"),
+            in_scratch("tokenizer_config.json"));
+  assert_int_equal(ink_model_open_at(scratch, &model, &error), INK_ERR_CONFLICT);
   assert_non_null(strstr(error.text, "302"));
   assert_non_null(strstr(error.text, "288"));
   assert_null(model);
 
-  const char *const files[] = {"model.safetensors", "config.json", "tokenizer.json",
-                               "tokenizer_config.json"};
-  for (size_t i = 0; i < 4; i++) {
-    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-    unlink(path);
-  }
-  rmdir(folder);
+  scratch_close(state);
 }
 
 int main(void) {

@@ -3,17 +3,7 @@
 
 #include "base/text.h"
 #include "llm/llm.h"
-#include "llm/model.h"
-#include "testing.h"
-
-static ink_model *open_model(const char *name) {
-  char path[256];
-  snprintf(path, sizeof path, "models/%s", name);
-  ink_error error = {0};
-  ink_model *model;
-  assert_ok(ink_model_open_at(fixture_path(path), &model, &error));
-  return model;
-}
+#include "llm_testing.h"
 
 static const int32_t prompt[] = {5, 40, 90, 12, 7};
 enum { N_PROMPT = sizeof prompt / sizeof *prompt };

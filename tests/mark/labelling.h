@@ -3,6 +3,7 @@
 #define INK_TESTS_MARK_LABELLING_H
 
 #include "mark/label/label.h"
+#include "mark/label/picture_label.h"
 #include "marking.h"
 
 static inline ink_label_request request_for(unsigned laws) {
@@ -49,6 +50,42 @@ static inline void assert_labelled(const char *name, const ink_text *file, const
   assert_string_equal(json_string_value(json_object_get(aigc, "Label")), label);
   assert_string_equal(json_string_value(json_object_get(aigc, "PropagateID")), test_identity);
   json_decref(aigc);
+}
+
+// A test of drawn letters has nothing to look at where no font is installed.
+static inline bool has_font(void) {
+  ink_error error = {0};
+  ink_picture picture;
+  ink_label_style style = ink_label_style_default();
+  assert_ok(ink_picture_new(64, 64, 3, &picture, &error));
+  ink_status status = ink_mark_picture(&picture, "en", &style, NULL, &error);
+  ink_picture_free(&picture);
+  if (status == INK_ERR_NOT_FOUND) print_message("# skipped: %s\n", error.text);
+  return status != INK_ERR_NOT_FOUND;
+}
+
+// ---- an outside reader --------------------------------------------------------------------------
+
+static inline bool has_exiftool(void) {
+  bool has = system("exiftool -ver >/dev/null 2>&1") == 0;
+  if (!has) print_message("# skipped: no exiftool\n");
+  return has;
+}
+
+// exiftool warns of nothing in a file, and what it says has a line for each of the patterns and one
+// with the identity in `identified`.
+static inline void assert_exiftool_finds(const char *name, const ink_text *file,
+                                         const char *identified, const char *const *patterns,
+                                         size_t n) {
+  ink_text command = {0};
+  write_file(in_scratch(name), file->bytes, file->size);
+  ink_text_format(&command,
+                  "cd '%s' && exiftool -G1 -j '%s' >out && ! grep -q Warning out && "
+                  "grep -qi '%s.*%s' out",
+                  scratch, name, identified, test_identity);
+  for (size_t i = 0; i < n; i++) ink_text_format(&command, " && grep -q '%s' out", patterns[i]);
+  if (system(command.bytes) != 0) fail_msg("%s", command.bytes);
+  ink_text_free(&command);
 }
 
 #endif

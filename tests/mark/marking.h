@@ -2,10 +2,10 @@
 #ifndef INK_TESTS_MARK_MARKING_H
 #define INK_TESTS_MARK_MARKING_H
 
-#include "base/file.h"
+#include "files.h"
 #include "mark/c2pa/manifest.h"
 #include "mark/c2pa/validate.h"
-#include "testing.h"
+#include "scratch.h"
 
 static const char test_identity[] = "f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
@@ -15,18 +15,19 @@ typedef struct blob {
 } blob;
 
 static inline blob load_path(const char *path) {
-  ink_error error = {0};
   blob b;
-  char *bytes;
-  assert_ok(ink_file_read(path, 1 << 26, &bytes, &b.size, &error));
-  b.bytes = (unsigned char *)bytes;
+  b.bytes = (unsigned char *)read_file(path, &b.size);
   return b;
 }
 
 static inline blob load(const char *name) {
-  char path[256];
-  snprintf(path, sizeof path, "mark/%s", name);
-  return load_path(fixture_path(path));
+  return load_path(below(fixture_path("mark"), name));
+}
+
+static inline blob blob_of(const char *text) {
+  blob b = {(unsigned char *)strdup(text), strlen(text)};
+  assert_non_null(b.bytes);
+  return b;
 }
 
 static inline ink_signer *signer_named(const char *name) {
@@ -121,10 +122,14 @@ static const sample samples[] = {
 enum { N_SAMPLE = sizeof samples / sizeof *samples };
 
 static inline blob sample_blob(const sample *s) {
-  if (s->file) return load(s->file);
-  blob b = {(unsigned char *)strdup(s->text), strlen(s->text)};
-  assert_non_null(b.bytes);
-  return b;
+  return s->file ? load(s->file) : blob_of(s->text);
+}
+
+// The first file for a carrier.
+static inline const sample *sample_for(const char *carrier) {
+  const sample *s = samples;
+  while (strcmp(s->carrier, carrier) != 0) s++;
+  return s;
 }
 
 #endif

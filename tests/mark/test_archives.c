@@ -1,12 +1,9 @@
 // Documents that are archives: nothing in them escapes the signature, and no archive that says one
 // thing in two ways is read.
 #include "base/hash.h"
+#include "mark/archive.h"
 #include "mark/detect.h"
 #include "marking.h"
-
-static blob copy_of(const char *name) {
-  return load(name);
-}
 
 static void put(unsigned char *at, size_t value, int n) {
   for (int i = 0; i < n; i++) at[i] = (unsigned char)(value >> 8 * i);
@@ -19,7 +16,7 @@ static size_t get(const unsigned char *at, int n) {
 }
 
 // Both headers' names, of the same length.
-static void rename_in(blob *b, const char *from, const char *to) {
+static void rename_in(blob *b, const char *from, const void *to) {
   size_t n = strlen(from), hits = 0;
   for (size_t i = 0; i + n <= b->size; i++) {
     if (memcmp(b->bytes + i, from, n) != 0) continue;
@@ -33,6 +30,16 @@ static unsigned char *end_of(const blob *b) {
   unsigned char *end = memmem(b->bytes, b->size, "PK\5\6", 4);
   assert_non_null(end);
   return end;
+}
+
+// The headers of book.opf: in front of its content, and in the directory.
+static unsigned char *local_header(const blob *b) {
+  return (unsigned char *)memmem(b->bytes, b->size, "book.opf", 8) - 30;
+}
+
+static unsigned char *central_header(const blob *b) {
+  unsigned char *behind = local_header(b) + 38;
+  return (unsigned char *)memmem(behind, b->size - (size_t)(behind - b->bytes), "book.opf", 8) - 46;
 }
 
 // One more byte before the directory.
@@ -71,6 +78,59 @@ static void another_local_name(blob *b) {
   memcpy(memmem(b->bytes, b->size, "book.opf", 8), "cook.opf", 8);
 }
 
+static void no_step(blob *b) {
+  rename_in(b, "book.opf", "b//k.opf");
+}
+
+static void a_step_nowhere(blob *b) {
+  rename_in(b, "book.opf", "b/./.opf");
+}
+
+static void a_step_back(blob *b) {
+  rename_in(b, "book.opf", "b\\ok.opf");
+}
+
+static void a_name_with_an_end(blob *b) {
+  rename_in(b, "book.opf", "bo\0k.opf");
+}
+
+static void a_name_in_no_encoding(blob *b) {
+  rename_in(b, "book.opf", "b\xFFok.opf");
+}
+
+static void other_local_flags(blob *b) {
+  local_header(b)[6] ^= 2;
+}
+
+static void another_local_method(blob *b) {
+  local_header(b)[8] ^= 8;
+}
+
+static void data_over_the_next_file(blob *b) {
+  put(central_header(b) + 20, get(central_header(b) + 20, 4) + 9, 4);
+}
+
+static void data_that_ends_early(blob *b) {
+  put(central_header(b) + 20, get(central_header(b) + 20, 4) - 9, 4);
+}
+
+static void data_without_end(blob *b) {
+  put(central_header(b) + 20, 0xFFFFFFFF, 4);
+}
+
+static void a_gap_behind_the_directory(blob *b) {
+  size_t at = (size_t)(end_of(b) - b->bytes);
+  b->bytes = realloc(b->bytes, b->size + 1);
+  memmove(b->bytes + at + 1, b->bytes + at, b->size - at);
+  b->size++;
+}
+
+static void fewer_than_there_are(blob *b) {
+  size_t n = get(end_of(b) + 8, 2) - 1;
+  put(end_of(b) + 8, n, 2);
+  put(end_of(b) + 10, n, 2);
+}
+
 static void many_disks(blob *b) {
   put(end_of(b) + 4, 1, 2);
 }
@@ -96,6 +156,18 @@ static void archives_that_say_two_things_are_refused(void **state) {
                {absolute, INK_ERR_FORMAT},
                {twice, INK_ERR_FORMAT},
                {another_local_name, INK_ERR_FORMAT},
+               {no_step, INK_ERR_FORMAT},
+               {a_step_nowhere, INK_ERR_FORMAT},
+               {a_step_back, INK_ERR_FORMAT},
+               {a_name_with_an_end, INK_ERR_FORMAT},
+               {a_name_in_no_encoding, INK_ERR_FORMAT},
+               {other_local_flags, INK_ERR_FORMAT},
+               {another_local_method, INK_ERR_FORMAT},
+               {data_over_the_next_file, INK_ERR_FORMAT},
+               {data_that_ends_early, INK_ERR_FORMAT},
+               {data_without_end, INK_ERR_UNSUPPORTED},
+               {a_gap_behind_the_directory, INK_ERR_FORMAT},
+               {fewer_than_there_are, INK_ERR_FORMAT},
                {many_disks, INK_ERR_UNSUPPORTED},
                {zip64, INK_ERR_UNSUPPORTED},
                {larger_than_it_is, INK_ERR_FORMAT}};
@@ -105,7 +177,7 @@ static void archives_that_say_two_things_are_refused(void **state) {
     ink_place place = {0};
     ink_text out = {0};
     size_t start, length;
-    blob b = copy_of("plain.epub");
+    blob b = load("plain.epub");
     cases[i].change(&b);
     if (epub->find(epub, b.bytes, b.size, &place, &error) != cases[i].status) {
       fail_msg("case %zu: %s", i, error.text);
@@ -119,11 +191,54 @@ static void archives_that_say_two_things_are_refused(void **state) {
   }
 }
 
+static ink_text changed(const blob *b, const ink_archive_change *change, ink_status expected) {
+  ink_error error = {0};
+  ink_archive a;
+  ink_text out = {0};
+  assert_ok(ink_archive_read(b->bytes, b->size, &a, &error));
+  assert_int_equal(ink_archive_write(b->bytes, b->size, &a, change, 1, &out, &error), expected);
+  ink_archive_free(&a);
+  return out;
+}
+
+// Another content changes nothing else: not the date and attributes of its file, not the archive's
+// comment. What is encrypted is not replaced by what is not.
+static void a_changed_file_keeps_what_was_said_of_it(void **state) {
+  (void)state;
+  static const char words[] = "made for tests";
+  const ink_archive_change change = {.name = "book.opf", .bytes = "<x/>", .size = 4};
+  blob b = load("plain.epub");
+  put(local_header(&b) + 10, 0x5C434567, 4);
+  put(central_header(&b) + 12, 0x5C434567, 4);
+  put(central_header(&b) + 36, 1, 2);
+  put(central_header(&b) + 38, 0x81A40000, 4);
+  ink_text out = changed(&b, &change, INK_OK);
+  blob after = {(unsigned char *)out.bytes, out.size};
+  assert_int_equal(get(local_header(&after) + 10, 4), 0x5C434567);
+  assert_int_equal(get(central_header(&after) + 12, 4), 0x5C434567);
+  assert_int_equal(get(central_header(&after) + 36, 2), 1);
+  assert_int_equal(get(central_header(&after) + 38, 4), 0x81A40000);
+  assert_memory_equal(out.bytes + out.size - (sizeof words - 1), words, sizeof words - 1);
+  ink_text_free(&out);
+  // A new file is as old as can be, and its name says in which encoding it is.
+  out = changed(&b, &(ink_archive_change){.name = "书.xml", .bytes = "<x/>", .size = 4}, INK_OK);
+  const unsigned char *name = memmem(out.bytes, out.size, "书.xml", 7);
+  assert_non_null(name);
+  assert_int_equal(get(name - 30 + 6, 2), 1 << 11);
+  assert_int_equal(get(name - 30 + 12, 2), 1 << 5 | 1);
+  ink_text_free(&out);
+  local_header(&b)[6] |= 1;
+  central_header(&b)[8] |= 1;
+  out = changed(&b, &change, INK_ERR_UNSUPPORTED);
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
 static void documents_are_known_by_what_they_hold(void **state) {
   (void)state;
   static const char *const files[][2] = {{"plain.docx", "docx"}, {"plain.epub", "epub"}};
   for (int i = 0; i < 2; i++) {
-    blob b = copy_of(files[i][0]);
+    blob b = load(files[i][0]);
     const ink_carrier *carrier = ink_carrier_for("whatever.bin", b.bytes, b.size);
     assert_non_null(carrier);
     assert_string_equal(carrier->name, files[i][1]);
@@ -137,7 +252,7 @@ static void what_changes_within_is_told(void **state) {
   ink_signer *signer = signer_named("es256");
   ink_c2pa_manifest manifest = test_manifest();
   const ink_carrier *docx = ink_carrier_named("docx");
-  blob plain = copy_of("plain.docx");
+  blob plain = load("plain.docx");
   ink_text made = sign_blob(&plain, docx, &manifest, signer);
   // In the data of word/document.xml, behind its header.
   char *at = memmem(made.bytes, made.size, "word/document.xml", 17);
@@ -169,7 +284,7 @@ static void the_stores_checksum_is_its_own(void **state) {
   ink_signer *signer = signer_named("es256");
   ink_c2pa_manifest manifest = test_manifest();
   const ink_carrier *docx = ink_carrier_named("docx");
-  blob plain = copy_of("plain.docx");
+  blob plain = load("plain.docx");
   ink_text made = sign_blob(&plain, docx, &manifest, signer);
   assert_non_null(memmem(made.bytes, made.size, "%5BContent_Types%5D.xml", 23));
   static const char name[] = "META-INF/content_credential.c2pa";
@@ -200,7 +315,7 @@ static void an_office_document_says_its_label(void **state) {
   (void)state;
   ink_error error = {0};
   json_t *aigc = NULL;
-  blob b = copy_of("plain.docx");
+  blob b = load("plain.docx");
   assert_ok(ink_detect_aigc("a.docx", (char *)b.bytes, b.size, &aigc, &error));
   assert_string_equal(json_string_value(json_object_get(aigc, "ProduceID")), test_identity);
   json_decref(aigc);
@@ -209,11 +324,11 @@ static void an_office_document_says_its_label(void **state) {
   ink_detect_conclude(&detection);
   assert_int_equal(detection.verdict, INK_VERDICT_GENERATED);
   free(b.bytes);
-  b = copy_of("plain.epub");
+  b = load("plain.epub");
   assert_ok(ink_detect_aigc("a.epub", (char *)b.bytes, b.size, &aigc, &error));
   assert_null(aigc);
   free(b.bytes);
-  b = copy_of("bomb.docx");
+  b = load("bomb.docx");
   assert_true(b.size < 1 << 16);
   assert_ok(ink_detect_aigc("a.docx", (char *)b.bytes, b.size, &aigc, &error));
   assert_null(aigc);
@@ -223,6 +338,7 @@ static void an_office_document_says_its_label(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(archives_that_say_two_things_are_refused),
+      cmocka_unit_test(a_changed_file_keeps_what_was_said_of_it),
       cmocka_unit_test(documents_are_known_by_what_they_hold),
       cmocka_unit_test(what_changes_within_is_told),
       cmocka_unit_test(the_stores_checksum_is_its_own),

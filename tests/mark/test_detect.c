@@ -252,29 +252,33 @@ static double p_value_of(const ink_model *model, ink_watermark *watermark, const
 
 static void what_the_poet_wrote_is_found_by_every_scheme(void **state) {
   (void)state;
+  enum { TEXTS = 4 };
   ink_error error = {0};
   ink_model *model = open_poet();
   size_t vocab = (size_t)ink_decoder_about(model->decoder)->vocab;
+  char *plain[TEXTS];
+  for (uint64_t i = 0; i < TEXTS; i++) plain[i] = write_text(model, NULL, i + 1);
   for (int scheme = 0; scheme < INK_WATERMARK_SCHEMES; scheme++) {
     ink_watermark *watermark;
     assert_ok(ink_watermark_open((ink_watermark_scheme)scheme, NULL, vocab, &watermark, &error));
-    for (uint64_t seed = 1; seed <= 4; seed++) {
-      char *marked = write_text(model, watermark, seed),
-           *again = write_text(model, watermark, seed);
-      char *plain = write_text(model, NULL, seed);
+    for (uint64_t i = 0; i < TEXTS; i++) {
+      char *marked = write_text(model, watermark, i + 1);
       double with = p_value_of(model, watermark, marked),
-             without = p_value_of(model, watermark, plain);
+             without = p_value_of(model, watermark, plain[i]);
       print_message("# %s, seed %llu: %.1e marked, %.2g unmarked\n", ink_watermark_id(watermark),
-                    (unsigned long long)seed, with, without);
-      assert_string_equal(marked, again);
+                    (unsigned long long)i + 1, with, without);
       assert_true(with < 1e-6);
       assert_true(without > 1e-4);
+      if (i == 0) {
+        char *again = write_text(model, watermark, i + 1);
+        assert_string_equal(marked, again);
+        free(again);
+      }
       free(marked);
-      free(again);
-      free(plain);
     }
     ink_watermark_free(watermark);
   }
+  for (int i = 0; i < TEXTS; i++) free(plain[i]);
   ink_model_free(model);
 }
 

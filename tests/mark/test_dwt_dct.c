@@ -1,38 +1,8 @@
 // The watermark of invisible-watermark: theirs is read, ours survives what theirs survives.
 #include <math.h>
 
-#include "base/random.h"
 #include "mark/watermark/dwt_dct.h"
-#include "picture/codec.h"
 #include "pictures.h"
-#include "testing.h"
-
-static ink_picture load(const char *name) {
-  ink_error error = {0};
-  ink_picture picture;
-  assert_ok(ink_picture_load(fixture_path(name), NULL, &picture, NULL, &error));
-  return picture;
-}
-
-// Soft shapes with some noise, as photographs have.
-static ink_picture scene(int32_t width, int32_t height, uint64_t seed) {
-  ink_error error = {0};
-  ink_picture p;
-  assert_ok(ink_picture_new(width, height, 3, &p, &error));
-  ink_random random = ink_random_at(seed, 0, 0);
-  for (int32_t y = 0; y < height; y++) {
-    for (int32_t x = 0; x < width; x++) {
-      double u = (double)x / width, v = (double)y / height, s = (double)seed;
-      double colour[3] = {128 + 100 * sin(5 * u + s), 128 + 90 * cos(4 * v - 3 * u),
-                          40 + 180 * u * v};
-      for (int c = 0; c < 3; c++) {
-        double value = colour[c] + 3 * ink_random_normal(&random);
-        ink_picture_at(&p, x, y)[c] = (uint8_t)fmin(fmax(value, 0), 255);
-      }
-    }
-  }
-  return p;
-}
 
 static ink_dwt_dct_reading read_it(const ink_picture *picture) {
   ink_error error = {0};
@@ -62,7 +32,7 @@ static void marks_of_invisible_watermark_are_read_as_it_reads_them(void **state)
   size_t n;
   const ink_dwt_dct_message *messages = ink_dwt_dct_messages(&n);
   for (int i = 0; i < 2; i++) {
-    ink_picture picture = load(said[i].path);
+    ink_picture picture = read_picture(fixture_path(said[i].path), NULL);
     for (size_t j = 0; j < n; j++) {
       assert_int_equal(bits_read(&picture, &messages[j]), said[i].bits[j]);
     }
@@ -95,28 +65,12 @@ static void every_message_is_read_back_whole(void **state) {
     ink_dwt_dct_reading r = read_it(&picture);
     assert_ptr_equal(r.message, &messages[i]);
     assert_int_equal(r.agreeing, messages[i].n_bit);
-    double squares = 0;
-    for (size_t j = 0; j < ink_picture_bytes(&picture); j++) {
-      double d = (double)picture.pixels[j] - before.pixels[j];
-      squares += d * d;
-    }
-    double psnr = 10 * log10(255.0 * 255 / (squares / (double)ink_picture_bytes(&picture)));
+    double psnr = psnr_of(&picture, &before);
     print_message("# %s: %.1f dB\n", messages[i].name, psnr);
     assert_true(psnr > 36);
     ink_picture_free(&picture);
     ink_picture_free(&before);
   }
-}
-
-static ink_picture through_jpeg(const ink_picture *picture, int quality) {
-  ink_error error = {0};
-  ink_text bytes = {0};
-  ink_picture back;
-  ink_picture_encoding encoding = {.quality = quality};
-  assert_ok(ink_picture_encode(picture, INK_PICTURE_JPEG, &encoding, &bytes, &error));
-  assert_ok(ink_picture_decode(bytes.bytes, bytes.size, "memory", NULL, &back, NULL, &error));
-  ink_text_free(&bytes);
-  return back;
 }
 
 static void marks_survive_jpeg_noise_and_brightness(void **state) {

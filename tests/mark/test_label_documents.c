@@ -3,7 +3,6 @@
 #include "mark/archive.h"
 #include "mark/detect.h"
 #include "mark/label/package.h"
-#include "scratch.h"
 
 // ---- looking in ---------------------------------------------------------------------------------
 
@@ -243,9 +242,16 @@ static void another_s_label_is_left_alone(void **state) {
                 "xmlns:m=\"urn:oasis:names:tc:opendocument:xmlns:meta:1.0\"><o:meta>"
                 "<m:user-defined m:name=\"AIGC\">{\"Label\":\"1\",\"ProduceID\":\"f9\"}"
                 "</m:user-defined></o:meta></o:document-meta>"),
+      with_change(
+          "second.epub", "book.opf", "</o:metadata>",
+          "<o:meta name=\"AIGC\" content=\"{&quot;AIGC&quot;:{&quot;Label&quot;:&quot;1&quot;,"
+          "&quot;ProduceID&quot;:&quot;f9&quot;}}\"/></o:metadata>"),
+      with_change("second.epub", "book.opf", "</o:metadata>",
+                  "<o:meta name=\"AIGC\" content=\"{&quot;ProduceID&quot;:&quot;f8&quot;,"
+                  "&quot;ProduceID&quot;:&quot;f9&quot;}\"/></o:metadata>"),
   };
-  static const char *const names[] = {"a.docx", "a.epub", "a.epub", "a.odt"};
-  for (int i = 0; i < 4; i++) {
+  static const char *const names[] = {"a.docx", "a.epub", "a.epub", "a.odt", "a.epub", "a.epub"};
+  for (int i = 0; i < 6; i++) {
     ink_error error = {0};
     ink_text out = {0};
     ink_label_result result;
@@ -254,7 +260,7 @@ static void another_s_label_is_left_alone(void **state) {
       fail_msg("%d: %s", i, error.text);
     }
     // One that cannot be read is a label too.
-    assert_non_null(strstr(error.text, i == 1 ? "ProduceID ?" : "ProduceID f9"));
+    assert_non_null(strstr(error.text, i == 1 || i == 5 ? "ProduceID ?" : "ProduceID f9"));
     assert_int_equal(out.size, 0);
     // Another law's signature goes round it.
     r = request_for(INK_LAW_EU);
@@ -320,6 +326,118 @@ static void labels_stand_at_the_start_or_the_end(void **state) {
     }
     free(b.bytes);
   }
+}
+
+// Whoever was numbered as ours are keeps the number.
+static void names_of_ours_are_numbered_on(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *part, *before, *put, *wanted;
+  } cases[] = {
+      {"sheets.xlsx", "xl/_rels/workbook.xml.rels", "</Relationships>",
+       "<Relationship Id=\"inkLabel4\" Type=\"t\" Target=\"u\"/></Relationships>",
+       "Id=\"inkLabel5\""},
+      {"third.epub", "书/book.opf", "</metadata>",
+       "<meta id=\"ink-ai-label6\" property=\"x\">y</meta></metadata>",
+       "<itemref idref=\"ink-ai-label7\""},
+      {"text.odt", "content.xml", "<office:body>",
+       "<office:automatic-styles><s:style "
+       "xmlns:s=\"urn:oasis:names:tc:opendocument:xmlns:style:1.0\""
+       " s:name=\"inkAILabel2\" s:family=\"paragraph\"/></office:automatic-styles><office:body>",
+       "text:style-name=\"inkAILabel3\""},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    blob b = with_change(cases[i].name, cases[i].part, cases[i].before, cases[i].put);
+    ink_label_request r = request_for(INK_LAW_CN);
+    ink_text out = label_blob(cases[i].name, &b, &r, NULL);
+    assert_part_has(&out, cases[i].part, cases[i].wanted);
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+}
+
+static void assert_part_lacks(const ink_text *file, const char *part, const char *words) {
+  ink_text text = part_of(file->bytes, file->size, part);
+  if (strstr(ink_text_string(&text), words)) fail_msg("%s: %s in %s", part, words, text.bytes);
+  ink_text_free(&text);
+}
+
+// Each writer says some things in its own way.
+static void what_a_document_says_of_itself_is_heard(void **state) {
+  (void)state;
+  ink_label_request r = request_for(INK_LAW_CN);
+  // Names of parts are of any case (ECMA-376, part 2, 6.2.2.3).
+  blob b = with_change("properties.docx", "[Content_Types].xml", "/docProps/custom.xml",
+                       "/DocProps/Custom.xml");
+  ink_text out = label_blob("a.docx", &b, &r, NULL);
+  assert_part_lacks(&out, "[Content_Types].xml", "\"/docProps/custom.xml\"");
+  ink_text_free(&out);
+  free(b.bytes);
+  // Extensions come last on a slide.
+  b = with_change("slides.pptx", "ppt/slides/b.xml", "</p:spTree>", "<p:extLst/></p:spTree>");
+  out = label_blob("a.pptx", &b, &r, NULL);
+  assert_part_has(&out, "ppt/slides/b.xml", "</p:sp><p:extLst/></p:spTree>");
+  ink_text_free(&out);
+  free(b.bytes);
+  // Words that are wider than the slide take several lines.
+  b = with_change("slides.pptx", "ppt/presentation.xml", "cx=\"9144000\" cy=\"6858000\"",
+                  "cx=\"1000000\" cy=\"9000000\"");
+  ink_label_style style = ink_label_style_default();
+  style.height = 0.1;
+  r.style = &style;
+  out = label_blob("a.pptx", &b, &r, NULL);
+  r.style = NULL;
+  ink_text slide = part_of(out.bytes, out.size, "ppt/slides/b.xml");
+  double across = strtod(strstr(strstr(slide.bytes, "AI label"), "cx=\"") + 4, NULL),
+         down = strtod(strstr(strstr(slide.bytes, "AI label"), "cy=\"") + 4, NULL),
+         points = strtod(strstr(strstr(slide.bytes, "AI label"), "sz=\"") + 4, NULL) / 100;
+  assert_true(across < 1000000 && down > 12700 * points * 2 * 1.3);
+  ink_text_free(&slide);
+  ink_text_free(&out);
+  free(b.bytes);
+  // A page among pages that are laid out beforehand flows.
+  b = with_change("third.epub", "书/book.opf", "</metadata>",
+                  "<meta property=\"rendition:layout\">pre-paginated</meta></metadata>");
+  out = label_blob("a.epub", &b, &r, NULL);
+  assert_part_has(&out, "书/book.opf", "properties=\"rendition:layout-reflowable\"");
+  ink_text_free(&out);
+  free(b.bytes);
+  // The page is of the book's version.
+  static const char *const books[][3] = {{"third.epub", "书/ai-label.xhtml", "<!DOCTYPE html>"},
+                                         {"second.epub", "ai-label.xhtml", "XHTML 1.1"}};
+  for (int i = 0; i < 2; i++) {
+    b = load(books[i][0]);
+    out = label_blob(books[i][0], &b, &r, NULL);
+    assert_part_has(&out, books[i][1], books[i][2]);
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+  // A name for the page that no file has.
+  b = with_text("second.epub", "ai-label.xhtml", "<html/>");
+  out = label_blob("a.epub", &b, &r, NULL);
+  assert_part_has(&out, "ai-label.xhtml", "<html/>");
+  assert_part_has(&out, "ai-label-2.xhtml", "AI-generated content");
+  ink_text_free(&out);
+  free(b.bytes);
+  // A file that is new is listed; what closes a text stays behind its words.
+  b = with_change(
+      "text.odt", "content.xml", "</office:text>",
+      "<t:named-expressions xmlns:t=\"urn:oasis:names:tc:opendocument:xmlns:table:1.0\"/>"
+      "</office:text>");
+  r.at_end = true;
+  out = label_blob("a.odt", &b, &r, NULL);
+  assert_part_has(&out, "META-INF/manifest.xml", "m:full-path=\"meta.xml\"");
+  assert_order(&out, "content.xml", "AI-generated content", "<t:named-expressions");
+  ink_text_free(&out);
+  free(b.bytes);
+  // To pages of a sequence none is added, which is said.
+  b = with_change("text.odt", "content.xml", "<text:p>", "<text:page-sequence/><text:p>");
+  ink_label_result result;
+  out = label_blob("a.odt", &b, &r, &result);
+  assert_string_equal(item_of(&result, INK_LAW_CN, "visible label")->why,
+                      "its text is a sequence of pages, to which none is added here");
+  ink_text_free(&out);
+  free(b.bytes);
 }
 
 // A worksheet of its own behind the others, of a name that none has; places by number stay.
@@ -442,6 +560,12 @@ static void hostile_parts_are_refused(void **state) {
        "<Relationship Id=\"a\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/"
        "relationships/custom-properties\" Target=\"docProps/other.xml\"/></Relationships>",
        INK_ERR_UNSUPPORTED, "custom properties"},
+      {"properties.docx", "_rels/.rels",
+       "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">"
+       "<Relationship Id=\"a\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/"
+       "relationships/custom-properties\" Target=\"docProps/custom.xml\" TargetMode=\"External\"/>"
+       "</Relationships>",
+       INK_ERR_UNSUPPORTED, "custom properties"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ink_error error = {0};
@@ -562,14 +686,13 @@ static void exiftool_shows_the_property(void **state) {
     print_message("# skipped: no exiftool that reads archives (libarchive-zip-perl)\n");
     skip();
   }
-  char *folder = scratch_make(), path[4200], command[8600];
+  char command[8600];
   for (size_t i = 0; i < N_DOCUMENT; i++) {
-    ink_error error = {0};
     blob b = load(documents[i].name);
     ink_label_request r = request_for(INK_LAW_CN | INK_LAW_EU);
     ink_text out = label_blob(documents[i].name, &b, &r, NULL);
-    snprintf(path, sizeof path, "%s/%s", folder, documents[i].name);
-    assert_ok(ink_file_save(path, out.bytes, out.size, &error));
+    const char *path = in_scratch(documents[i].name);
+    write_file(path, out.bytes, out.size);
     bool office = strcmp(documents[i].metadata, "docProps/custom.xml") == 0;
     // exiftool does not follow a container to a name that is not ASCII.
     bool followed = strcmp(documents[i].name, "third.epub") != 0;
@@ -579,8 +702,6 @@ static void exiftool_shows_the_property(void **state) {
     ink_text_free(&out);
     free(b.bytes);
   }
-  scratch_remove(folder);
-  free(folder);
 }
 
 int main(void) {
@@ -591,6 +712,8 @@ int main(void) {
       cmocka_unit_test(another_s_label_is_left_alone),
       cmocka_unit_test(the_three_kinds_differ),
       cmocka_unit_test(labels_stand_at_the_start_or_the_end),
+      cmocka_unit_test(names_of_ours_are_numbered_on),
+      cmocka_unit_test(what_a_document_says_of_itself_is_heard),
       cmocka_unit_test(a_workbook_gets_a_sheet_with_a_name_of_its_own),
       cmocka_unit_test(a_slide_s_letters_are_as_high_as_a_picture_s),
       cmocka_unit_test(hostile_parts_are_refused),
@@ -599,5 +722,5 @@ int main(void) {
       cmocka_unit_test(paths_within_a_document_stay_within),
       cmocka_unit_test(exiftool_shows_the_property),
   };
-  return cmocka_run_group_tests_name("label_documents", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("label_documents", tests, scratch_open, scratch_close);
 }

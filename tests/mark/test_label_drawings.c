@@ -4,13 +4,6 @@
 
 #include "labelling.h"
 #include "mark/label/xml_scan.h"
-#include "scratch.h"
-
-static blob blob_of(const char *text) {
-  blob b = {(unsigned char *)strdup(text), strlen(text)};
-  assert_non_null(b.bytes);
-  return b;
-}
 
 // ---- SVG ----------------------------------------------------------------------------------------
 
@@ -110,6 +103,28 @@ static void letters_of_a_drawing_are_a_twentieth_of_its_side(void **state) {
   }
 }
 
+// What is not stretched in one unit is not in another.
+static void lengths_are_of_their_units(void **state) {
+  (void)state;
+  static const char *const inches[] = {"96",     "96px",   "1in",  "2.54cm",
+                                       "25.4mm", "101.6Q", "72pt", "6pc"};
+  for (size_t i = 0; i < sizeof inches / sizeof *inches; i++) {
+    char text[256];
+    snprintf(text, sizeof text,
+             SVG " width=\"96\" height=\"%s\" viewBox=\"0 0 9 9\" preserveAspectRatio=\"none\"/>",
+             inches[i]);
+    blob b = blob_of(text);
+    ink_label_request r = request_for(INK_LAW_CN);
+    ink_label_result result;
+    ink_text out = label_blob("a.svg", &b, &r, &result);
+    if (item_of(&result, INK_LAW_CN, "visible label")->outcome != INK_LABEL_GOT) {
+      fail_msg("%s is no inch", inches[i]);
+    }
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+}
+
 static void a_drawing_keeps_what_it_holds(void **state) {
   (void)state;
   static const char *const files[] = {
@@ -189,6 +204,31 @@ static void a_drawing_s_other_labels_are_left_alone(void **state) {
     ink_text_free(&out);
     free(b.bytes);
   }
+}
+
+// What is said of the system stays; RDF that is no metadata says nothing of the drawing.
+static void a_drawing_s_other_words_are_left_alone(void **state) {
+  (void)state;
+  blob b = blob_of(RDF(" i:AISystemUsed='theirs'/>"));
+  ink_label_request r = request_for(INK_LAW_CN);
+  r.system = "one of our own";
+  ink_text out = label_blob("a.svg", &b, &r, NULL);
+  assert_non_null(strstr(out.bytes, "i:AISystemUsed='theirs'"));
+  assert_null(strstr(out.bytes, "one of our own"));
+  ink_text_free(&out);
+  free(b.bytes);
+  static const char drawn[] =
+      "<g><r:RDF xmlns:r=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><r:Description "
+      "xmlns:t=\"http://www.tc260.org.cn/ns/AIGC/1.0/\" "
+      "t:AIGC='{\"ProduceID\":\"17\"}'/></r:RDF></g>";
+  char text[512];
+  snprintf(text, sizeof text, SVG ">%s</svg>", drawn);
+  b = blob_of(text);
+  out = label_blob("a.svg", &b, &r, NULL);
+  assert_labelled("a.svg", &out, "1");
+  assert_non_null(strstr(out.bytes, drawn));
+  ink_text_free(&out);
+  free(b.bytes);
 }
 
 static void drawings_that_cannot_be_labelled_say_why(void **state) {
@@ -370,17 +410,6 @@ static void assert_film_labelled(const char *name, const blob *before, const ink
   free(b.pixels);
 }
 
-static bool has_font(void) {
-  ink_error error = {0};
-  ink_picture picture;
-  ink_label_style style = ink_label_style_default();
-  assert_ok(ink_picture_new(64, 64, 3, &picture, &error));
-  ink_status status = ink_mark_picture(&picture, "en", &style, NULL, &error);
-  ink_picture_free(&picture);
-  if (status == INK_ERR_NOT_FOUND) print_message("# skipped: %s\n", error.text);
-  return status != INK_ERR_NOT_FOUND;
-}
-
 static const char *const films[] = {"still.gif", "film.gif",       "wiped.gif",
                                     "full.gif",  "interlaced.gif", "taken_back.gif"};
 enum { N_FILM = sizeof films / sizeof *films };
@@ -478,6 +507,65 @@ static void a_gif_s_xmp_is_merged(void **state) {
   }
 }
 
+// The first version of the format had no extensions, in which labels lie.
+static void a_gif_of_the_first_version_becomes_one_of_the_second(void **state) {
+  (void)state;
+  blob b = load("still.gif");
+  b.bytes[4] = '7';
+  for (int visible = 0; visible < 2; visible++) {
+    if (visible && !has_font()) break;
+    ink_label_request r = request_for(INK_LAW_EU);
+    r.visible = visible;
+    ink_text out = label_blob("a.gif", &b, &r, NULL);
+    assert_memory_equal(out.bytes, "GIF89a", 6);
+    ink_text_free(&out);
+  }
+  free(b.bytes);
+}
+
+// What governs words that a GIF draws goes on governing them.
+static void words_within_a_gif_keep_their_control(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  static const char words[] = "\x21\xF9\4\0\7\0\0\0\x21\1\x0C\0\0\0\0\x20\0\x10\0\x8\x8\1\0\2hi";
+  blob plain = load("film.gif");
+  const unsigned char *frames = memmem(plain.bytes, plain.size, "\x21\xF9\x04", 3);
+  size_t at = (size_t)(frames - plain.bytes);
+  ink_text with = {0};
+  ink_text_add_bytes(&with, plain.bytes, at);
+  ink_text_add_bytes(&with, words, sizeof words);
+  ink_text_add_bytes(&with, plain.bytes + at, plain.size - at);
+  blob b = {(unsigned char *)with.bytes, with.size};
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_label_result result;
+  ink_text out = label_blob("a.gif", &b, &r, &result);
+  assert_int_equal(item_of(&result, INK_LAW_CN, "visible label")->outcome, INK_LABEL_GOT);
+  assert_non_null(memmem(out.bytes, out.size, words, sizeof words));
+  ink_text_free(&out);
+  ink_text_free(&with);
+  free(plain.bytes);
+}
+
+static void a_gif_with_xmp_twice_is_refused(void **state) {
+  (void)state;
+  static const char xmp[] = "\x21\xFF\x0BXMP DataXMP\4<x/>";
+  blob plain = load("plain.gif");
+  size_t at = 13 + 48;  // behind its table of colours
+  ink_text with = {0}, out = {0};
+  ink_text_add_bytes(&with, plain.bytes, at);
+  for (int i = 0; i < 2; i++) ink_text_add_bytes(&with, xmp, sizeof xmp);
+  ink_text_add_bytes(&with, plain.bytes + at, plain.size - at);
+  blob b = {(unsigned char *)with.bytes, with.size};
+  ink_error error = {0};
+  ink_label_result result;
+  ink_label_request r = request_for(INK_LAW_EU);
+  r.visible = false;
+  assert_int_equal(label_as("a.gif", &b, &r, &out, &result, &error), INK_ERR_UNSUPPORTED);
+  assert_non_null(strstr(error.text, "twice"));
+  ink_text_free(&with);
+  free(plain.bytes);
+}
+
 static void put16(unsigned char *at, int value) {
   at[0] = (unsigned char)value;
   at[1] = (unsigned char)(value >> 8);
@@ -527,46 +615,37 @@ static void gifs_that_cannot_be_labelled_say_why(void **state) {
 
 static void exiftool_reads_the_fields(void **state) {
   (void)state;
-  if (system("exiftool -ver >/dev/null 2>&1") != 0) {
-    print_message("# skipped: no exiftool\n");
-    skip();
-  }
-  if (!has_font()) skip();
+  if (!has_exiftool() || !has_font()) skip();
   static const char *const names[] = {"plain.svg", "film.gif"};
-  char *folder = scratch_make(), path[4200], command[8600];
+  static const char *const said[] = {"XMP-iptcExt:DigitalSourceType.*trainedAlgorithmicMedia",
+                                     "XMP-iptcExt:AISystemUsed.*painter"};
   for (int i = 0; i < 2; i++) {
-    ink_error error = {0};
     blob b = load(names[i]);
     ink_label_request r = request_for(INK_LAW_CN | INK_LAW_EU);
     r.system = "painter";
     ink_text out = label_blob(names[i], &b, &r, NULL);
-    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-    assert_ok(ink_file_save(path, out.bytes, out.size, &error));
-    snprintf(command, sizeof command,
-             "exiftool -G1 -j '%s' >'%s/out' && ! grep -q Warning '%s/out' && "
-             "grep -q 'XMP-iptcExt:DigitalSourceType.*trainedAlgorithmicMedia' '%s/out' && "
-             "grep -q 'XMP-iptcExt:AISystemUsed.*painter' '%s/out' && "
-             "grep -qi 'XMP-TC260:AIGC.*%s' '%s/out'",
-             path, folder, folder, folder, folder, test_identity, folder);
-    if (system(command) != 0) fail_msg("%s", command);
+    assert_exiftool_finds(names[i], &out, "XMP-TC260:AIGC", said, 2);
     ink_text_free(&out);
     free(b.bytes);
   }
-  scratch_remove(folder);
-  free(folder);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(letters_of_a_drawing_are_a_twentieth_of_its_side),
+      cmocka_unit_test(lengths_are_of_their_units),
       cmocka_unit_test(a_drawing_keeps_what_it_holds),
       cmocka_unit_test(a_drawing_s_other_labels_are_left_alone),
+      cmocka_unit_test(a_drawing_s_other_words_are_left_alone),
       cmocka_unit_test(drawings_that_cannot_be_labelled_say_why),
       cmocka_unit_test(every_frame_of_a_gif_shows_the_label),
       cmocka_unit_test(metadata_alone_leave_a_gif_s_frames),
       cmocka_unit_test(a_gif_s_xmp_is_merged),
+      cmocka_unit_test(a_gif_of_the_first_version_becomes_one_of_the_second),
+      cmocka_unit_test(words_within_a_gif_keep_their_control),
+      cmocka_unit_test(a_gif_with_xmp_twice_is_refused),
       cmocka_unit_test(gifs_that_cannot_be_labelled_say_why),
       cmocka_unit_test(exiftool_reads_the_fields),
   };
-  return cmocka_run_group_tests_name("label_drawings", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("label_drawings", tests, scratch_open, scratch_close);
 }

@@ -60,8 +60,7 @@ static void boxes_bind_every_byte_but_the_store(void **state) {
     ink_error error = {0};
     manifest.reserve = i % 2;
     const ink_carrier *carrier = ink_carrier_named(names[i / 2]);
-    const sample *s = samples;
-    while (strcmp(s->carrier, carrier->name) != 0) s++;
+    const sample *s = sample_for(carrier->name);
     blob plain = sample_blob(s);
     ink_text file = sign_blob(&plain, carrier, &manifest, signer);
     ink_c2pa_report report = {0};
@@ -90,6 +89,36 @@ static void boxes_bind_every_byte_but_the_store(void **state) {
     ink_text_free(&file);
     free(plain.bytes);
   }
+  ink_signer_free(signer);
+}
+
+// Parts that the manifest does not name, and names that no part has.
+static void parts_that_were_not_signed_are_told(void **state) {
+  (void)state;
+  static const char chunk[12] = "\0\0\0\0inKs";
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  manifest.binding = INK_C2PA_BIND_BOXES;
+  const ink_carrier *png = ink_carrier_named("png");
+  blob plain = load("plain.png");
+  ink_text file = sign_blob(&plain, png, &manifest, signer), longer = {0};
+  ink_c2pa_report report = {0};
+  size_t before = file.size - 12;  // IEND
+  ink_text_add_bytes(&longer, file.bytes, before);
+  ink_text_add_bytes(&longer, chunk, sizeof chunk);
+  ink_text_add_bytes(&longer, file.bytes + before, file.size - before);
+  assert_int_equal(state_of(longer.bytes, longer.size, png, NULL, &report), INK_C2PA_INVALID);
+  assert_true(ink_c2pa_failed_with(&report, "assertion.boxesHash.unknownBox"));
+  ink_c2pa_report_free(&report);
+  char *name = memmem(file.bytes, file.size, "\x64IHDR", 5);
+  assert_non_null(name);
+  name[4] = 'X';
+  assert_int_equal(state_of(file.bytes, file.size, png, NULL, &report), INK_C2PA_INVALID);
+  assert_true(ink_c2pa_failed_with(&report, "assertion.boxesHash.unknownBox"));
+  ink_c2pa_report_free(&report);
+  ink_text_free(&longer);
+  ink_text_free(&file);
+  free(plain.bytes);
   ink_signer_free(signer);
 }
 
@@ -315,6 +344,7 @@ int main(void) {
       cmocka_unit_test(signed_files_are_valid_on_every_carrier),
       cmocka_unit_test(sidecars_bind_the_file_as_it_is),
       cmocka_unit_test(boxes_bind_every_byte_but_the_store),
+      cmocka_unit_test(parts_that_were_not_signed_are_told),
       cmocka_unit_test(boxes_bind_no_file_without_parts),
       cmocka_unit_test(every_algorithm_signs_and_verifies),
       cmocka_unit_test(the_same_description_gives_the_same_bytes),

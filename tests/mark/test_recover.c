@@ -1,12 +1,11 @@
 // What was stripped is found again in the ledger, and only what is the same holds.
 #include <math.h>
 
-#include "base/random.h"
 #include "mark/detect.h"
 #include "mark/ledger/picture_identity.h"
 #include "mark/ledger/recover.h"
 #include "marking.h"
-#include "picture/codec.h"
+#include "pictures.h"
 #include "scratch.h"
 
 typedef struct place {
@@ -31,34 +30,6 @@ static int take_down(void **state) {
   free(p->folder);
   free(p);
   return 0;
-}
-
-// Soft shapes with some noise, as photographs have.
-static ink_picture scene(int32_t side, uint64_t seed) {
-  ink_error error = {0};
-  ink_picture p;
-  assert_ok(ink_picture_new(side, side, 3, &p, &error));
-  ink_random random = ink_random_at(seed, 0, 0);
-  for (int32_t y = 0; y < side; y++) {
-    for (int32_t x = 0; x < side; x++) {
-      double u = (double)x / side, v = (double)y / side, s = (double)seed;
-      double colour[3] = {128 + 100 * sin(5 * u + s), 128 + 90 * cos(4 * v - 3 * u),
-                          40 + 180 * u * v};
-      for (int c = 0; c < 3; c++) {
-        double value = colour[c] + 3 * ink_random_normal(&random);
-        ink_picture_at(&p, x, y)[c] = (uint8_t)fmin(fmax(value, 0), 255);
-      }
-    }
-  }
-  return p;
-}
-
-static ink_text encoded(const ink_picture *picture, ink_picture_format format, int quality) {
-  ink_error error = {0};
-  ink_text bytes = {0};
-  ink_picture_encoding encoding = {.quality = quality};
-  assert_ok(ink_picture_encode(picture, format, &encoding, &bytes, &error));
-  return bytes;
 }
 
 static void note(const place *p, const char *identity, const ink_text *file, const char *name) {
@@ -91,9 +62,9 @@ static ink_c2pa_report validated(const ink_recovery *recovery, const char *name,
 static ink_text marked_png(uint64_t seed, const char *identity, ink_text *bare, ink_picture *out) {
   ink_error error = {0};
   uint8_t value[16];
-  ink_picture picture = scene(384, seed);
+  ink_picture picture = scene(384, 384, seed);
   assert_ok(ink_picture_identity_write(&picture, identity, &error));
-  *bare = encoded(&picture, INK_PICTURE_PNG, 0);
+  *bare = encoded_picture(&picture, INK_PICTURE_PNG, 0);
   assert_true(ink_identity_bytes(identity, value));
   ink_c2pa_soft_binding soft = {INK_PICTURE_IDENTITY, value, sizeof value};
   ink_c2pa_manifest manifest = test_manifest();
@@ -146,7 +117,7 @@ static void a_picture_that_was_saved_anew_is_known_by_its_watermark(void **state
     ink_text_free(&made);
   }
   for (int i = 0; i < 2; i++) {
-    ink_text jpeg = encoded(&pictures[i], INK_PICTURE_JPEG, 85);
+    ink_text jpeg = encoded_picture(&pictures[i], INK_PICTURE_JPEG, 85);
     ink_recovery r = look_up(p, "x.jpg", &jpeg, NULL);
     assert_int_equal(r.by, INK_RECOVERED_WATERMARK);
     assert_string_equal(r.identity, identities[i]);
@@ -187,8 +158,9 @@ static void what_was_not_made_here_is_not_found(void **state) {
   ink_text bare, made = marked_png(1, identities[0], &bare, &picture);
   note(p, identities[0], &made, "a.png");
   for (uint64_t seed = 10; seed < 40; seed++) {
-    ink_picture other = scene(256 + 16 * (int32_t)(seed % 5), seed);
-    ink_text file = encoded(&other, INK_PICTURE_PNG, 0);
+    int32_t side = 256 + 16 * (int32_t)(seed % 5);
+    ink_picture other = scene(side, side, seed);
+    ink_text file = encoded_picture(&other, INK_PICTURE_PNG, 0);
     ink_recovery r = look_up(p, "x.png", &file, NULL);
     assert_int_equal(r.by, INK_RECOVERED_NOT);
     ink_identity_reading reading;

@@ -31,8 +31,7 @@ static void stamped_signatures_are_validated(void **state) {
   // One of each way of placing a store: binary, escaped in segments, in Base64.
   static const char *const names[] = {"png", "jpeg", "html", "markdown", "pdf"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    const sample *s = samples;
-    while (strcmp(s->carrier, names[i]) != 0) s++;
+    const sample *s = sample_for(names[i]);
     blob b = sample_blob(s);
     const ink_carrier *carrier = ink_carrier_named(names[i]);
     ink_text made = sign_blob(&b, carrier, &manifest, signer);

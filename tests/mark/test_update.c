@@ -139,8 +139,7 @@ static void stores_of_a_stated_length_keep_it_or_refuse(void **state) {
     ink_text out = {0};
     ink_c2pa_manifest manifest = test_manifest();
     const ink_carrier *carrier = ink_carrier_named(fixed[i]);
-    const sample *s = samples;
-    while (strcmp(s->carrier, fixed[i]) != 0) s++;
+    const sample *s = sample_for(fixed[i]);
     blob plain = sample_blob(s);
     ink_text file = sign_blob(&plain, carrier, &manifest, signer);
     assert_int_equal(
@@ -200,8 +199,7 @@ static void a_changed_content_breaks_an_update(void **state) {
   manifest.reserve = 6000;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     const ink_carrier *carrier = ink_carrier_named(names[i]);
-    const sample *s = samples;
-    while (strcmp(s->carrier, names[i]) != 0) s++;
+    const sample *s = sample_for(names[i]);
     blob plain = sample_blob(s);
     ink_text file = sign_blob(&plain, carrier, &manifest, signer);
     ink_text later = updated(&file, carrier, update_manifest(later_identity), signer);
@@ -407,8 +405,7 @@ static void a_later_stamp_outlives_the_certificate(void **state) {
     ink_c2pa_manifest manifest = test_manifest();
     manifest.reserve = 16000;
     const ink_carrier *carrier = ink_carrier_named(names[i]);
-    const sample *s = samples;
-    while (strcmp(s->carrier, names[i]) != 0) s++;
+    const sample *s = sample_for(names[i]);
     blob plain = sample_blob(s);
     ink_text file = sign_blob(&plain, carrier, &manifest, signer);
     ink_c2pa_options later = {.stamp_anchors = anchors, .now = signer->not_after + 1000};

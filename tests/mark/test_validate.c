@@ -50,7 +50,7 @@ static void public_files_are_judged_as_the_reference_judges_them(void **state) {
     snprintf(name, sizeof name, "c2pa/adobe-20220124-%s.jpg", cases[i].name);
     const char *path = shared_path(name);
     if (!path) {
-      print_message("skipped: %s is not in the public test data\n", name);
+      print_message("# skipped: %s is not in the public test data\n", name);
       skip();
     }
     ink_c2pa_report report = report_of(path);

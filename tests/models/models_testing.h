@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "models/decoder.h"
+#include "scratch.h"
 #include "testing.h"
 #include "weights/weights.h"
 
@@ -34,9 +35,7 @@ enum { N_REFERENCES = sizeof references / sizeof *references };
 static const int prompt_lengths[] = {1, 2, 7, 33};
 
 static inline const char *model_path(const char *name) {
-  char full[512];
-  snprintf(full, sizeof full, "models/%s", name);
-  return fixture_path(full);
+  return below(fixture_path("models"), name);
 }
 
 static inline ink_status read_config(const ink_weights *weights, ink_decoder_config *config,

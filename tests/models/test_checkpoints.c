@@ -11,16 +11,6 @@
 #include "scratch.h"
 #include "weights/safetensors.h"
 
-static char *scratch;
-
-static const char *in_scratch(const char *name) {
-  static char ring[4][4096];
-  static int next;
-  char *path = ring[next++ % 4];
-  snprintf(path, sizeof ring[0], "%s/%s", scratch, name);
-  return path;
-}
-
 // ---- single files put together from the folders -------------------------------------------------
 
 // One tensor of a single file.
@@ -620,19 +610,6 @@ static void fresh_numbers_depend_on_seed_and_name_alone(void **state) {
   ink_weights_close(weights);
 }
 
-static int set_up(void **state) {
-  (void)state;
-  scratch = scratch_make();
-  return scratch ? 0 : -1;
-}
-
-static int take_down(void **state) {
-  (void)state;
-  scratch_remove(scratch);
-  free(scratch);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_single_file_gives_the_tensors_of_the_folders),
@@ -648,5 +625,5 @@ int main(void) {
       cmocka_unit_test(the_real_shapes_have_the_published_sizes),
       cmocka_unit_test(fresh_numbers_depend_on_seed_and_name_alone),
   };
-  return cmocka_run_group_tests(tests, set_up, take_down);
+  return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }

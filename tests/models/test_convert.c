@@ -10,34 +10,11 @@
 #include "tokenizer/tokenizer.h"
 #include "weights/cache.h"
 
-static char *folder;
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = scratch_make();
-  return folder ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
-
-static const char *in_folder(const char *name) {
-  static char ring[8][600];
-  static int next;
-  char *path = ring[next++ % 8];
-  snprintf(path, sizeof ring[0], "%s/%s", folder, name);
-  return path;
-}
-
 static size_t files_in_folder(void) {
   char **names;
   size_t n;
   ink_error error = {0};
-  assert_ok(ink_folder_walk(folder, &names, &n, &error));
+  assert_ok(ink_folder_walk(scratch, &names, &n, &error));
   ink_walk_free(names, n);
   return n;
 }
@@ -122,7 +99,7 @@ static void gguf_from_a_folder_equals_what_llama_cpps_layout_has(void **state) {
   for (size_t i = 0; i < N_BOTH; i++) {
     char name[64];
     snprintf(name, sizeof name, "%s/model.gguf", both[i]);
-    const char *ours = convert(model_path(both[i]), in_folder("ours.gguf"), INK_QUANT_KEEP);
+    const char *ours = convert(model_path(both[i]), in_scratch("ours.gguf"), INK_QUANT_KEEP);
     assert_same_tensors(ours, model_path(name), NULL);
     assert_same_metadata(ours, model_path(name));
   }
@@ -133,7 +110,7 @@ static void a_folder_from_gguf_equals_the_one_it_was_made_from(void **state) {
   for (size_t i = 0; i < N_BOTH; i++) {
     char name[64];
     snprintf(name, sizeof name, "%s/model.gguf", both[i]);
-    const char *ours = convert(model_path(name), in_folder("ours"), INK_QUANT_KEEP);
+    const char *ours = convert(model_path(name), in_scratch("ours"), INK_QUANT_KEEP);
     assert_same_tensors(ours, model_path(both[i]), NULL);
     // The config tells the same decoder.
     ink_error error = {0};
@@ -171,11 +148,11 @@ static void converted_models_give_the_logits_of_transformers(void **state) {
     bool gguf = ink_weights_format_of(weights) == INK_WEIGHTS_GGUF;
     ink_weights_close(weights);
     const char *ours = convert(model_path(references[i].path),
-                               in_folder(gguf ? "other" : "other.gguf"), INK_QUANT_KEEP);
+                               in_scratch(gguf ? "other" : "other.gguf"), INK_QUANT_KEEP);
     double difference = parity_with(ours, references[i].expected);
     if (!(difference <= 1e-4)) fail_msg("%s: logits differ by %g", references[i].path, difference);
     // And there and back again.
-    const char *again = convert(ours, in_folder(gguf ? "again.gguf" : "again"), INK_QUANT_KEEP);
+    const char *again = convert(ours, in_scratch(gguf ? "again.gguf" : "again"), INK_QUANT_KEEP);
     difference = parity_with(again, references[i].expected);
     if (!(difference <= 1e-4)) fail_msg("%s: back, by %g", references[i].path, difference);
   }
@@ -191,8 +168,8 @@ static void the_tokenizer_comes_along(void **state) {
     assert_ok(ink_json_load(model_path(name), 1 << 20, &score, &error));
     const char *text = json_string_value(json_object_get(score, "text"));
     const json_t *expected = json_object_get(score, "ids");
-    const char *gguf = convert(model_path(both[i]), in_folder("ours.gguf"), INK_QUANT_KEEP);
-    const char *back = convert(gguf, in_folder("ours"), INK_QUANT_KEEP);
+    const char *gguf = convert(model_path(both[i]), in_scratch("ours.gguf"), INK_QUANT_KEEP);
+    const char *back = convert(gguf, in_scratch("ours"), INK_QUANT_KEEP);
     const char *paths[] = {gguf, back};
     for (size_t j = 0; j < 2; j++) {
       ink_tokenizer *tokenizer;
@@ -214,20 +191,20 @@ static void the_tokenizer_comes_along(void **state) {
 
 static void quantised_models_equal_those_of_the_reference(void **state) {
   (void)state;
-  const char *ours = convert(model_path("qwen3"), in_folder("q.gguf"), INK_QUANT_Q8_0);
+  const char *ours = convert(model_path("qwen3"), in_scratch("q.gguf"), INK_QUANT_Q8_0);
   assert_same_tensors(ours, model_path("qwen3/model-q8_0.gguf"), NULL);
   assert_same_metadata(ours, model_path("qwen3/model-q8_0.gguf"));
   double difference = parity_with(ours, "qwen3/expected-q8_0.safetensors");
   assert_true(difference <= 1e-3);
   // From GGUF it comes to the same. The head is kept better than the reference keeps it here.
-  ours = convert(model_path("qwen3/model.gguf"), in_folder("q.gguf"), INK_QUANT_Q4_0);
+  ours = convert(model_path("qwen3/model.gguf"), in_scratch("q.gguf"), INK_QUANT_Q4_0);
   assert_same_tensors(ours, model_path("qwen3/model-q4_0.gguf"), "token_embd.weight");
 }
 
 static void wide_rows_become_super_blocks_that_stay_near(void **state) {
   (void)state;
-  const char *full = convert(model_path("qwen3-k"), in_folder("full"), INK_QUANT_F32);
-  const char *ours = convert(full, in_folder("k.gguf"), INK_QUANT_Q4_K_M);
+  const char *full = convert(model_path("qwen3-k"), in_scratch("full"), INK_QUANT_F32);
+  const char *ours = convert(full, in_scratch("k.gguf"), INK_QUANT_Q4_K_M);
   ink_weights *a = open_at(ours), *b = open_weights("qwen3-k/model.gguf");
   assert_string_equal(ink_weights_entry_of(a, "token_embd.weight")->type_name, "Q6_K");
   assert_string_equal(ink_weights_entry_of(a, "blk.0.attn_q.weight")->type_name, "Q4_K");
@@ -242,7 +219,7 @@ static void wide_rows_become_super_blocks_that_stay_near(void **state) {
 static void a_folder_keeps_its_files_when_its_type_changes(void **state) {
   (void)state;
   ink_error error = {0};
-  const char *ours = convert(model_path("qwen2"), in_folder("half"), INK_QUANT_BF16);
+  const char *ours = convert(model_path("qwen2"), in_scratch("half"), INK_QUANT_BF16);
   ink_weights *weights = open_at(ours);
   assert_string_equal(
       json_string_value(json_object_get(ink_weights_config(weights), "torch_dtype")), "bfloat16");
@@ -252,13 +229,13 @@ static void a_folder_keeps_its_files_when_its_type_changes(void **state) {
   ink_weights_close(weights);
   char *a, *b;
   size_t n, m;
-  assert_ok(ink_file_read(in_folder("half/tokenizer.json"), 1 << 24, &a, &n, &error));
+  assert_ok(ink_file_read(in_scratch("half/tokenizer.json"), 1 << 24, &a, &n, &error));
   assert_ok(ink_file_read(model_path("qwen2/tokenizer.json"), 1 << 24, &b, &m, &error));
   assert_int_equal(n, m);
   assert_memory_equal(a, b, n);
   free(a);
   free(b);
-  assert_false(ink_file_exists(in_folder("half/model.safetensors.index.json")));
+  assert_false(ink_file_exists(in_scratch("half/model.safetensors.index.json")));
 }
 
 static void bytes_know_neither_threads_nor_memory(void **state) {
@@ -273,12 +250,12 @@ static void bytes_know_neither_threads_nor_memory(void **state) {
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     ink_pool *pool = ways[i].threads ? ink_pool_new(ways[i].threads) : NULL;
     assert_ok(convert_with(
-        model_path("gpt2"), in_folder("ways.gguf"),
+        model_path("gpt2"), in_scratch("ways.gguf"),
         (ink_convert_options){.quant = INK_QUANT_Q8_0, .pool = pool, .ram = ways[i].ram}, &error));
     ink_pool_free(pool);
     char *bytes;
     size_t n;
-    assert_ok(ink_file_read(in_folder("ways.gguf"), 1 << 24, &bytes, &n, &error));
+    assert_ok(ink_file_read(in_scratch("ways.gguf"), 1 << 24, &bytes, &n, &error));
     if (first) {
       assert_int_equal(n, size);
       assert_memory_equal(bytes, first, n);
@@ -305,7 +282,7 @@ static void what_fails_leaves_nothing_behind(void **state) {
   const char *const targets[] = {"never.gguf", "never"};
   for (size_t i = 0; i < 2; i++) {
     ink_convert_options options = {.progress = &progress};
-    assert_int_equal(convert_with(model_path("llama"), in_folder(targets[i]), options, &error),
+    assert_int_equal(convert_with(model_path("llama"), in_scratch(targets[i]), options, &error),
                      INK_ERR_CANCELLED);
     struct rlimit limit, small = {.rlim_cur = 100000};
     signal(SIGXFSZ, SIG_IGN);
@@ -313,13 +290,13 @@ static void what_fails_leaves_nothing_behind(void **state) {
     small.rlim_max = limit.rlim_max;
     setrlimit(RLIMIT_FSIZE, &small);
     ink_status status =
-        convert_with(model_path("llama"), in_folder(targets[i]), (ink_convert_options){0}, &error);
+        convert_with(model_path("llama"), in_scratch(targets[i]), (ink_convert_options){0}, &error);
     setrlimit(RLIMIT_FSIZE, &limit);
     assert_int_equal(status, INK_ERR_IO);
-    status = convert_with(model_path("llama"), in_folder(targets[i]),
+    status = convert_with(model_path("llama"), in_scratch(targets[i]),
                           (ink_convert_options){.quant = INK_QUANT_F16, .ram = 100}, &error);
     assert_int_equal(status, INK_ERR_MEMORY);
-    assert_false(ink_file_exists(in_folder(targets[i])));
+    assert_false(ink_file_exists(in_scratch(targets[i])));
   }
   assert_int_equal(files_in_folder(), before);
 }
@@ -327,37 +304,37 @@ static void what_fails_leaves_nothing_behind(void **state) {
 static void inputs_and_what_is_there_are_not_overwritten(void **state) {
   (void)state;
   ink_error error = {0};
-  const char *gguf = convert(model_path("qwen3"), in_folder("kept.gguf"), INK_QUANT_KEEP);
+  const char *gguf = convert(model_path("qwen3"), in_scratch("kept.gguf"), INK_QUANT_KEEP);
   assert_int_equal(convert_with(gguf, gguf, (ink_convert_options){0}, &error), INK_ERR_CONFLICT);
   ink_convert_options options = {.format = INK_WEIGHTS_GGUF};
   assert_int_equal(ink_model_convert(model_path("qwen2"), gguf, &options, NULL, &error),
                    INK_ERR_CONFLICT);
   assert_non_null(strstr(error.text, "--force"));
-  const char *kept = convert(gguf, in_folder("kept"), INK_QUANT_KEEP);
+  const char *kept = convert(gguf, in_scratch("kept"), INK_QUANT_KEEP);
   assert_int_equal(convert_with(gguf, kept, (ink_convert_options){0}, &error), INK_ERR_CONFLICT);
   assert_int_equal(convert_with(kept, kept, (ink_convert_options){0}, &error), INK_ERR_CONFLICT);
   assert_same_tensors(kept, model_path("qwen3"), NULL);
   // An empty folder is as good as none.
-  assert_ok(ink_folder_make(in_folder("empty"), &error));
-  assert_ok(convert_with(gguf, in_folder("empty"), (ink_convert_options){0}, &error));
-  assert_same_tensors(in_folder("empty"), model_path("qwen3"), NULL);
+  assert_ok(ink_folder_make(in_scratch("empty"), &error));
+  assert_ok(convert_with(gguf, in_scratch("empty"), (ink_convert_options){0}, &error));
+  assert_same_tensors(in_scratch("empty"), model_path("qwen3"), NULL);
 }
 
 static void what_a_format_cannot_hold_is_refused(void **state) {
   (void)state;
   ink_error error = {0};
-  assert_int_equal(convert_with(model_path("qwen3"), in_folder("x"),
+  assert_int_equal(convert_with(model_path("qwen3"), in_scratch("x"),
                                 (ink_convert_options){.quant = INK_QUANT_Q8_0}, &error),
                    INK_ERR_UNSUPPORTED);
   assert_non_null(strstr(error.text, ".gguf"));
-  assert_int_equal(convert_with(model_path("qwen3/model-q8_0.gguf"), in_folder("x"),
+  assert_int_equal(convert_with(model_path("qwen3/model-q8_0.gguf"), in_scratch("x"),
                                 (ink_convert_options){0}, &error),
                    INK_ERR_UNSUPPORTED);
   assert_non_null(strstr(error.text, "name a type"));
-  assert_int_equal(convert_with(fixture_path("models/nothing"), in_folder("x"),
+  assert_int_equal(convert_with(fixture_path("models/nothing"), in_scratch("x"),
                                 (ink_convert_options){0}, &error),
                    INK_ERR_NOT_FOUND);
-  assert_false(ink_file_exists(in_folder("x")));
+  assert_false(ink_file_exists(in_scratch("x")));
 }
 
 int main(void) {
@@ -374,5 +351,5 @@ int main(void) {
       cmocka_unit_test(inputs_and_what_is_there_are_not_overwritten),
       cmocka_unit_test(what_a_format_cannot_hold_is_refused),
   };
-  return cmocka_run_group_tests_name("convert", tests, make_folder, remove_folder);
+  return cmocka_run_group_tests_name("convert", tests, scratch_open, scratch_close);
 }

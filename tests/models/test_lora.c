@@ -1,32 +1,24 @@
 // Plug-ins of several trainers, merged as PEFT merges them.
 #include <unistd.h>
 
-#include "base/file.h"
+#include "files.h"
 #include "models/lora.h"
 #include "networks_testing.h"
 #include "scratch.h"
 
-static char *scratch;
-
 static ink_stable_diffusion *open_pipeline(void) {
   static const char *const parts[][2] = {
       {"unet", "unet-sd1"}, {"vae", "vae"}, {"text_encoder", "clip-l"}};
-  char path[4200], target[4096];
+  char target[4096];
   ink_error error = {0};
   ink_stable_diffusion *sd;
-  snprintf(path, sizeof path, "%s/scheduler/scheduler_config.json", scratch);
-  if (!ink_file_exists(path)) {
+  if (!ink_file_exists(in_scratch("scheduler"))) {
     for (size_t i = 0; i < 3; i++) {
-      char name[64];
-      snprintf(name, sizeof name, "networks/%s", parts[i][1]);
-      assert_non_null(realpath(fixture_path(name), target));
-      snprintf(path, sizeof path, "%s/%s", scratch, parts[i][0]);
-      assert_int_equal(symlink(target, path), 0);
+      assert_non_null(realpath(below(fixture_path("networks"), parts[i][1]), target));
+      assert_int_equal(symlink(target, in_scratch(parts[i][0])), 0);
     }
-    snprintf(path, sizeof path, "%s/scheduler", scratch);
-    assert_ok(ink_folder_make(path, &error));
-    snprintf(path, sizeof path, "%s/scheduler/scheduler_config.json", scratch);
-    assert_ok(ink_file_save(path, "{}", 2, &error));
+    assert_ok(ink_folder_make(in_scratch("scheduler"), &error));
+    write_text(in_scratch("scheduler/scheduler_config.json"), "{}");
   }
   assert_ok(ink_stable_diffusion_open(scratch, &sd, &error));
   return sd;
@@ -137,24 +129,11 @@ static void a_plug_in_for_another_model_is_refused_by_name(void **state) {
   ink_stable_diffusion_free(sd);
 }
 
-static int set_up(void **state) {
-  (void)state;
-  scratch = scratch_make();
-  return scratch ? 0 : -1;
-}
-
-static int take_down(void **state) {
-  (void)state;
-  scratch_remove(scratch);
-  free(scratch);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kind_is_merged_as_peft_does_and_comes_out_again),
       cmocka_unit_test(strengths_add_up),
       cmocka_unit_test(a_plug_in_for_another_model_is_refused_by_name),
   };
-  return cmocka_run_group_tests(tests, set_up, take_down);
+  return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }

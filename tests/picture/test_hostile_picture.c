@@ -2,46 +2,17 @@
 // than the limits allow.
 #include <dirent.h>
 
-#include "base/file.h"
+#include "files.h"
 #include "picture/codec.h"
-#include "testing.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static size_t largest_request;
-
-static void note_request(size_t size) {
-  if (size > largest_request) largest_request = size;
-}
-void *__wrap_malloc(size_t size) {
-  note_request(size);
-  return __real_malloc(size);
-}
-void *__wrap_calloc(size_t n, size_t size) {
-  size_t all;
-  note_request(__builtin_mul_overflow(n, size, &all) ? SIZE_MAX : all);
-  return __real_calloc(n, size);
-}
-void *__wrap_realloc(void *old, size_t size) {
-  note_request(size);
-  return __real_realloc(old, size);
-}
+#include "requests.h"
 
 static const ink_picture_limits limits = {.most_side = 1024, .most_pixels = 1 << 18};
 
-// Decode a copy of exactly this size, so that a sanitizer sees the first byte read beyond it.
 static ink_status decode(const char *bytes, size_t size, ink_error *error) {
-  char *copy = malloc(size ? size : 1);
-  assert_non_null(copy);
-  memcpy(copy, bytes, size);
+  unsigned char *copy = exact_copy(bytes, size);
   ink_picture picture;
   ink_picture_extras extras = {0};
-  largest_request = 0;
+  clear_requests();
   ink_status status = ink_picture_decode(copy, size, "a.png", &limits, &picture, &extras, error);
   assert_true(largest_request <= (size_t)limits.most_pixels * 4 + (1 << 16));
   if (status != INK_OK) {

@@ -1,29 +1,22 @@
 // Record files and packed batches: what the trainer and the scorer rely on.
-#include <unistd.h>
-
-#include "base/file.h"
 #include "base/random.h"
-#include "testing.h"
+#include "files.h"
+#include "scratch.h"
 #include "train/dataset.h"
 #include "train/poetry.h"
 
 typedef struct fixture {
-  char folder[4096];
-  char path[4200];
   ink_dataset *data;
 } fixture;
 
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
   ink_error error = {0};
-  const char *base = getenv("TMPDIR");
-  snprintf(f->folder, sizeof f->folder, "%s/ink-dataset-XXXXXX", base && *base ? base : "/tmp");
-  assert_non_null(mkdtemp(f->folder));
+  if (scratch_open(state) != 0) return -1;
   ink_poetry_options options = {
-      .from = fixture_path("train/chinese-poetry"), .out = f->folder, .least = 1};
+      .from = fixture_path("train/chinese-poetry"), .out = scratch, .least = 1};
   assert_ok(ink_poetry_build(&options, NULL, &error));
-  snprintf(f->path, sizeof f->path, "%s/train.bin", f->folder);
-  assert_ok(ink_dataset_open(f->path, &f->data, &error));
+  assert_ok(ink_dataset_open(in_scratch("train.bin"), &f->data, &error));
   *state = f;
   return 0;
 }
@@ -31,17 +24,8 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   fixture *f = *state;
   ink_dataset_close(f->data);
-  static const char *const NAMES[] = {
-      "tokenizer.json", "tokenizer_config.json", "train.bin",  "valid.bin", "test.bin",
-      "lines.bin",      "manifest.json",         "spoiled.bin"};
-  for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
-    char path[4200];
-    snprintf(path, sizeof path, "%s/%s", f->folder, NAMES[i]);
-    unlink(path);
-  }
-  rmdir(f->folder);
   free(f);
-  return 0;
+  return scratch_close(state);
 }
 
 static ink_batch new_batch(int64_t capacity) {
@@ -256,6 +240,7 @@ static void bad_plans_and_batches_are_refused(void **state) {
 }
 
 // Plainly written: syncing a thousand small files to the disk would take seconds.
+// Without a sync each time, as these are thousands.
 static void save(const char *path, const char *bytes, size_t size) {
   FILE *file = fopen(path, "wb");
   assert_non_null(file);
@@ -264,11 +249,10 @@ static void save(const char *path, const char *bytes, size_t size) {
 }
 
 // Open a spoiled copy; when it opens all the same, every document must still be readable.
-static void try_spoiled(const fixture *f, const char *bytes, size_t size, bool may_open) {
-  char path[4200];
+static void try_spoiled(const char *bytes, size_t size, bool may_open) {
+  const char *path = in_scratch("spoiled.bin");
   ink_error error = {0};
   ink_dataset *data;
-  snprintf(path, sizeof path, "%s/spoiled.bin", f->folder);
   save(path, bytes, size);
   ink_status status = ink_dataset_open(path, &data, &error);
   if (status != INK_OK) {
@@ -289,31 +273,26 @@ static void try_spoiled(const fixture *f, const char *bytes, size_t size, bool m
 }
 
 static void dataset_truncated_or_flipped_file_is_an_error_or_harmless(void **state) {
-  const fixture *f = *state;
-  ink_error error = {0};
-  char *bytes;
+  (void)state;
   size_t size;
-  assert_ok(ink_file_read(f->path, 1 << 24, &bytes, &size, &error));
-  for (size_t cut = 0; cut < size; cut += cut < 400 ? 1 : 37) try_spoiled(f, bytes, cut, false);
+  char *bytes = read_file(in_scratch("train.bin"), &size);
+  for (size_t cut = 0; cut < size; cut += cut < 400 ? 1 : 37) try_spoiled(bytes, cut, false);
   ink_random random = ink_random_at(1, 2, 0);
   for (size_t i = 0; i < size; i += i < 400 ? 1 : 7) {
     char kept = bytes[i];
     bytes[i] = (char)(kept ^ (1 + (int)ink_random_below(&random, 255)));
-    try_spoiled(f, bytes, size, true);
+    try_spoiled(bytes, size, true);
     bytes[i] = kept;
   }
   free(bytes);
 }
 
 static void line_index_truncated_file_is_an_error(void **state) {
-  const fixture *f = *state;
-  char path[4200];
+  (void)state;
   ink_error error = {0};
-  char *bytes;
   size_t size;
-  snprintf(path, sizeof path, "%s/lines.bin", f->folder);
-  assert_ok(ink_file_read(path, 1 << 24, &bytes, &size, &error));
-  snprintf(path, sizeof path, "%s/spoiled.bin", f->folder);
+  char *bytes = read_file(in_scratch("lines.bin"), &size);
+  const char *path = in_scratch("spoiled.bin");
   for (size_t cut = 0; cut < size; cut++) {
     ink_line_index *index;
     save(path, bytes, cut);

@@ -1,15 +1,13 @@
 // The painter's data: what the builder takes and refuses, and that scenes are what their captions
 // say, the same for everyone, and never what is held out.
-#include <dirent.h>
 #include <pthread.h>
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "files.h"
 #include "picture/codec.h"
 #include "scratch.h"
-#include "testing.h"
 #include "tokenizer/tokenizer.h"
 #include "train/painter.h"
 #include "train/scene.h"
@@ -44,19 +42,6 @@ enum { N_DRAWN = sizeof DRAWN / sizeof *DRAWN, N_MORE = 60 };
 static const char *const SUBGROUPS[] = {"animal-mammal", "food-fruit",   "sky-weather",
                                         "time",          "face-smiling", "face-affection",
                                         "country-flag",  "heart",        "tool"};
-
-static const char *below(const char *folder, const char *name) {
-  static char ring[16][8192];
-  static int next;
-  char *path = ring[next++ % 16];
-  snprintf(path, sizeof ring[0], "%s/%s", folder, name);
-  return path;
-}
-
-static void save_text(const char *path, const char *text) {
-  ink_error error = {0};
-  assert_ok(ink_file_save(path, text, strlen(text), &error));
-}
 
 // A disc with a dark rim, a white eye and a leg on the left, which mirroring moves.
 static void save_disc(const char *path, int32_t side, const uint8_t rgb[3]) {
@@ -157,17 +142,18 @@ static char *make_sources(void) {
   for (size_t i = 0; i < sizeof FOLDERS / sizeof *FOLDERS; i++) {
     assert_ok(ink_folder_make(below(folder, FOLDERS[i]), &error));
   }
-  save_text(below(folder, "noto-emoji/LICENSE"), APACHE);
-  save_text(below(folder, "noto-emoji/COMMIT"), "d79d23e6822e0f6e5731b114cbfb26b2a4e380da\n");
-  save_text(below(folder, "blobmoji/LICENSE"), APACHE);
-  save_text(below(folder, "serenity/LICENSE"),
-            "BSD 2-Clause License\nCopyright (c) the developers\nRedistributions in binary form\n");
-  save_text(below(folder, "cldr-annotations-full/LICENSE"),
-            "UNICODE LICENSE V3\nPermission is hereby granted\n");
-  save_text(below(folder, "emojibase-data/LICENSE"),
-            "MIT License\nPermission is hereby\ngranted\n");
-  save_text(below(folder, "cldr-annotations-full/package.json"), "{\"version\": \"48.2.0\"}\n");
-  save_text(below(folder, "emojibase-data/package.json"), "{\"version\": \"17.0.0\"}\n");
+  write_text(below(folder, "noto-emoji/LICENSE"), APACHE);
+  write_text(below(folder, "noto-emoji/COMMIT"), "d79d23e6822e0f6e5731b114cbfb26b2a4e380da\n");
+  write_text(below(folder, "blobmoji/LICENSE"), APACHE);
+  write_text(
+      below(folder, "serenity/LICENSE"),
+      "BSD 2-Clause License\nCopyright (c) the developers\nRedistributions in binary form\n");
+  write_text(below(folder, "cldr-annotations-full/LICENSE"),
+             "UNICODE LICENSE V3\nPermission is hereby granted\n");
+  write_text(below(folder, "emojibase-data/LICENSE"),
+             "MIT License\nPermission is hereby\ngranted\n");
+  write_text(below(folder, "cldr-annotations-full/package.json"), "{\"version\": \"48.2.0\"}\n");
+  write_text(below(folder, "emojibase-data/package.json"), "{\"version\": \"17.0.0\"}\n");
 
   json_t *groups = json_object(), *list = json_array(), *english = json_object(),
          *chinese = json_object();
@@ -325,15 +311,6 @@ static void the_same_sources_give_the_same_bytes(void **state) {
   free(again);
 }
 
-static int count_entries(const char *folder) {
-  DIR *directory = opendir(folder);
-  if (!directory) return 0;
-  int n = -2;
-  while (readdir(directory)) n++;
-  closedir(directory);
-  return n;
-}
-
 static void refuses(const char *from, ink_status expected, const char *words) {
   ink_error error = {0};
   char *out = scratch_make();
@@ -350,19 +327,19 @@ static void what_is_not_openly_licensed_or_not_whole_is_refused(void **state) {
   ink_error error = {0};
   char *from = make_sources();
   refuses("/nowhere/at/all", INK_ERR_NOT_FOUND, "/nowhere/at/all");
-  save_text(below(from, "blobmoji/LICENSE"), "All rights reserved.\n");
+  write_text(below(from, "blobmoji/LICENSE"), "All rights reserved.\n");
   refuses(from, INK_ERR_CONFLICT, "blobmoji/LICENSE");
   // The right words in another order are another licence.
-  save_text(below(from, "blobmoji/LICENSE"), "Version 2.0, January 2004 Apache License");
+  write_text(below(from, "blobmoji/LICENSE"), "Version 2.0, January 2004 Apache License");
   refuses(from, INK_ERR_CONFLICT, "blobmoji/LICENSE");
-  save_text(below(from, "blobmoji/LICENSE"), APACHE);
-  save_text(below(from, "noto-emoji/png/128/emoji_u1f98a.png"), "not a picture");
+  write_text(below(from, "blobmoji/LICENSE"), APACHE);
+  write_text(below(from, "noto-emoji/png/128/emoji_u1f98a.png"), "not a picture");
   refuses(from, INK_ERR_FORMAT, "emoji_u1f98a.png");
   static const uint8_t RED[3] = {220, 40, 40};
   save_disc(below(from, "noto-emoji/png/128/emoji_u1f98a.png"), 300, RED);
   refuses(from, INK_ERR_FORMAT, "emoji_u1f98a.png");
   save_disc(below(from, "noto-emoji/png/128/emoji_u1f98a.png"), 64, RED);
-  save_text(below(from, "emojibase-data/en/data.json"), "[{\"subgroup\": 0}]");
+  write_text(below(from, "emojibase-data/en/data.json"), "[{\"subgroup\": 0}]");
   refuses(from, INK_ERR_FORMAT, "data.json");
   assert_ok(ink_folder_remove(below(from, "emojibase-data"), NULL, &error));
   refuses(from, INK_ERR_NOT_FOUND, "emojibase-data");

@@ -1,12 +1,12 @@
 // The painter's runs: they learn, resume in the same bytes, do not depend on the team, and end in a
-// folder that paints.
+// scratch that paints.
 #include <math.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "diffusion/pipeline.h"
 #include "discs.h"
+#include "files.h"
 #include "scratch.h"
 #include "tensor/gemm.h"
 #include "testing.h"
@@ -16,16 +16,6 @@
 #include "train/painting/parts.h"
 #include "train/painting/studies.h"
 #include "weights/weights.h"
-
-static char *folder;  // scratch of this run: pictures, recipes, outputs
-
-static const char *below(const char *name) {
-  static char ring[8][4096];
-  static int next;
-  char *path = ring[next++ % 8];
-  snprintf(path, sizeof ring[0], "%s/%s", folder, name);
-  return path;
-}
 
 // ---- recipes ------------------------------------------------------------------------------------
 
@@ -54,8 +44,8 @@ static const char painter_form[] =
 static const char *autoencoder_file(const char *name, int steps, const char *change) {
   ink_error error = {0};
   ink_text text = {0};
-  ink_text_format(&text, autoencoder_form, folder, steps, change);
-  const char *path = below(name);
+  ink_text_format(&text, autoencoder_form, scratch, steps, change);
+  const char *path = in_scratch(name);
   assert_ok(ink_file_save(path, text.bytes, text.size, &error));
   ink_text_free(&text);
   return path;
@@ -64,8 +54,8 @@ static const char *autoencoder_file(const char *name, int steps, const char *cha
 static const char *painter_file(const char *name, int steps, const char *change) {
   ink_error error = {0};
   ink_text text = {0};
-  ink_text_format(&text, painter_form, folder, folder, steps, change);
-  const char *path = below(name);
+  ink_text_format(&text, painter_form, scratch, scratch, steps, change);
+  const char *path = in_scratch(name);
   assert_ok(ink_file_save(path, text.bytes, text.size, &error));
   ink_text_free(&text);
   return path;
@@ -85,7 +75,7 @@ static ink_status train_autoencoder(const char *out, int steps, int threads, int
   ink_pool *pool = ink_pool_new(threads);
   ink_train_listener listener = {stop_there, NULL, &stop_at};
   assert_ok(ink_autoencoder_recipe_load(autoencoder_file("a.yaml", steps, ""), &recipe, &error));
-  assert_ok(ink_autoencoder_trainer_new(&recipe, below(out), false, pool, &trainer, &error));
+  assert_ok(ink_autoencoder_trainer_new(&recipe, in_scratch(out), false, pool, &trainer, &error));
   ink_status status = ink_autoencoder_trainer_run(trainer, &listener, &error);
   if (status != INK_OK && status != INK_ERR_CANCELLED) print_error("%s\n", error.text);
   ink_autoencoder_trainer_free(trainer);
@@ -101,7 +91,7 @@ static ink_status train_painter(const char *out, int threads, int64_t stop_at) {
   ink_pool *pool = ink_pool_new(threads);
   ink_train_listener listener = {stop_there, NULL, &stop_at};
   assert_ok(ink_painter_recipe_load(painter_file("p.yaml", 6, ""), &recipe, &error));
-  assert_ok(ink_painter_trainer_new(&recipe, below(out), false, pool, NULL, &trainer, &error));
+  assert_ok(ink_painter_trainer_new(&recipe, in_scratch(out), false, pool, NULL, &trainer, &error));
   ink_status status = ink_painter_trainer_run(trainer, &listener, &error);
   if (status != INK_OK && status != INK_ERR_CANCELLED) print_error("%s\n", error.text);
   ink_painter_trainer_free(trainer);
@@ -113,29 +103,10 @@ static ink_status train_painter(const char *out, int threads, int64_t stop_at) {
 static int set_up(void **state) {
   (void)state;
   ink_error error = {0};
-  folder = scratch_make();
-  assert_ok(ink_folder_make(below("data"), &error));
-  discs_make(below("data"));
+  if (scratch_open(state) != 0) return -1;
+  assert_ok(ink_folder_make(in_scratch("data"), &error));
+  discs_make(in_scratch("data"));
   return train_autoencoder("autoencoder", 6, 2, 0) == INK_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
-
-static void assert_same_file(const char *a, const char *b) {
-  ink_error error = {0};
-  char *left, *right;
-  size_t n_left, n_right;
-  assert_ok(ink_file_read(a, 1 << 28, &left, &n_left, &error));
-  assert_ok(ink_file_read(b, 1 << 28, &right, &n_right, &error));
-  assert_int_equal(n_left, n_right);
-  assert_memory_equal(left, right, n_left);
-  free(left);
-  free(right);
 }
 
 // ---- autoencoder --------------------------------------------------------------------------------
@@ -150,7 +121,8 @@ static void autoencoder_learns(void **state) {
   ink_train_report report;
   double first = 0, last = 0;
   assert_ok(ink_autoencoder_recipe_load(autoencoder_file("a.yaml", 60, ""), &recipe, &error));
-  assert_ok(ink_autoencoder_trainer_new(&recipe, below("learn"), false, NULL, &trainer, &error));
+  assert_ok(
+      ink_autoencoder_trainer_new(&recipe, in_scratch("learn"), false, NULL, &trainer, &error));
   for (int i = 0; i < 60; i++) {
     assert_ok(ink_course_step(ink_autoencoder_trainer_course(trainer), &report, &error));
     if (i < 5) first += report.loss / 5;
@@ -165,16 +137,17 @@ static void resumed_autoencoder_ends_in_the_same_bytes(void **state) {
   (void)state;
   assert_int_equal(train_autoencoder("broken", 6, 2, 3), INK_ERR_CANCELLED);
   assert_int_equal(train_autoencoder("broken", 6, 2, 0), INK_OK);
-  assert_same_file(below("autoencoder/" AUTOENCODER), below("broken/" AUTOENCODER));
-  assert_same_file(below("autoencoder/" INK_CHECKPOINT_NAME), below("broken/" INK_CHECKPOINT_NAME));
-  assert_true(ink_file_exists(below("broken/loss.svg")));
-  assert_true(ink_file_exists(below("broken/sheet-0000006.png")));
+  assert_same_files(in_scratch("autoencoder/" AUTOENCODER), in_scratch("broken/" AUTOENCODER));
+  assert_same_files(in_scratch("autoencoder/" INK_CHECKPOINT_NAME),
+                    in_scratch("broken/" INK_CHECKPOINT_NAME));
+  assert_true(ink_file_exists(in_scratch("broken/loss.svg")));
+  assert_true(ink_file_exists(in_scratch("broken/sheet-0000006.png")));
 }
 
 static void autoencoder_is_equal_bytes_for_any_team(void **state) {
   (void)state;
   assert_int_equal(train_autoencoder("five", 6, 5, 0), INK_OK);
-  assert_same_file(below("autoencoder/" AUTOENCODER), below("five/" AUTOENCODER));
+  assert_same_files(in_scratch("autoencoder/" AUTOENCODER), in_scratch("five/" AUTOENCODER));
 }
 
 // The decoder alone learns: what the encoder makes of a scene, and its scale, stay as they were.
@@ -187,13 +160,14 @@ static void decoder_learns_alone(void **state) {
   size_t n;
   assert_ok(ink_autoencoder_recipe_load(autoencoder_file("a.yaml", 6, ""), &recipe, &error));
   recipe.decoder_only = true;
-  recipe.course.start = strdup(below("autoencoder/tiny"));
-  assert_ok(ink_autoencoder_trainer_new(&recipe, below("alone"), false, NULL, &trainer, &error));
+  recipe.course.start = strdup(in_scratch("autoencoder/tiny"));
+  assert_ok(
+      ink_autoencoder_trainer_new(&recipe, in_scratch("alone"), false, NULL, &trainer, &error));
   assert_ok(ink_autoencoder_trainer_run(trainer, NULL, &error));
   ink_autoencoder_trainer_free(trainer);
   ink_autoencoder_recipe_free(&recipe);
-  assert_ok(ink_autoencoder_load(below("autoencoder/tiny"), &before, NULL, &error));
-  assert_ok(ink_autoencoder_load(below("alone/tiny"), &after, NULL, &error));
+  assert_ok(ink_autoencoder_load(in_scratch("autoencoder/tiny"), &before, NULL, &error));
+  assert_ok(ink_autoencoder_load(in_scratch("alone/tiny"), &after, NULL, &error));
   assert_true(ink_taesd_about(before)->scaling_factor == ink_taesd_about(after)->scaling_factor);
   const ink_parameter *a = ink_taesd_parameters(before, &n), *b = ink_taesd_parameters(after, &n);
   bool changed = false;
@@ -214,8 +188,8 @@ static void scaling_factor_brings_latents_to_unit_deviation(void **state) {
   ink_taesd *taesd;
   json_t *config;
   ink_sprites *sprites;
-  assert_ok(ink_autoencoder_load(below("autoencoder/tiny"), &taesd, &config, &error));
-  assert_ok(ink_sprites_open(below("data"), &sprites, &error));
+  assert_ok(ink_autoencoder_load(in_scratch("autoencoder/tiny"), &taesd, &config, &error));
+  assert_ok(ink_sprites_open(in_scratch("data"), &sprites, &error));
   double scale = ink_taesd_about(taesd)->scaling_factor, sum = 0, squares = 0;
   ink_arena *arena = ink_arena_new(0);
   ink_compute c = {.arena = arena};
@@ -247,7 +221,8 @@ static void painter_learns(void **state) {
   ink_train_report report;
   double first = 0, last = 0;
   assert_ok(ink_painter_recipe_load(painter_file("p.yaml", STEPS, ""), &recipe, &error));
-  assert_ok(ink_painter_trainer_new(&recipe, below("paint"), false, NULL, NULL, &trainer, &error));
+  assert_ok(
+      ink_painter_trainer_new(&recipe, in_scratch("paint"), false, NULL, NULL, &trainer, &error));
   for (int i = 0; i < STEPS; i++) {
     assert_ok(ink_course_step(ink_painter_trainer_course(trainer), &report, &error));
     if (i < 10) first += report.loss / 10;
@@ -263,12 +238,13 @@ static void resumed_painter_ends_in_the_same_bytes(void **state) {
   assert_int_equal(train_painter("p-whole", 2, 0), INK_OK);
   assert_int_equal(train_painter("p-broken", 2, 2), INK_ERR_CANCELLED);
   assert_int_equal(train_painter("p-broken", 2, 0), INK_OK);
-  assert_same_file(below("p-whole/" INK_CHECKPOINT_NAME), below("p-broken/" INK_CHECKPOINT_NAME));
-  assert_same_file(below("p-whole/tiny/unet/diffusion_pytorch_model.safetensors"),
-                   below("p-broken/tiny/unet/diffusion_pytorch_model.safetensors"));
-  assert_same_file(below("p-whole/tiny/text_encoder/model.safetensors"),
-                   below("p-broken/tiny/text_encoder/model.safetensors"));
-  assert_true(ink_file_exists(below("p-broken/sheet-0000006.png")));
+  assert_same_files(in_scratch("p-whole/" INK_CHECKPOINT_NAME),
+                    in_scratch("p-broken/" INK_CHECKPOINT_NAME));
+  assert_same_files(in_scratch("p-whole/tiny/unet/diffusion_pytorch_model.safetensors"),
+                    in_scratch("p-broken/tiny/unet/diffusion_pytorch_model.safetensors"));
+  assert_same_files(in_scratch("p-whole/tiny/text_encoder/model.safetensors"),
+                    in_scratch("p-broken/tiny/text_encoder/model.safetensors"));
+  assert_true(ink_file_exists(in_scratch("p-broken/sheet-0000006.png")));
 }
 
 // What is saved is the average of the weights, not the weights.
@@ -279,8 +255,9 @@ static void exported_weights_are_the_averages(void **state) {
   ink_weights *weights;
   static const char name[] = "time_embedding.linear_1.weight";
   assert_int_equal(train_painter("p-average", 2, 0), INK_OK);
-  assert_ok(ink_safetensors_open(below("p-average/" INK_CHECKPOINT_NAME), &checkpoint, &error));
-  assert_ok(ink_weights_open(below("p-average/tiny/unet"), &weights, &error));
+  assert_ok(
+      ink_safetensors_open(in_scratch("p-average/" INK_CHECKPOINT_NAME), &checkpoint, &error));
+  assert_ok(ink_weights_open(in_scratch("p-average/tiny/unet"), &weights, &error));
   const ink_safetensor *average =
       ink_safetensors_find(checkpoint, "average.unet.time_embedding.linear_1.weight");
   const ink_safetensor *value =
@@ -306,7 +283,8 @@ static void painter_is_equal_bytes_for_any_team(void **state) {
   (void)state;
   assert_int_equal(train_painter("p-one", 1, 0), INK_OK);
   assert_int_equal(train_painter("p-five", 5, 0), INK_OK);
-  assert_same_file(below("p-one/" INK_CHECKPOINT_NAME), below("p-five/" INK_CHECKPOINT_NAME));
+  assert_same_files(in_scratch("p-one/" INK_CHECKPOINT_NAME),
+                    in_scratch("p-five/" INK_CHECKPOINT_NAME));
 }
 
 static void finished_painter_paints(void **state) {
@@ -315,7 +293,7 @@ static void finished_painter_paints(void **state) {
   ink_pipeline *pipeline;
   ink_painting painting;
   assert_int_equal(train_painter("p-paint", 2, 0), INK_OK);
-  assert_ok(ink_pipeline_open(below("p-paint/tiny"), NULL, &pipeline, &error));
+  assert_ok(ink_pipeline_open(in_scratch("p-paint/tiny"), NULL, &pipeline, &error));
   assert_int_equal(ink_pipeline_side(pipeline), 32);
   ink_paint_request request = ink_paint_request_default();
   // Longer than the text encoder's 32 positions.
@@ -338,11 +316,13 @@ static void painter_begins_from_a_finished_one(void **state) {
   ink_train_report fresh, later;
   assert_int_equal(train_painter("p-start", 2, 0), INK_OK);
   assert_ok(ink_painter_recipe_load(painter_file("p.yaml", 6, ""), &recipe, &error));
-  assert_ok(ink_painter_trainer_new(&recipe, below("p-a"), false, NULL, NULL, &trainer, &error));
+  assert_ok(
+      ink_painter_trainer_new(&recipe, in_scratch("p-a"), false, NULL, NULL, &trainer, &error));
   assert_ok(ink_course_step(ink_painter_trainer_course(trainer), &fresh, &error));
   ink_painter_trainer_free(trainer);
-  recipe.course.start = strdup(below("p-start/tiny"));
-  assert_ok(ink_painter_trainer_new(&recipe, below("p-b"), false, NULL, NULL, &trainer, &error));
+  recipe.course.start = strdup(in_scratch("p-start/tiny"));
+  assert_ok(
+      ink_painter_trainer_new(&recipe, in_scratch("p-b"), false, NULL, NULL, &trainer, &error));
   assert_ok(ink_course_step(ink_painter_trainer_course(trainer), &later, &error));
   assert_true(later.loss != fresh.loss);
   ink_painter_trainer_free(trainer);
@@ -364,11 +344,11 @@ static void studies_belong_to_their_autoencoder(void **state) {
   ink_studies *studies;
   ink_studies_source source = {.scale = 1, .n = 3, .side = 32, .context = 8, .micro = 2};
   uint16_t first[8 * 8 * 4];
-  assert_ok(ink_sprites_open(below("data"), (ink_sprites **)&source.sprites, &error));
-  assert_ok(
-      ink_tokenizer_open(below("data/tokenizer"), (ink_tokenizer **)&source.tokenizer, &error));
-  assert_ok(ink_autoencoder_load(below("autoencoder/tiny"), &source.taesd, NULL, &error));
-  const char *path = below("studies.safetensors");
+  assert_ok(ink_sprites_open(in_scratch("data"), (ink_sprites **)&source.sprites, &error));
+  assert_ok(ink_tokenizer_open(in_scratch("data/tokenizer"), (ink_tokenizer **)&source.tokenizer,
+                               &error));
+  assert_ok(ink_autoencoder_load(in_scratch("autoencoder/tiny"), &source.taesd, NULL, &error));
+  const char *path = in_scratch("studies.safetensors");
   assert_ok(ink_studies_open(path, &source, NULL, NULL, &studies, &error));
   assert_int_equal(ink_studies_latent_size(studies), 8 * 8 * 4);
   assert_true(ink_studies_n_caption(studies, 2) >= 2);
@@ -462,8 +442,8 @@ static void recipes_say_their_kind(void **state) {
   assert_int_equal(kind, INK_RECIPE_AUTOENCODER);
   assert_ok(ink_recipe_kind_of(painter_file("p.yaml", 5, ""), &kind, &error));
   assert_int_equal(kind, INK_RECIPE_PAINTER);
-  assert_ok(ink_file_save(below("k.yaml"), "kind: sculptor\n", 15, &error));
-  assert_int_equal(ink_recipe_kind_of(below("k.yaml"), &kind, &error), INK_ERR_FORMAT);
+  assert_ok(ink_file_save(in_scratch("k.yaml"), "kind: sculptor\n", 15, &error));
+  assert_int_equal(ink_recipe_kind_of(in_scratch("k.yaml"), &kind, &error), INK_ERR_FORMAT);
   assert_non_null(strstr(error.text, "/kind"));
 }
 
@@ -487,5 +467,5 @@ int main(void) {
       cmocka_unit_test(a_recipe_names_its_concepts_as_a_list_of_words),
       cmocka_unit_test(recipes_say_their_kind),
   };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, set_up, scratch_close);
 }

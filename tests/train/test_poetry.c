@@ -1,17 +1,16 @@
 // The poet's corpus: what the builder keeps, how it writes it, and what it refuses.
 #include <dirent.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "testing.h"
+#include "files.h"
+#include "scratch.h"
 #include "train/dataset.h"
 #include "train/poetry.h"
 
@@ -22,42 +21,6 @@ static const char *const SPLITS[] = {"train.bin", "valid.bin", "test.bin"};
 enum { N_OUTPUT = 7, N_SPLIT = 3 };
 
 // ---- folders
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk) {
-  (void)info;
-  (void)kind;
-  (void)walk;
-  return remove(path);
-}
-
-static void remove_tree(const char *path) {
-  nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static char *scratch(void) {
-  const char *base = getenv("TMPDIR");
-  char path[4096];
-  snprintf(path, sizeof path, "%s/ink-poetry-XXXXXX", base && *base ? base : "/tmp");
-  assert_non_null(mkdtemp(path));
-  return strdup(path);
-}
-
-static const char *below(const char *folder, const char *name) {
-  static char ring[16][8192];
-  static int next;
-  char *path = ring[next++ % 16];
-  snprintf(path, sizeof ring[0], "%s/%s", folder, name);
-  return path;
-}
-
-static void copy_file(const char *from, const char *to) {
-  ink_error error = {0};
-  char *bytes;
-  size_t size;
-  assert_ok(ink_file_read(from, 1 << 28, &bytes, &size, &error));
-  assert_ok(ink_file_save(to, bytes, size, &error));
-  free(bytes);
-}
 
 // Copy a tree; names are made in reverse order, so that a directory lists them differently.
 static void copy_tree(const char *from, const char *to) {
@@ -81,20 +44,6 @@ static void copy_tree(const char *from, const char *to) {
     free(names[i]);
   }
   free(names);
-}
-
-static void save_text(const char *path, const char *text) {
-  ink_error error = {0};
-  assert_ok(ink_file_save(path, text, strlen(text), &error));
-}
-
-static int count_entries(const char *folder) {
-  DIR *directory = opendir(folder);
-  if (!directory) return 0;
-  int n = -2;
-  while (readdir(directory)) n++;
-  closedir(directory);
-  return n;
 }
 
 static const char *checkout(void) {
@@ -174,7 +123,7 @@ typedef struct fixture {
 
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
-  f->folder = scratch();
+  f->folder = scratch_make();
   build_into(checkout(), f->folder);
   f->corpus = open_corpus(f->folder);
   *state = f;
@@ -184,7 +133,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   fixture *f = *state;
   close_corpus(&f->corpus);
-  remove_tree(f->folder);
+  scratch_remove(f->folder);
   free(f->folder);
   free(f);
   return 0;
@@ -338,7 +287,7 @@ static void poetry_manifest_names_every_file_by_hash(void **state) {
 
 static void poetry_same_input_gives_same_bytes(void **state) {
   fixture *f = *state;
-  char *copy = scratch(), *again = scratch();
+  char *copy = scratch_make(), *again = scratch_make();
   copy_tree(checkout(), below(copy, "c"));
   build_into(below(copy, "c"), again);
   for (int i = 0; i < N_OUTPUT; i++) {
@@ -348,8 +297,8 @@ static void poetry_same_input_gives_same_bytes(void **state) {
     assert_ok(ink_sha256_file(below(again, OUTPUTS[i]), second, &error));
     assert_string_equal(first, second);
   }
-  remove_tree(copy);
-  remove_tree(again);
+  scratch_remove(copy);
+  scratch_remove(again);
   free(copy);
   free(again);
 }
@@ -357,12 +306,12 @@ static void poetry_same_input_gives_same_bytes(void **state) {
 static void poetry_reads_files_in_order_of_name(void **state) {
   (void)state;
   ink_error error = {0};
-  char *copy = scratch(), *out = scratch();
+  char *copy = scratch_make(), *out = scratch_make();
   copy_tree(checkout(), below(copy, "c"));
   for (int i = 20; i > 1; i--) {
     char name[64];
     snprintf(name, sizeof name, "c/全唐诗/poet.tang.%d000.json", i * 7 % 20 + 2);
-    save_text(below(copy, name), "[]");
+    write_text(below(copy, name), "[]");
   }
   build_into(below(copy, "c"), out);
   json_t *manifest, *item;
@@ -379,8 +328,8 @@ static void poetry_reads_files_in_order_of_name(void **state) {
   }
   assert_true(tang > 15);
   json_decref(manifest);
-  remove_tree(copy);
-  remove_tree(out);
+  scratch_remove(copy);
+  scratch_remove(out);
   free(copy);
   free(out);
 }
@@ -499,9 +448,9 @@ static void write_random_checkout(const char *folder) {
   assert_ok(ink_text_status(&shi, &error));
   assert_ok(ink_folder_make(below(folder, "全唐诗"), &error));
   assert_ok(ink_folder_make(below(folder, "宋词"), &error));
-  save_text(below(folder, "全唐诗/poet.tang.0.json"), shi.bytes);
-  save_text(below(folder, "全唐诗/poet.song.0.json"), "[]");
-  save_text(below(folder, "宋词/ci.song.0.json"), "[]");
+  write_text(below(folder, "全唐诗/poet.tang.0.json"), shi.bytes);
+  write_text(below(folder, "全唐诗/poet.song.0.json"), "[]");
+  write_text(below(folder, "宋词/ci.song.0.json"), "[]");
   ink_text_free(&shi);
   ink_text_free(&kept);
   ink_text_free(&couplet);
@@ -528,7 +477,7 @@ static void add_lines(const char *body, int split, line *lines, size_t *n) {
 
 static void poetry_held_out_poems_share_no_line_with_training(void **state) {
   (void)state;
-  char *from = scratch(), *out = scratch();
+  char *from = scratch_make(), *out = scratch_make();
   write_random_checkout(from);
   build_into(from, out);
   corpus c = open_corpus(out);
@@ -559,15 +508,15 @@ static void poetry_held_out_poems_share_no_line_with_training(void **state) {
   }
   free(lines);
   close_corpus(&c);
-  remove_tree(from);
-  remove_tree(out);
+  scratch_remove(from);
+  scratch_remove(out);
   free(from);
   free(out);
 }
 
 static void line_index_finds_copied_lines(void **state) {
   (void)state;
-  char *from = scratch(), *out = scratch();
+  char *from = scratch_make(), *out = scratch_make();
   write_random_checkout(from);
   build_into(from, out);
   corpus c = open_corpus(out);
@@ -592,8 +541,8 @@ static void line_index_finds_copied_lines(void **state) {
   }
   ink_line_index_free(index);
   close_corpus(&c);
-  remove_tree(from);
-  remove_tree(out);
+  scratch_remove(from);
+  scratch_remove(out);
   free(from);
   free(out);
 }
@@ -602,22 +551,22 @@ static void line_index_finds_copied_lines(void **state) {
 
 // Build from a copy of the fixture in which one file has another content (NULL: is missing).
 static ink_status build_spoiled(const char *name, const char *content, ink_error *error) {
-  char *copy = scratch(), *out = scratch();
+  char *copy = scratch_make(), *out = scratch_make();
   copy_tree(checkout(), below(copy, "c"));
   char spoiled[4096];
   snprintf(spoiled, sizeof spoiled, "%s/c/%s", copy, name);
   if (content) {
-    save_text(spoiled, content);
+    write_text(spoiled, content);
   } else {
-    remove_tree(spoiled);
+    scratch_remove(spoiled);
   }
   char *target = strdup(below(out, "o"));
   ink_poetry_options options = {.from = below(copy, "c"), .out = target, .least = 1};
   ink_status status = ink_poetry_build(&options, NULL, error);
   if (status != INK_OK) assert_int_equal(count_entries(target), 0);
   free(target);
-  remove_tree(copy);
-  remove_tree(out);
+  scratch_remove(copy);
+  scratch_remove(out);
   free(copy);
   free(out);
   return status;
@@ -659,7 +608,7 @@ static void poetry_optional_folders_may_be_absent(void **state) {
 static void poetry_options_are_checked(void **state) {
   (void)state;
   ink_error error = {0};
-  char *out = scratch();
+  char *out = scratch_make();
   char *target = strdup(below(out, "o"));
   ink_poetry_options options = {.from = "/nowhere/at/all", .out = target};
   assert_int_equal(ink_poetry_build(&options, NULL, &error), INK_ERR_NOT_FOUND);
@@ -673,7 +622,7 @@ static void poetry_options_are_checked(void **state) {
   assert_int_equal(ink_poetry_build(&options, NULL, &error), INK_ERR_USAGE);
   assert_int_equal(count_entries(out), 0);
   free(target);
-  remove_tree(out);
+  scratch_remove(out);
   free(out);
 }
 
@@ -686,7 +635,7 @@ static bool refuse(void *context, int64_t done, int64_t total, const char *words
 
 static void poetry_cancelled_build_leaves_nothing(void **state) {
   (void)state;
-  char *out = scratch();
+  char *out = scratch_make();
   char *target = strdup(below(out, "o"));
   int calls = 1000;
   ink_progress count = {refuse, &calls};
@@ -695,21 +644,21 @@ static void poetry_cancelled_build_leaves_nothing(void **state) {
   assert_ok(ink_poetry_build(&options, &count, &error));
   int reports = 1000 - calls;
   assert_true(reports >= 10);
-  remove_tree(target);
+  scratch_remove(target);
   for (int i = 1; i <= reports; i++) {
     calls = i;
     assert_int_equal(ink_poetry_build(&options, &count, &error), INK_ERR_CANCELLED);
     assert_int_equal(count_entries(target), 0);
   }
   free(target);
-  remove_tree(out);
+  scratch_remove(out);
   free(out);
 }
 
 static void poetry_full_disk_leaves_nothing(void **state) {
   (void)state;
   ink_error error = {0};
-  char *out = scratch();
+  char *out = scratch_make();
   char *target = strdup(below(out, "o"));
   struct rlimit limit, kept;
   signal(SIGXFSZ, SIG_IGN);
@@ -724,7 +673,7 @@ static void poetry_full_disk_leaves_nothing(void **state) {
   assert_int_equal(status, INK_ERR_IO);
   assert_int_equal(count_entries(target), 0);
   free(target);
-  remove_tree(out);
+  scratch_remove(out);
   free(out);
 }
 
@@ -732,19 +681,19 @@ static void poetry_commit_is_read_from_git(void **state) {
   (void)state;
   static const char COMMIT[] = "0123456789abcdef0123456789abcdef01234567";
   ink_error error = {0};
-  char *copy = scratch(), *out = scratch();
+  char *copy = scratch_make(), *out = scratch_make();
   copy_tree(checkout(), copy);
   assert_ok(ink_folder_make(below(copy, ".git/refs/heads"), &error));
-  save_text(below(copy, ".git/HEAD"), "ref: refs/heads/master\n");
-  save_text(below(copy, ".git/refs/heads/master"), "0123456789abcdef0123456789abcdef01234567\n");
+  write_text(below(copy, ".git/HEAD"), "ref: refs/heads/master\n");
+  write_text(below(copy, ".git/refs/heads/master"), "0123456789abcdef0123456789abcdef01234567\n");
   build_into(copy, out);
   json_t *manifest;
   assert_ok(ink_json_load(below(out, "manifest.json"), 1 << 24, &manifest, &error));
   const json_t *source = json_object_get(manifest, "source");
   assert_string_equal(json_string_value(json_object_get(source, "commit")), COMMIT);
   json_decref(manifest);
-  remove_tree(copy);
-  remove_tree(out);
+  scratch_remove(copy);
+  scratch_remove(out);
   free(copy);
   free(out);
 }

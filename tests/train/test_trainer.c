@@ -2,21 +2,19 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/text.h"
+#include "files.h"
 #include "scratch.h"
 #include "testing.h"
 #include "train/checkpoint.h"
 #include "train/poetry.h"
 #include "train/trainer.h"
 
-static char *folder;  // scratch of this run: corpus, recipe, outputs
-
 static int set_up(void **state) {
   (void)state;
   ink_error error = {0};
-  folder = scratch_make();
-  char *data = ink_path_join(folder, "data");
+  if (scratch_open(state) != 0) return -1;
+  char *data = ink_path_join(scratch, "data");
   ink_poetry_options options = {.from = fixture_path("train/chinese-poetry"),
                                 .out = data,
                                 .commit = "0123456789012345678901234567890123456789",
@@ -25,21 +23,6 @@ static int set_up(void **state) {
   if (status != INK_OK) print_error("%s\n", error.text);
   free(data);
   return status == INK_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  scratch_remove(folder);
-  free(folder);
-  return 0;
-}
-
-static const char *below(const char *name) {
-  static char ring[4][4096];
-  static int next;
-  char *path = ring[next++ % 4];
-  snprintf(path, sizeof ring[0], "%s/%s", folder, name);
-  return path;
 }
 
 // A recipe with a tiny model; `change` is appended to the run section, `steps` decides its length.
@@ -55,8 +38,8 @@ static const char *recipe_file(const char *name, int steps, const char *change) 
                   "init: {seed: 5}\n"
                   "run: {seed: 3, steps: %d, batch_tokens: 1024, micro_tokens: 512, context: 256, "
                   "warmup: 2, decay: 4, validate_every: 0, dropout: 0.1%s}\n",
-                  folder, steps, change);
-  const char *path = below(name);
+                  scratch, steps, change);
+  const char *path = in_scratch(name);
   assert_ok(ink_file_save(path, text.bytes, text.size, &error));
   ink_text_free(&text);
   return path;
@@ -87,7 +70,7 @@ static ink_status train(const char *out, int threads, int64_t stop_at) {
   ink_trainer *trainer;
   watch w = {.stop_at = stop_at};
   ink_train_listener listener = {stop_there, NULL, &w};
-  assert_ok(ink_trainer_new(&recipe, below(out), false, pool, &trainer, &error));
+  assert_ok(ink_trainer_new(&recipe, in_scratch(out), false, pool, &trainer, &error));
   ink_status status = ink_trainer_run(trainer, &listener, &error);
   if (status != INK_OK && status != INK_ERR_CANCELLED) print_error("%s\n", error.text);
   ink_trainer_free(trainer);
@@ -96,35 +79,26 @@ static ink_status train(const char *out, int threads, int64_t stop_at) {
   return status;
 }
 
-static void assert_same_file(const char *a, const char *b) {
-  ink_error error = {0};
-  char *left, *right;
-  size_t n_left, n_right;
-  assert_ok(ink_file_read(a, 1 << 28, &left, &n_left, &error));
-  assert_ok(ink_file_read(b, 1 << 28, &right, &n_right, &error));
-  assert_int_equal(n_left, n_right);
-  assert_memory_equal(left, right, n_left);
-  free(left);
-  free(right);
-}
-
 static void resumed_run_ends_in_the_same_bytes(void **state) {
   (void)state;
   assert_int_equal(train("whole", 2, 8), INK_OK);
   assert_int_equal(train("broken", 2, 3), INK_ERR_CANCELLED);
   assert_int_equal(train("broken", 2, 8), INK_OK);
-  assert_same_file(below("whole/tiny/model.safetensors"), below("broken/tiny/model.safetensors"));
-  assert_same_file(below("whole/checkpoint.safetensors"), below("broken/checkpoint.safetensors"));
-  assert_true(ink_file_exists(below("broken/loss.svg")));
-  assert_true(ink_file_exists(below("broken/tiny/config.json")));
-  assert_true(ink_file_exists(below("broken/tiny/tokenizer.json")));
+  assert_same_files(in_scratch("whole/tiny/model.safetensors"),
+                    in_scratch("broken/tiny/model.safetensors"));
+  assert_same_files(in_scratch("whole/checkpoint.safetensors"),
+                    in_scratch("broken/checkpoint.safetensors"));
+  assert_true(ink_file_exists(in_scratch("broken/loss.svg")));
+  assert_true(ink_file_exists(in_scratch("broken/tiny/config.json")));
+  assert_true(ink_file_exists(in_scratch("broken/tiny/tokenizer.json")));
 }
 
 static void training_is_equal_bytes_for_any_team(void **state) {
   (void)state;
   assert_int_equal(train("one", 1, 8), INK_OK);
   assert_int_equal(train("seven", 7, 8), INK_OK);
-  assert_same_file(below("one/tiny/model.safetensors"), below("seven/tiny/model.safetensors"));
+  assert_same_files(in_scratch("one/tiny/model.safetensors"),
+                    in_scratch("seven/tiny/model.safetensors"));
 }
 
 static void training_learns_and_held_out_loss_is_finite(void **state) {
@@ -133,14 +107,15 @@ static void training_learns_and_held_out_loss_is_finite(void **state) {
   ink_recipe recipe = recipe_of("learn.yaml", 40, ", precision: f32");
   ink_trainer *trainer;
   ink_train_report report = {0};
-  assert_ok(ink_trainer_new(&recipe, below("learn"), false, NULL, &trainer, &error));
+  assert_ok(ink_trainer_new(&recipe, in_scratch("learn"), false, NULL, &trainer, &error));
   assert_ok(ink_trainer_step(trainer, &report, &error));
   double first = report.loss;
   assert_true(fabs(first - log(8192)) < 0.3);  // fresh weights know nothing
   for (int i = 0; i < 39; i++) assert_ok(ink_trainer_step(trainer, &report, &error));
   if (report.loss > first - 2) fail_msg("loss went from %.3f to %.3f only", first, report.loss);
   double loss, characters;
-  assert_ok(ink_trainer_score(trainer, below("data/train.bin"), 4, &loss, &characters, &error));
+  assert_ok(
+      ink_trainer_score(trainer, in_scratch("data/train.bin"), 4, &loss, &characters, &error));
   assert_true(isfinite(loss) && loss > 0 && isfinite(characters));
   ink_trainer_free(trainer);
   ink_recipe_free(&recipe);
@@ -152,10 +127,10 @@ static void checkpoint_of_another_recipe_is_refused(void **state) {
   assert_int_equal(train("mine", 1, 2), INK_ERR_CANCELLED);
   ink_recipe other = recipe_of("other.yaml", 9, ", precision: f32");
   ink_trainer *trainer;
-  assert_int_equal(ink_trainer_new(&other, below("mine"), false, NULL, &trainer, &error),
+  assert_int_equal(ink_trainer_new(&other, in_scratch("mine"), false, NULL, &trainer, &error),
                    INK_ERR_CONFLICT);
   assert_non_null(strstr(error.text, "another recipe"));
-  assert_ok(ink_trainer_new(&other, below("mine"), true, NULL, &trainer, &error));
+  assert_ok(ink_trainer_new(&other, in_scratch("mine"), true, NULL, &trainer, &error));
   ink_trainer_free(trainer);
   ink_recipe_free(&other);
 }
@@ -164,11 +139,11 @@ static void truncated_checkpoint_is_an_error(void **state) {
   (void)state;
   ink_error error = {0};
   assert_int_equal(train("cut", 1, 1), INK_ERR_CANCELLED);
-  const char *path = below("cut/" INK_CHECKPOINT_NAME);
+  const char *path = in_scratch("cut/" INK_CHECKPOINT_NAME);
   assert_int_equal(truncate(path, 5000), 0);
   ink_recipe recipe = recipe_of("recipe.yaml", 8, ", precision: f32");
   ink_trainer *trainer;
-  assert_int_equal(ink_trainer_new(&recipe, below("cut"), false, NULL, &trainer, &error),
+  assert_int_equal(ink_trainer_new(&recipe, in_scratch("cut"), false, NULL, &trainer, &error),
                    INK_ERR_FORMAT);
   assert_non_null(strstr(error.text, INK_CHECKPOINT_NAME));
   ink_recipe_free(&recipe);
@@ -203,5 +178,5 @@ int main(void) {
       cmocka_unit_test(truncated_checkpoint_is_an_error),
       cmocka_unit_test(recipes_are_checked),
   };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, set_up, scratch_close);
 }

@@ -4,39 +4,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "testing.h"
+#include "files.h"
+#include "scratch.h"
 #include "weights/cache.h"
 
 #define COMMIT "0123456789abcdef0123456789abcdef01234567"
 #define OTHER "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd"
 
-static char scratch[] = "/tmp/inkstone-cache-XXXXXX";
-
-static const char *in_scratch(const char *name) {
-  static char ring[8][500];
-  static int next;
-  char *path = ring[next++ % 8];
-  snprintf(path, sizeof ring[0], "%s/%s", scratch, name);
-  return path;
-}
-
-static int make_scratch(void **state) {
-  (void)state;
+static int set_up(void **state) {
   static const char *const variables[] = {"HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE",
                                           "XDG_CACHE_HOME"};
   for (size_t i = 0; i < 4; i++) unsetenv(variables[i]);
-  if (!mkdtemp(scratch)) return -1;
+  if (scratch_open(state) != 0) return -1;
   setenv("HF_HUB_CACHE", in_scratch("hub"), 1);
   setenv("INKSTONE_MODELS", in_scratch("shipped"), 1);
   return 0;
-}
-
-static int remove_scratch(void **state) {
-  (void)state;
-  char command[200];
-  snprintf(command, sizeof command, "rm -rf '%s'", scratch);
-  return system(command);
 }
 
 static void save(const char *path, const char *text) {
@@ -45,7 +27,7 @@ static void save(const char *path, const char *text) {
   snprintf(folder, sizeof folder, "%s", path);
   *strrchr(folder, '/') = 0;
   assert_ok(ink_folder_make(folder, &error));
-  assert_ok(ink_file_save(path, text, strlen(text), &error));
+  write_text(path, text);
 }
 
 static void references_are_taken_apart(void **state) {
@@ -267,5 +249,5 @@ int main(void) {
       cmocka_unit_test(the_list_tells_size_commit_and_what_is_unfinished),
       cmocka_unit_test(removing_frees_the_repository_and_follows_no_link),
   };
-  return cmocka_run_group_tests_name("cache", tests, make_scratch, remove_scratch);
+  return cmocka_run_group_tests_name("cache", tests, set_up, scratch_close);
 }

@@ -338,8 +338,8 @@ static const struct hostile {
 // Parse and check what must hold for any bytes; closes what was opened.
 static ink_status try_parse(const ink_text *bytes, ink_error *error) {
   ink_gguf *file;
-  unsigned char *copy = exact_copy(bytes);
-  asked_bytes = 0;
+  unsigned char *copy = exact_copy(bytes->bytes, bytes->size);
+  clear_requests();
   ink_status status = ink_gguf_parse(copy, bytes->size, "hostile.gguf", &file, error);
   assert_true(asked_bytes <= memory_allowed(bytes->size));
   if (status != INK_OK) {

@@ -194,8 +194,8 @@ static size_t torch_memory_allowed(size_t file_size) {
 // Parse and check what must hold for any bytes; closes what was opened.
 static ink_status try_parse(const ink_text *bytes, ink_error *error) {
   ink_torch *file;
-  unsigned char *copy = exact_copy(bytes);
-  asked_bytes = 0;
+  unsigned char *copy = exact_copy(bytes->bytes, bytes->size);
+  clear_requests();
   ink_status status = ink_torch_parse(copy, bytes->size, "hostile.ckpt", &file, error);
   assert_true(asked_bytes <= torch_memory_allowed(bytes->size));
   if (status != INK_OK) {

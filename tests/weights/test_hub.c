@@ -503,7 +503,7 @@ static void listings_that_contradict_themselves_are_refused(void **state) {
       {ONE("{\"rfilename\":\"a\\u0000b.json\"}"), INK_ERR_FORMAT},
       {ONE("{" MODEL ",\"size\":5}"), INK_ERR_CONFLICT},
       {ONE("{" MODEL ",\"lfs\":{\"sha256\":"
-                     "\"0000000000000000000000000000000000000000000000000000000000000000\"}}"),
+           "\"0000000000000000000000000000000000000000000000000000000000000000\"}}"),
        INK_ERR_CONFLICT},
       {ONE(""), INK_ERR_NOT_FOUND},
   };

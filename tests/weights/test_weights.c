@@ -2,47 +2,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/json.h"
-#include "testing.h"
+#include "files.h"
+#include "scratch.h"
 #include "weights/files.h"
 #include "weights/weights.h"
 
-static char scratch[] = "/tmp/inkstone-weights-XXXXXX";
-
-static int make_scratch(void **state) {
-  (void)state;
-  if (!mkdtemp(scratch)) return -1;
-  return setenv("XDG_CACHE_HOME", scratch, 1);
-}
-
-static int remove_scratch(void **state) {
-  (void)state;
-  char command[200];
-  snprintf(command, sizeof command, "rm -rf '%s'", scratch);
-  return system(command);
-}
-
-static const char *in_scratch(const char *name) {
-  static char ring[4][400];
-  static int next;
-  char *path = ring[next++ % 4];
-  snprintf(path, sizeof ring[0], "%s/%s", scratch, name);
-  return path;
-}
-
-static void copy(const char *from, const char *to) {
-  ink_error error = {0};
-  char *bytes;
-  size_t size;
-  assert_ok(ink_file_read(from, 1 << 30, &bytes, &size, &error));
-  assert_ok(ink_file_save(to, bytes, size, &error));
-  free(bytes);
-}
-
-static void save(const char *path, const char *text) {
-  ink_error error = {0};
-  assert_ok(ink_file_save(path, text, strlen(text), &error));
+static int set_up(void **state) {
+  return scratch_open(state) || setenv("XDG_CACHE_HOME", scratch, 1);
 }
 
 static void a_hugging_face_folder_opens_with_its_config(void **state) {
@@ -135,7 +102,7 @@ static void a_folder_without_weights_says_what_was_looked_for(void **state) {
   assert_ok(ink_folder_make(in_scratch("none"), &error));
   assert_int_equal(ink_weights_open(in_scratch("none"), &weights, &error), INK_ERR_NOT_FOUND);
   assert_non_null(strstr(error.text, "model.safetensors"));
-  save(in_scratch("none/pytorch_model.bin"), "");
+  write_text(in_scratch("none/pytorch_model.bin"), "");
   assert_int_equal(ink_weights_open(in_scratch("none"), &weights, &error), INK_ERR_FORMAT);
   assert_non_null(strstr(error.text, "pytorch_model.bin"));
   assert_int_equal(ink_weights_open(in_scratch("absent"), &weights, &error), INK_ERR_NOT_FOUND);
@@ -152,17 +119,17 @@ static void an_index_may_not_lead_out_of_its_folder(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char index[200];
     snprintf(index, sizeof index, "{\"weight_map\":{\"a\":\"%s\"}}", names[i]);
-    save(in_scratch("leads/model.safetensors.index.json"), index);
+    write_text(in_scratch("leads/model.safetensors.index.json"), index);
     assert_int_equal(ink_weights_open(in_scratch("leads"), &weights, &error), INK_ERR_FORMAT);
     assert_non_null(strstr(error.text, "same folder"));
   }
-  save(in_scratch("leads/model.safetensors.index.json"), "{\"weight_map\":{\"a\":1}}");
+  write_text(in_scratch("leads/model.safetensors.index.json"), "{\"weight_map\":{\"a\":1}}");
   assert_int_equal(ink_weights_open(in_scratch("leads"), &weights, &error), INK_ERR_FORMAT);
-  save(in_scratch("leads/model.safetensors.index.json"), "{\"weight_map\":{}}");
+  write_text(in_scratch("leads/model.safetensors.index.json"), "{\"weight_map\":{}}");
   assert_int_equal(ink_weights_open(in_scratch("leads"), &weights, &error), INK_ERR_FORMAT);
-  save(in_scratch("leads/model.safetensors.index.json"), "{}");
+  write_text(in_scratch("leads/model.safetensors.index.json"), "{}");
   assert_int_equal(ink_weights_open(in_scratch("leads"), &weights, &error), INK_ERR_FORMAT);
-  save(in_scratch("leads/model.safetensors.index.json"), "{\"weight_map\":{\"a\":\"gone\"}}");
+  write_text(in_scratch("leads/model.safetensors.index.json"), "{\"weight_map\":{\"a\":\"gone\"}}");
   assert_int_equal(ink_weights_open(in_scratch("leads"), &weights, &error), INK_ERR_NOT_FOUND);
 }
 
@@ -171,14 +138,16 @@ static void an_index_that_contradicts_its_shards_is_a_conflict(void **state) {
   ink_weights *weights;
   ink_error error = {0};
   assert_ok(ink_folder_make(in_scratch("shards"), &error));
-  copy(fixture_path("models/llama/model.safetensors"), in_scratch("shards/one.safetensors"));
-  save(in_scratch("shards/model.safetensors.index.json"),
-       "{\"weight_map\":{\"model.norm.weight\":\"one.safetensors\",\"x\":\"one.safetensors\"}}");
+  copy_file(fixture_path("models/llama/model.safetensors"), in_scratch("shards/one.safetensors"));
+  write_text(
+      in_scratch("shards/model.safetensors.index.json"),
+      "{\"weight_map\":{\"model.norm.weight\":\"one.safetensors\",\"x\":\"one.safetensors\"}}");
   assert_int_equal(ink_weights_open(in_scratch("shards"), &weights, &error), INK_ERR_CONFLICT);
   assert_non_null(strstr(error.text, "tensor x "));
-  copy(fixture_path("models/llama/model.safetensors"), in_scratch("shards/two.safetensors"));
-  save(in_scratch("shards/model.safetensors.index.json"),
-       "{\"weight_map\":{\"model.norm.weight\":\"one.safetensors\",\"y\":\"two.safetensors\"}}");
+  copy_file(fixture_path("models/llama/model.safetensors"), in_scratch("shards/two.safetensors"));
+  write_text(
+      in_scratch("shards/model.safetensors.index.json"),
+      "{\"weight_map\":{\"model.norm.weight\":\"one.safetensors\",\"y\":\"two.safetensors\"}}");
   assert_int_equal(ink_weights_open(in_scratch("shards"), &weights, &error), INK_ERR_FORMAT);
   assert_non_null(strstr(error.text, "one.safetensors and in two.safetensors"));
 }
@@ -188,10 +157,10 @@ static void two_ggufs_in_a_folder_ask_which_one(void **state) {
   ink_weights *weights;
   ink_error error = {0};
   assert_ok(ink_folder_make(in_scratch("ggufs"), &error));
-  copy(fixture_path("models/llama/model.gguf"), in_scratch("ggufs/a.gguf"));
+  copy_file(fixture_path("models/llama/model.gguf"), in_scratch("ggufs/a.gguf"));
   assert_ok(ink_weights_open(in_scratch("ggufs"), &weights, &error));
   ink_weights_close(weights);
-  copy(fixture_path("models/llama/model.gguf"), in_scratch("ggufs/b.gguf"));
+  copy_file(fixture_path("models/llama/model.gguf"), in_scratch("ggufs/b.gguf"));
   assert_int_equal(ink_weights_open(in_scratch("ggufs"), &weights, &error), INK_ERR_USAGE);
   assert_non_null(strstr(error.text, "2 GGUF models"));
 }
@@ -200,12 +169,12 @@ static void a_single_file_is_known_by_its_content(void **state) {
   (void)state;
   ink_weights *weights;
   ink_error error = {0};
-  copy(fixture_path("models/llama/model.gguf"), in_scratch("named.safetensors"));
+  copy_file(fixture_path("models/llama/model.gguf"), in_scratch("named.safetensors"));
   assert_ok(ink_weights_open(in_scratch("named.safetensors"), &weights, &error));
   assert_int_equal(ink_weights_format_of(weights), INK_WEIGHTS_GGUF);
   assert_string_equal(ink_weights_name(weights), "named");
   ink_weights_close(weights);
-  save(in_scratch("text.gguf"), "hello, this is no model");
+  write_text(in_scratch("text.gguf"), "hello, this is no model");
   assert_int_equal(ink_weights_open(in_scratch("text.gguf"), &weights, &error), INK_ERR_FORMAT);
 }
 
@@ -332,5 +301,5 @@ int main(void) {
       cmocka_unit_test(a_noted_hash_is_dropped_when_the_file_changes),
       cmocka_unit_test(a_noted_hash_is_used_and_never_when_computing_is_asked_for),
   };
-  return cmocka_run_group_tests_name("weights", tests, make_scratch, remove_scratch);
+  return cmocka_run_group_tests_name("weights", tests, set_up, scratch_close);
 }

@@ -1,54 +1,14 @@
 // Writing weights: what was read comes out again bit by bit, and nothing half-written ever appears.
-#include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/random.h"
-#include "testing.h"
+#include "files.h"
+#include "scratch.h"
 #include "weights/gguf.h"
 #include "weights/safetensors.h"
-
-static char scratch[] = "/tmp/inkstone-writers-XXXXXX";
-
-static int make_scratch(void **state) {
-  (void)state;
-  return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **state) {
-  (void)state;
-  char command[200];
-  snprintf(command, sizeof command, "rm -rf '%s'", scratch);
-  return system(command);
-}
-
-static const char *in_scratch(const char *name) {
-  static char path[400];
-  snprintf(path, sizeof path, "%s/%s", scratch, name);
-  return path;
-}
-
-static int files_in_scratch(void) {
-  int n = 0;
-  DIR *listing = opendir(scratch);
-  for (struct dirent *item; (item = readdir(listing));) n += item->d_name[0] != '.';
-  closedir(listing);
-  return n;
-}
-
-static void assert_same_files(const char *a, const char *b) {
-  ink_map first = {0}, second = {0};
-  ink_error error = {0};
-  assert_ok(ink_map_open(a, &first, &error));
-  assert_ok(ink_map_open(b, &second, &error));
-  assert_int_equal(first.size, second.size);
-  assert_memory_equal(first.data, second.data, first.size);
-  ink_map_close(&first);
-  ink_map_close(&second);
-}
 
 // Copy through reader and writer, in pieces of odd sizes.
 static void copy_gguf(const char *from, const char *to) {
@@ -245,7 +205,7 @@ static void too_much_or_too_little_data_is_refused_and_leaves_no_file(void **sta
   (void)state;
   ink_error error = {0};
   const float data[4] = {0};
-  int before = files_in_scratch();
+  int before = count_entries(scratch);
 
   ink_safetensors_entry entry = {"a", INK_F32, 1, {3}};
   ink_safetensors_writer *safetensors;
@@ -265,7 +225,7 @@ static void too_much_or_too_little_data_is_refused_and_leaves_no_file(void **sta
   assert_int_equal(ink_gguf_writer_data(gguf, data, 16, &error), INK_ERR_USAGE);
   ink_gguf_writer_free(gguf);
 
-  assert_int_equal(files_in_scratch(), before);
+  assert_int_equal(count_entries(scratch), before);
 }
 
 static void a_full_disk_is_an_error_and_leaves_no_file(void **state) {
@@ -273,7 +233,7 @@ static void a_full_disk_is_an_error_and_leaves_no_file(void **state) {
   ink_error error = {0};
   enum { N = 1 << 20 };
   struct rlimit before, small = {.rlim_cur = 100000};
-  int files = files_in_scratch();
+  int files = count_entries(scratch);
   float *data = calloc(N, sizeof *data);
   signal(SIGXFSZ, SIG_IGN);
   getrlimit(RLIMIT_FSIZE, &before);
@@ -289,7 +249,7 @@ static void a_full_disk_is_an_error_and_leaves_no_file(void **state) {
   free(data);
   assert_int_equal(status, INK_ERR_IO);
   assert_non_null(strstr(error.text, "full.gguf"));
-  assert_int_equal(files_in_scratch(), files);
+  assert_int_equal(count_entries(scratch), files);
 }
 
 static void random_tensors_of_all_types_come_back_aligned(void **state) {
@@ -345,5 +305,5 @@ int main(void) {
       cmocka_unit_test(a_full_disk_is_an_error_and_leaves_no_file),
       cmocka_unit_test(random_tensors_of_all_types_come_back_aligned),
   };
-  return cmocka_run_group_tests_name("writers", tests, make_scratch, remove_scratch);
+  return cmocka_run_group_tests_name("writers", tests, scratch_open, scratch_close);
 }
