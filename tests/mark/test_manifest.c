@@ -92,7 +92,7 @@ static void boxes_bind_every_byte_but_the_store(void **state) {
   ink_signer_free(signer);
 }
 
-// Parts that the manifest does not name, and names that no part has.
+// A part more, and one of another name.
 static void parts_that_were_not_signed_are_told(void **state) {
   (void)state;
   static const char chunk[12] = "\0\0\0\0inKs";
@@ -110,9 +110,9 @@ static void parts_that_were_not_signed_are_told(void **state) {
   assert_int_equal(state_of(longer.bytes, longer.size, png, NULL, &report), INK_C2PA_INVALID);
   assert_true(ink_c2pa_failed_with(&report, "assertion.boxesHash.unknownBox"));
   ink_c2pa_report_free(&report);
-  char *name = memmem(file.bytes, file.size, "\x64IHDR", 5);
-  assert_non_null(name);
-  name[4] = 'X';
+  char *name = file.bytes + before;
+  while (memcmp(name, "IDAT", 4) != 0) name--;
+  name[0] = 'i';
   assert_int_equal(state_of(file.bytes, file.size, png, NULL, &report), INK_C2PA_INVALID);
   assert_true(ink_c2pa_failed_with(&report, "assertion.boxesHash.unknownBox"));
   ink_c2pa_report_free(&report);
