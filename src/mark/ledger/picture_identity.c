@@ -48,8 +48,9 @@ static int bit_of_cell(int i) {
 
 // ---- identities as bits
 
-static int nibble(char c) {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+// Of a digit that is known to be one.
+static unsigned nibble(char c) {
+  return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10) & 15;
 }
 
 bool ink_identity_bytes(const char *identity, uint8_t bytes[INK_IDENTITY_BYTES]) {

@@ -75,8 +75,9 @@ static ink_status make_key_file(const char *folder, const char *path, ink_error 
   return status;
 }
 
-static int digit_of(char c) {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+// Of a digit that is known to be one.
+static unsigned digit_of(char c) {
+  return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10) & 15;
 }
 
 ink_status ink_shading_key_read(const char *path, ink_shading_key *key, ink_error *error) {

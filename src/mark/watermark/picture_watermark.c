@@ -109,8 +109,8 @@ static ink_status whiten(ink_inversion *v, ink_error *error) {
   if (fine) transform(v, across, down, false, line);
   for (int pass = 0; pass < 2 && fine; pass++) {
     for (size_t i = 0; i < plane * (size_t)v->channels; i++) {
-      double x = (double)(i % plane % (size_t)v->width) / v->width;
-      double y = (double)(i % plane / (size_t)v->width) / v->height;
+      size_t column = i % plane % (size_t)v->width, row = i % plane / (size_t)v->width;
+      double x = (double)column / v->width, y = (double)row / v->height;
       size_t ring = (size_t)lrint(sqrt(x * x + y * y) * side);
       if (pass == 0) {
         power[ring] += (double)v->noise[i] * (double)v->noise[i];
