@@ -1,5 +1,5 @@
 // Labels of PDF (ISO 32000-2): the metadata label in the document information (/AIGC), IPTC's
-// fields in the catalog's XMP, in an update at the end. Pages are not drawn on.
+// fields in the catalog's XMP, the visible label over a page, all in one update at the end.
 #include "mark/c2pa/pdf.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mark/label/label_parts.h"
+#include "mark/label/pdf_visible.h"
 #include "mark/label/xmp.h"
 
 // ---- strings
@@ -189,11 +190,10 @@ static ink_status label(const ink_label_work *work, ink_labelled *out, ink_error
   }
   if (work->aigc) INK_TRY(add_info(&w, work->aigc, &info, error));
   INK_TRY(add_xmp(&w, work, &out->tells_source, error));
+  if (work->request->visible) INK_TRY(ink_pdf_show_label(&w, work, out, error));
   ink_pdf_close(&w, info);
   out->visible_rule = "5.1";
   out->metadata_rule = "Annex E";
-  out->no_visible =
-      "pages are not drawn on here; put the label into the document before it is made";
   snprintf(out->metadata, sizeof out->metadata, "Info /AIGC");
   return ink_text_status(&out->file, error);
 }
