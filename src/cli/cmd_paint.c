@@ -123,10 +123,9 @@ static ink_status run_job(const ink_paint_arguments *a, ink_paint_recipe *recipe
     status = ink_paint_output_open(&j.output, &a->signing, a->init, &j.sources.init, error);
   }
   if (status == INK_OK) {
-    // A second pass paints over the first.
-    bool painted_over = j.sources.init.pixels || recipe->hires_scale > 0;
-    status = ink_paint_watermark_choose(a->watermark, a->from, painted_over, a->unmarked, recipe,
-                                        &j.watermark, error);
+    bool over_another = j.sources.init.pixels != NULL, enlarged = recipe->hires_scale > 0;
+    status = ink_paint_watermark_choose(a->watermark, a->from, over_another, enlarged, a->unmarked,
+                                        recipe, &j.watermark, error);
   }
   if (status == INK_OK) status = ink_paint_watermark_open(&j.watermark, recipe, error);
   if (status == INK_OK) status = ink_paint_open_models(a, recipe, pool, &j.sources, error);
@@ -149,7 +148,7 @@ static int run_paint(const ink_command *self, int argc, char **argv) {
   ink_paint_options(&a, options);
   ink_error error = ink_cli_error();
   ink_paint_recipe recipe = {
-      .steps = 20, .guidance_scale = 7.5, .strength = 0.75, .eta = (double)NAN};
+      .steps = 20, .guidance_scale = (double)NAN, .strength = 0.75, .eta = (double)NAN};
   ink_picture_format format;
   int n;
   bool done;

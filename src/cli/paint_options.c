@@ -112,7 +112,8 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[OUTPUT].letter = 'o';
   o[SIZE] = text("size", &a->size, "WxH", "size in pixels (default: the model's own)");
   o[STEPS] = whole("steps", &a->steps, 1, INK_PAINT_MOST_STEPS, "steps (default 20)");
-  o[CFG] = number("cfg", &a->cfg, 0, 100, "how closely to follow the prompt (default 7.5; 1: not)");
+  o[CFG] = number("cfg", &a->cfg, 0, 100,
+                  "how closely to follow the prompt (default: the model's own, or 7.5; 1: not)");
   o[CFG_RESCALE] =
       number("cfg-rescale", &a->cfg_rescale, 0, 1, "keep contrast under strong guidance (0 … 1)");
   o[SAMPLER] = text("sampler", &a->sampler, "S", "euler, euler-a, heun, dpm2, dpm++2m, unipc, …");

@@ -70,6 +70,10 @@ static ink_status open_model(const ink_paint_arguments *a, ink_paint_recipe *r, 
   INK_TRY(status);
   INK_TRY(ink_stable_diffusion_sha256(ink_pipeline_about(*pipeline), INK_HASH_NOTED, found, error));
   INK_TRY(check_model(found, r->model_sha256, r->model, a->model != NULL, "--model", error));
+  if (isnan(r->guidance_scale)) {
+    double advised = ink_pipeline_about(*pipeline)->guidance_scale;
+    r->guidance_scale = advised > 0 ? advised : ink_paint_request_default().guidance_scale;
+  }
   INK_TRY(ink_paint_open_plugins(a, r, *pipeline, error));
   return keep_name(&r->model, error);
 }

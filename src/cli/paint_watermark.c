@@ -46,20 +46,25 @@ static ink_status parse(const char *flag, ink_paint_recipe_watermark *recipe, in
   return INK_OK;
 }
 
-ink_status ink_paint_watermark_choose(const char *flag, bool repeated, bool painted_over,
-                                      bool unmarked, ink_paint_recipe *recipe,
+static ink_status refuse_gaussian(ink_error *error) {
+  return ink_fail(error, INK_ERR_USAGE,
+                  "a picture that is painted from another has not the noise that Gaussian "
+                  "Shading needs; take --watermark none or dwtdct");
+}
+
+ink_status ink_paint_watermark_choose(const char *flag, bool repeated, bool over_another,
+                                      bool enlarged, bool unmarked, ink_paint_recipe *recipe,
                                       ink_paint_watermark *watermark, ink_error *error) {
   ink_paint_recipe_watermark *w = &recipe->watermark;
+  watermark->over_another = over_another;
+  watermark->asked = flag != NULL;
   if (flag) {
     INK_TRY(parse(flag, w, &watermark->whose, error));
-    if (watermark->whose == INK_PAINT_KEY_NONE || !painted_over) return INK_OK;
-    return ink_fail(error, INK_ERR_USAGE,
-                    "a picture that is painted from another has not the noise that Gaussian "
-                    "Shading needs; take --watermark none or dwtdct");
+    return watermark->whose != INK_PAINT_KEY_NONE && enlarged ? refuse_gaussian(error) : INK_OK;
   }
   if (repeated) {
     watermark->whose = w->gaussian_key[0] ? INK_PAINT_KEY_RECIPE : INK_PAINT_KEY_NONE;
-    if (painted_over && w->gaussian_key[0]) {
+    if (enlarged && w->gaussian_key[0]) {
       watermark->whose = INK_PAINT_KEY_NONE;
       w->gaussian_key[0] = 0;
       w->kept = 0;
@@ -71,7 +76,7 @@ ink_status ink_paint_watermark_choose(const char *flag, bool repeated, bool pain
   }
   w->stated = true;
   watermark->whose = INK_PAINT_KEY_NONE;
-  if (unmarked || painted_over) return INK_OK;
+  if (unmarked || enlarged) return INK_OK;
   // These generators are chosen to meet another tool's picture.
   if (recipe->noise != INK_NOISE_OWN) {
     say("no picture watermark, so that the noise is the other tool's; --watermark gaussian adds "
@@ -149,6 +154,12 @@ ink_status ink_paint_watermark_ready(ink_paint_watermark *watermark, ink_pipelin
   recipe->has_sampler = recipe->has_curve = true;
   if (watermark->whose == INK_PAINT_KEY_OWN || watermark->whose == INK_PAINT_KEY_PUBLIC) {
     recipe->watermark.kept = ink_picture_watermark_kept(pipeline, settled.width, settled.height);
+  }
+  if (watermark->over_another && watermark->whose != INK_PAINT_KEY_NONE &&
+      recipe->watermark.kept == 0) {
+    if (watermark->asked) return refuse_gaussian(error);
+    watermark->whose = INK_PAINT_KEY_NONE;
+    recipe->watermark.gaussian_key[0] = 0;
   }
   *request = ink_paint_recipe_request(recipe);
   int64_t pixels = (int64_t)settled.width * settled.height;

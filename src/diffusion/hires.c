@@ -78,6 +78,7 @@ static ink_status paint_over(ink_pipeline *pipeline, const ink_paint_request *q,
   second.height = side_of(first->height, h->scale, factor);
   second.strength = h->strength;
   second.first_noise = NULL;
+  second.kept_noise = 0;
   size_t peak = 0;
   INK_TRY(
       enlarge(pipeline, q, h, &first->picture, second.width, second.height, &large, &peak, error));

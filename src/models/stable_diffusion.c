@@ -322,6 +322,22 @@ static ink_status read_scheduler(ink_stable_diffusion *sd, ink_error *error) {
   return status;
 }
 
+// What to paint with where nobody says otherwise. The file is ours to write and others' to leave
+// out.
+static ink_status read_advice(ink_stable_diffusion *sd, ink_error *error) {
+  json_t *json = NULL;
+  char *path = ink_path_join(sd->path, "generation_config.json");
+  if (!path) return no_memory(sd->path, error);
+  ink_status status = INK_OK;
+  if (ink_file_exists(path)) status = ink_json_load(path, MAX_JSON, &json, error);
+  if (status == INK_OK && json) {
+    status = ink_json_get_number(json, "guidance_scale", path, 1, 100, &sd->guidance_scale, error);
+  }
+  json_decref(json);
+  free(path);
+  return status;
+}
+
 static void tell_family(ink_stable_diffusion *sd) {
   const ink_unet_config *g = ink_unet_about(sd->unet);
   bool open = sd->n_text == 1 && !ink_clip_about(sd->texts[0].clip)->quick_gelu;
@@ -351,6 +367,7 @@ static ink_status open_folder(ink_stable_diffusion *sd, ink_error *error) {
   }
   INK_TRY(open_vae_part(sd, error));
   INK_TRY(read_scheduler(sd, error));
+  INK_TRY(read_advice(sd, error));
   tell_family(sd);
   return INK_OK;
 }

@@ -45,6 +45,8 @@ typedef struct ink_stable_diffusion {
   ink_sd_prediction prediction;
   bool zero_terminal_snr;
   json_t *scheduler;  // scheduler_config.json; NULL in a single file
+  // What a folder's generation_config.json advises, as language models have it; 0: nothing.
+  double guidance_scale;
   ink_sd_text texts[INK_SD_TEXTS];
   size_t n_text;
   ink_unet *unet;

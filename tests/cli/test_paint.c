@@ -480,6 +480,25 @@ static void a_named_model_needs_no_flag_to_repeat(void **state) {
   drop_run(&run);
 }
 
+static void a_model_says_how_closely_it_follows(void **state) {
+  (void)state;
+  run_fine(
+      "$INK paint 'a house' --steps 1 --seed 1 -o own.png && $INK paint 'a house' --steps 1 --seed "
+      "1 "
+      "--cfg 7.5 -o asked.png && " PAINT "cat --seed 1 -o silent.png");
+  static const struct {
+    const char *name;
+    double scale;
+  } cases[] = {{"own.png", 4}, {"asked.png", 7.5}, {"silent.png", 7.5}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_c2pa_report report = report_of(cases[i].name);
+    const json_t *recipe = ink_c2pa_assertion_of(&report, "org.inkstone.recipe");
+    double scale = json_number_value(json_object_get(recipe, "guidance_scale"));
+    if (scale != cases[i].scale) fail_msg("%s: %g", cases[i].name, scale);
+    ink_c2pa_report_free(&report);
+  }
+}
+
 static json_t *watermark_of(const char *name) {
   ink_c2pa_report report = report_of(name);
   json_t *said = json_incref(
@@ -501,7 +520,11 @@ static void what_a_picture_carries_stands_in_its_recipe(void **state) {
                {"--watermark public,dwtdct --size 256x256 --steps 1", true, true},
                {"--noise cpu", false, false},
                {"--noise cpu --watermark gaussian", true, false},
-               {"--init \"$FIXTURES/pipelines/init.png\"", false, false}};
+               // Small latents keep their noise over another picture as well.
+               {"--init \"$FIXTURES/pipelines/init.png\"", true, false},
+               {"--init \"$FIXTURES/pipelines/init.png\" --size 512x512 --steps 1 --strength 1",
+                false, false},
+               {"--hires 2", false, false}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char command[600];
     snprintf(command, sizeof command, PAINT "cat --seed 1 --sampler ddim %s -o carries.png",
@@ -666,8 +689,7 @@ static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
       {PAINT "x --watermark nope", "dwtdct", 2},
       {PAINT "x --watermark none,gaussian", "alone", 2},
       {PAINT "x --watermark dwtdct", "65536", 2},
-      {PAINT "x --watermark gaussian --init \"$FIXTURES/pipelines/init.png\"",
-       "painted from another", 2},
+      {PAINT "x --watermark gaussian --hires 2", "painted from another", 2},
       {PAINT "x --size 16", "WIDTHxHEIGHT", 2},
       {PAINT "x --size 17x16", "multiples", 2},
       {PAINT "x --steps 0", "steps", 2},
@@ -699,6 +721,7 @@ int main(void) {
       cmocka_unit_test(what_is_no_size_or_margin_is_refused),
       cmocka_unit_test(a_control_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(a_named_model_needs_no_flag_to_repeat),
+      cmocka_unit_test(a_model_says_how_closely_it_follows),
       cmocka_unit_test(what_a_picture_carries_stands_in_its_recipe),
       cmocka_unit_test(another_installation_cannot_repeat_a_keyed_picture),
       cmocka_unit_test(detect_looks_into_the_noise_under_a_model_that_is_named),

@@ -266,14 +266,34 @@ static void noise_is_kept_as_far_as_asked_for(void **state) {
     double expected = 0.8 * (double)without.latent[i] + 0.6 * (double)noise.values[i];
     assert_true(fabs((double)with.latent[i] - expected) < 1e-5);
   }
-  // A picture that is given brings its own.
-  ink_picture init = load_picture("pipelines/init.png");
-  ink_paint_request plain = request;
-  request.init = plain.init = &init;
-  plain.kept_noise = 0;
-  assert_same_picture(p, &request, p, &plain, true);
+  // Over another picture as well; under a mask only as far as it is white.
+  ink_picture init = load_picture("pipelines/init.png"), mask;
+  assert_ok(ink_picture_new(16, 16, 1, &mask, &error));
+  memset(mask.pixels, 0, ink_picture_bytes(&mask));
+  for (int32_t y = 0; y < 16; y++) memset(ink_picture_at(&mask, 8, y), 255, 8);
+  for (int half = 0; half < 2; half++) {
+    ink_painting_free(&without);
+    ink_painting_free(&with);
+    request.init = &init;
+    request.strength = 0.7;
+    request.mask = half ? &mask : NULL;
+    request.kept_noise = 0;
+    assert_ok(ink_pipeline_paint(p, &request, &without, &error));
+    request.kept_noise = 0.6;
+    assert_ok(ink_pipeline_paint(p, &request, &with, &error));
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+      bool stays = half && i % noise.width < noise.width / 2;
+      double changed = fabs((double)with.latent[i] - (double)without.latent[i]);
+      if (stays) assert_true(changed < 1e-6);
+      kept += changed > 1e-3;
+    }
+    assert_true(kept > n / 3);
+  }
   ink_picture_free(&init);
+  ink_picture_free(&mask);
   request.init = NULL;
+  request.mask = NULL;
   request.kept_noise = 1.5;
   ink_painting none;
   assert_int_equal(ink_pipeline_paint(p, &request, &none, &error), INK_ERR_USAGE);
