@@ -382,6 +382,14 @@ static void manifests_lie_beside_the_rows(void **state) {
   assert_int_equal(meddle(p, WITHOUT_TRIGGERS "UPDATE manifest SET bytes = x'00'"), SQLITE_OK);
   assert_int_equal(ink_ledger_store(ledger, text_at(row, "store"), &store, &size, &error),
                    INK_ERR_CONFLICT);
+  // Nor is the chain whole with another manifest than a row speaks of, or with none.
+  ink_ledger_verdict verdict = verdict_of(p, NULL);
+  assert_int_equal(verdict.broken, 1);
+  assert_non_null(strstr(verdict.what, "was changed"));
+  assert_int_equal(meddle(p, "DELETE FROM manifest"), SQLITE_OK);
+  verdict = verdict_of(p, NULL);
+  assert_int_equal(verdict.broken, 1);
+  assert_non_null(strstr(verdict.what, "is not there"));
   json_decref(rows);
   ink_ledger_close(ledger);
   ink_place_free(&found);

@@ -14,6 +14,7 @@ enum { DAY = 24 * 3600 };
 
 // Where the walk along the chain is.
 typedef struct walk {
+  ink_ledger *ledger;
   ink_ledger_verdict *verdict;
   int64_t next;                   // number that the next row must have
   char previous[INK_SHA256_HEX];  // and its previous hash
@@ -53,6 +54,30 @@ static void begin_at(walk *w, int64_t n, const json_t *row) {
   snprintf(w->previous, sizeof w->previous, "%s", n == 1 ? INK_LEDGER_ORIGIN : w->gone_hash);
 }
 
+// The manifests that a row speaks of must be there, and be those.
+static ink_status check_stores(walk *w, int64_t n, const json_t *row, ink_error *error) {
+  size_t i;
+  json_t *file;
+  json_array_foreach(json_object_get(row, "files"), i, file) {
+    const char *sha256 = text_at(file, "store");
+    unsigned char *store;
+    size_t size;
+    ink_error fault = {0};
+    if (!sha256[0]) continue;
+    ink_status status = ink_ledger_store(w->ledger, sha256, &store, &size, &fault);
+    free(store);
+    if (status == INK_ERR_NOT_FOUND) {
+      broken(w, n, text_at(row, "identity"), "its manifest %.12s… is not there", sha256);
+    } else if (status == INK_ERR_CONFLICT) {
+      broken(w, n, text_at(row, "identity"), "its manifest %.12s… was changed", sha256);
+    } else if (status != INK_OK) {
+      return ink_fail(error, status, "%s", fault.text);
+    }
+    if (w->verdict->broken) return INK_OK;
+  }
+  return INK_OK;
+}
+
 static ink_status check_row(walk *w, sqlite3_stmt *s, ink_error *error) {
   int64_t n = sqlite3_column_int64(s, 0);
   const char *fault = NULL, *stored = ink_ledger_row_hash(s);
@@ -80,6 +105,8 @@ static ink_status check_row(walk *w, sqlite3_stmt *s, ink_error *error) {
     broken(w, n, identity,
            "it follows another row: the previous hash is %.12s…, recorded was %.12s…", w->previous,
            text_at(row, "previous"));
+  } else {
+    status = check_stores(w, n, row, error);
   }
   const json_t *details = json_object_get(row, "details");
   if (!w->vouched && strcmp(text_at(row, "kind"), "checkpoint") == 0) {
@@ -92,7 +119,7 @@ static ink_status check_row(walk *w, sqlite3_stmt *s, ink_error *error) {
   w->next = n + 1;
   snprintf(w->previous, sizeof w->previous, "%s", stored);
   json_decref(row);
-  return INK_OK;
+  return status;
 }
 
 // Rows that were given a number once, though they may be gone from the end.
@@ -110,7 +137,12 @@ static ink_status numbers_given(const ink_ledger *ledger, int64_t *n, ink_error 
 
 ink_status ink_ledger_verify(ink_ledger *ledger, const char *holds, ink_ledger_verdict *verdict,
                              ink_error *error) {
-  walk w = {.verdict = verdict, .holds = holds, .next = 1, .vouched = true, .error = error};
+  walk w = {.ledger = ledger,
+            .verdict = verdict,
+            .holds = holds,
+            .next = 1,
+            .vouched = true,
+            .error = error};
   sqlite3_stmt *s = NULL;
   int64_t given = 0;
   *verdict = (ink_ledger_verdict){0};
