@@ -24,7 +24,8 @@ static ink_status system_fault(ink_error *error, const char *path, const char *a
 
 ink_status ink_map_open(const char *path, ink_map *map, ink_error *error) {
   *map = (ink_map){0};
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  // A pipe that nobody writes to would hold the caller for ever; regular files do not mind.
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return system_fault(error, path, "open");
   struct stat info;
   ink_status status = INK_OK;

@@ -67,6 +67,12 @@ ink_error ink_cli_error(void);
 // the exit code that belongs to the status.
 int ink_cli_fail(const ink_command *command, const ink_error *error);
 
+// What files say is shown as text and steers no terminal: control characters, line ends among them,
+// what turns the direction of writing, and what is no UTF-8 become question marks, in place.
+void ink_cli_clean(char *text);
+// The same in all strings below a value. Keys stay.
+void ink_cli_clean_json(json_t *json);
+
 // Print one JSON object on stdout and release it; NULL (no memory to make it) is MEMORY.
 ink_status ink_cli_print_json(json_t *json, ink_error *error);
 

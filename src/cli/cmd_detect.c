@@ -153,6 +153,7 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
     const ink_evidence *e = &d->evidence[i];
     json_t *one = json_pack("{s:s,s:s,s:b,s:s}", "kind", kind_name(e->kind), "name", e->name,
                             "found", (int)e->found, "detail", e->detail);
+    if (one && e->doubtful) json_object_set_new(one, "doubtful", json_true());
     if (one && e->kind == INK_EVIDENCE_WATERMARK) {
       json_object_set_new(one, "p_value", json_real(e->p_value));
       json_object_set_new(one, "used", json_integer((json_int_t)e->used));
@@ -203,15 +204,19 @@ static void print_watermark(const ink_evidence *e) {
   putchar('\n');
 }
 
-static void print_verdict(const ink_detection *d) {
+static void print_verdict(ink_detection *d) {
   static const char *const words[] = {
       "AI-generated, by what is found below",
+      "labelled as what may be AI-generated, by somebody who did not make it; nothing else is "
+      "found",
       "no mark found; that does not make it a person's work",
       "cannot tell: no label, and too short, too small or too repetitive for a watermark"};
   printf("%s\n", ink_tr(words[d->verdict]));
   for (size_t i = 0; i < d->n_evidence; i++) {
-    const ink_evidence *e = &d->evidence[i];
-    printf("  %s %-26s ", e->found ? "+" : "-", e->name);
+    ink_evidence *e = &d->evidence[i];
+    ink_cli_clean(e->name);
+    ink_cli_clean(e->detail);
+    printf("  %s %-26s ", !e->found ? "-" : e->doubtful ? "?" : "+", e->name);
     if (e->kind == INK_EVIDENCE_WATERMARK) {
       print_watermark(e);
     } else {

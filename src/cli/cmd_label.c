@@ -230,6 +230,9 @@ static ink_status note(const ink_label_request *r, const ink_label_result *resul
   if (result->visible[0]) labels[n++] = "visible";
   if (result->metadata[0]) labels[n++] = "AIGC";
   if (result->is_signed) labels[n++] = "C2PA";
+  static const char *const kinds[] = {"own", "declared", "suspected"};
+  json_t *details = json_pack("{s:s}", "as", kinds[r->kind]);
+  if (!details) return ink_fail(error, INK_ERR_MEMORY, "no memory for a row of the ledger");
   ink_ledger_file one = {.path = path, .bytes = file->bytes, .size = file->size};
   ink_ledger_entry entry = {.identity = r->identity,
                             .kind = "file",
@@ -237,8 +240,11 @@ static ink_status note(const ink_label_request *r, const ink_label_result *resul
                             .files = &one,
                             .n_file = 1,
                             .labels = labels,
-                            .n_label = n};
-  return ink_cli_note(&entry, error);
+                            .n_label = n,
+                            .details = details};
+  ink_status status = ink_cli_note(&entry, error);
+  json_decref(details);
+  return status;
 }
 
 static const char *law_name(unsigned law) {

@@ -61,11 +61,12 @@ static ink_status print_rows(const request *r, ink_ledger *ledger, const ink_led
     status = ink_cli_print_json(json, error);
   } else if (status == INK_OK) {
     size_t i;
-    const json_t *row;
+    json_t *row;
     json_array_foreach(rows, i, row) {
       if (whole) {
         print_row(row);
       } else {
+        ink_cli_clean_json(row);
         print_line(row);
       }
     }

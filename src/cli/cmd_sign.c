@@ -11,7 +11,10 @@
 #include "cli/signing.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/parent.h"
+#include "mark/detect.h"
 #include "mark/mark.h"
+#include "mark/picture_mark.h"
+#include "picture/codec.h"
 
 enum { MOST_FILE = 1 << 30, MOST_JSON = 1 << 22, MOST_ASSERTIONS = 16 };
 
@@ -43,8 +46,8 @@ static ink_status choose_carrier(const request *r, const char *path, const unsig
   }
   if (!*carrier && !r->sidecar) {
     return ink_fail(error, INK_ERR_UNSUPPORTED,
-                    "%s: no manifest fits into a file of this kind; --sidecar puts it beside",
-                    path);
+                    size ? "no manifest fits into a file of this kind; --sidecar puts it beside"
+                         : "it is empty; --sidecar puts a manifest beside it");
   }
   return INK_OK;
 }
@@ -160,6 +163,20 @@ static ink_status read_parent(const char *title, const ink_carrier *carrier,
   return ink_c2pa_parent_read(title, carrier, bytes, size, parent, error);
 }
 
+// What a picture looks like, in small. One that cannot be read is signed without.
+static ink_status take_thumbnail(const char *path, const unsigned char *bytes, size_t size,
+                                 ink_text *thumbnail, ink_error *error) {
+  ink_picture picture;
+  ink_error unread = {0};
+  if (!ink_detect_is_picture((const char *)bytes, size)) return INK_OK;
+  ink_status status = ink_picture_decode(bytes, size, path, NULL, &picture, NULL, &unread);
+  if (status == INK_ERR_MEMORY) return ink_fail(error, status, "%s", unread.text);
+  if (status != INK_OK) return INK_OK;
+  status = ink_mark_thumbnail(&picture, thumbnail, error);
+  ink_picture_free(&picture);
+  return status;
+}
+
 static ink_status sign_bytes(const request *r, const char *path, const unsigned char *bytes,
                              size_t size, const ink_map *beside, const words *w,
                              const char *identity, ink_text *out, ink_error *error) {
@@ -167,16 +184,22 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
   char created[24];
   ink_signer *signer;
   ink_c2pa_parent parent = {0};
-  ink_text source = {0};
+  ink_text source = {0}, name = {0}, thumbnail = {0};
   INK_TRY(choose_carrier(r, path, bytes, size, &carrier, error));
   ink_cli_stamper stamper = {0};
   INK_TRY(ink_signing_open(&r->signing, &signer, error));
   // Who asks for a time-stamp of a file that is there can ask again.
   ink_signing_stamp(&r->signing, true, &stamper, signer);
   ink_clock_utc(created);
-  const char *title = r->title ? r->title : ink_path_name(path);
+  // A name may be any bytes, a title is text.
+  ink_text_add_lossy(&name, ink_path_name(path), strlen(ink_path_name(path)));
+  const char *title = r->title ? r->title : ink_text_string(&name);
   ink_text_format(&source, "%s%s", strstr(r->source, "://") ? "" : IPTC, r->source);
   ink_status status = ink_text_status(&source, error);
+  if (status == INK_OK) status = ink_text_status(&name, error);
+  if (status == INK_OK && !r->update) {
+    status = take_thumbnail(path, bytes, size, &thumbnail, error);
+  }
   // A file that was signed before is the parent of the new one: its manifests are kept.
   if (status == INK_OK) {
     status = read_parent(title, carrier, bytes, size, beside, &parent, error);
@@ -196,6 +219,8 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
                                   .n_action = 1,
                                   .ingredients = &parent.ingredient,
                                   .n_ingredient = derived,
+                                  .thumbnail = thumbnail.bytes,
+                                  .thumbnail_size = thumbnail.size,
                                   .training = r->training,
                                   .assertions = w->assertions,
                                   .n_assertion = w->n,
@@ -217,6 +242,8 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
   }
   ink_c2pa_parent_free(&parent);
   ink_text_free(&source);
+  ink_text_free(&name);
+  ink_text_free(&thumbnail);
   ink_signer_free(signer);
   return status;
 }
@@ -278,9 +305,8 @@ static ink_status sign(const request *r, const char *path, ink_error *error) {
   }
   INK_TRY(ink_mark_identity(identity, error));
   INK_TRY(ink_map_open(path, &map, error));
-  ink_status status = map.size > MOST_FILE
-                          ? ink_fail(error, INK_ERR_UNSUPPORTED, "%s: more than 1 GiB", path)
-                          : read_words(r, &w, error);
+  ink_status status = map.size > MOST_FILE ? ink_fail(error, INK_ERR_UNSUPPORTED, "more than 1 GiB")
+                                           : read_words(r, &w, error);
   // The manifest that is updated lies where the new one will.
   if (status == INK_OK && r->update && r->sidecar) status = ink_map_open(out, &beside, error);
   if (status == INK_OK) {

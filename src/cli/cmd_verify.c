@@ -8,8 +8,8 @@
 #include "cli/noting.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/validate.h"
-#include "mark/detect.h"
 #include "mark/keys.h"
+#include "mark/label/label.h"
 #include "mark/ledger/recover.h"
 
 enum { MOST_FILE = 1 << 30 };
@@ -92,7 +92,10 @@ static ink_status validate(const request *r, const char *path, const ink_c2pa_op
     status = recover(r, path, &map, options, found, error);
   }
   if (status == INK_OK) {
-    status = ink_detect_aigc(path, (const char *)map.data, map.size, &found->aigc, error);
+    // A label that cannot be read says nothing; the manifest is what was asked for.
+    ink_error unread = {0};
+    status = ink_label_read(path, map.data, map.size, &found->aigc, &unread);
+    status = status == INK_ERR_MEMORY ? ink_fail(error, status, "%s", unread.text) : INK_OK;
   }
   ink_map_close(&map);
   ink_map_close(&side);
@@ -113,11 +116,14 @@ static json_t *labels_of(const findings *found) {
   json_t *action;
   json_array_foreach(json_object_get(actions, "actions"), i, action) {
     const char *source = text_at(action, "digitalSourceType");
-    if (source) {
-      json_array_append_new(
-          labels, json_pack("{s:s, s:s, s:s}", "kind", "c2pa", "action", text_at(action, "action"),
-                            "digitalSourceType", source));
-    }
+    if (!source) continue;
+    // A name, or a map that holds one (v2).
+    const json_t *agent = json_object_get(action, "softwareAgent");
+    const char *name = json_is_string(agent) ? json_string_value(agent) : text_at(agent, "name");
+    json_t *label = json_pack("{s:s, s:s?, s:s}", "kind", "c2pa", "action",
+                              text_at(action, "action"), "digitalSourceType", source);
+    if (name) json_object_set_new(label, "softwareAgent", json_string(name));
+    json_array_append_new(labels, label);
   }
   if (found->aigc) {
     json_array_append_new(labels, json_pack("{s:s, s:O}", "kind", "GB 45438", "AIGC", found->aigc));
@@ -213,6 +219,63 @@ static const char *ingredient_title(const ink_c2pa_report *report, const char *u
   return uri;
 }
 
+// What the content was made of: "parent: photo.jpg", "input: prompt, painter".
+static void print_ingredients(const json_t *assertions) {
+  static const struct {
+    const char *relationship, *word;
+  } kinds[] = {{"parentOf", "parent"}, {"componentOf", "part"}, {"inputTo", "input"}};
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    size_t n = 0;
+    const char *label;
+    json_t *assertion;
+    json_object_foreach((json_t *)assertions, label, assertion) {
+      const char *relationship = text_at(assertion, "relationship");
+      if (strncmp(label, "c2pa.ingredient", 15) != 0 || !relationship ||
+          strcmp(relationship, kinds[k].relationship) != 0) {
+        continue;
+      }
+      const char *title = text_at(assertion, "dc:title");
+      if (n++ == 0) printf("  %s: ", ink_tr(kinds[k].word));
+      printf("%s%s", n > 1 ? ", " : "", title ? title : "-");
+    }
+    if (n) putchar('\n');
+  }
+}
+
+// The check report of a piece: "checks: verse ✓".
+static void print_checks(const json_t *checks) {
+  size_t i;
+  json_t *check;
+  if (!json_array_size(checks)) return;
+  printf("  %s:", ink_tr("checks"));
+  json_array_foreach((json_t *)checks, i, check) {
+    const char *name = text_at(check, "name");
+    bool passed = json_is_true(json_object_get(check, "passed"));
+    printf("%s %s %s", i ? "," : "", name ? name : "-", passed ? "✓" : "✗");
+  }
+  putchar('\n');
+}
+
+static void print_labels(const findings *found) {
+  json_t *labels = labels_of(found), *label;
+  size_t i;
+  json_array_foreach(labels, i, label) {
+    const char *action = text_at(label, "action");
+    if (action) {
+      const char *agent = text_at(label, "softwareAgent");
+      printf("  %s · %s%s%s\n", action, text_at(label, "digitalSourceType"), agent ? " · " : "",
+             agent ? agent : "");
+      continue;
+    }
+    const json_t *aigc = json_object_get(label, "AIGC");
+    const char *kind = text_at(aigc, "Label"), *producer = text_at(aigc, "ContentProducer"),
+               *id = text_at(aigc, "ProduceID");
+    printf("  AIGC · Label %s · %s · %s\n", kind ? kind : "-",
+           producer && producer[0] ? producer : "-", id && id[0] ? id : "-");
+  }
+  json_decref(labels);
+}
+
 static void print_recovery(const findings *found) {
   static const char *const ways[] = {"",
                                      "by its content, which is whole",
@@ -230,16 +293,23 @@ static void print_recovery(const findings *found) {
   }
 }
 
-static void print_text(const char *path, const findings *found) {
+static void print_text(const char *path, findings *found) {
   const ink_c2pa_report *report = &found->report;
+  char *name = strdup(path);
   static const char *const words[] = {"it has no manifest", "its manifest does not hold",
                                       "its manifest holds; who signed it is not on a list of trust",
                                       "its manifest holds, and its signer is trusted"};
-  printf("%s: %s: %s\n", path, ink_c2pa_state_name(report->state), ink_tr(words[report->state]));
+  if (name) ink_cli_clean(name);
+  printf("%s: %s: %s\n", name ? name : path, ink_c2pa_state_name(report->state),
+         ink_tr(words[report->state]));
+  free(name);
   if (report->state == INK_C2PA_NONE) return;
+  // What strangers wrote is shown, and forges no line of ours.
+  json_t *said[] = {report->manifests, report->results, report->deltas, report->said, found->aigc};
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++) ink_cli_clean_json(said[i]);
   const json_t *manifest = json_array_get(report->manifests, 0);
-  const json_t *certificate =
-      json_object_get(json_object_get(manifest, "signature"), "certificateInfo");
+  const json_t *signature = json_object_get(manifest, "signature");
+  const json_t *certificate = json_object_get(signature, "certificateInfo");
   const json_t *subject = json_object_get(certificate, "subject");
   const char *signer = text_at(subject, "CN");
   if (found->recovery.by) print_recovery(found);
@@ -247,30 +317,26 @@ static void print_text(const char *path, const findings *found) {
     printf("  %s %s%s\n", ink_tr("signed by"), signer,
            by_this_installation(report) ? ink_tr(" (this installation)") : "");
   }
-  json_t *labels = labels_of(found);
-  size_t i;
-  json_t *label;
-  json_array_foreach(labels, i, label) {
-    const char *action = text_at(label, "action");
-    if (action) {
-      printf("  %s · %s\n", action, text_at(label, "digitalSourceType"));
-    } else {
-      const json_t *aigc = json_object_get(label, "AIGC");
-      const char *producer = text_at(aigc, "ContentProducer"), *id = text_at(aigc, "ProduceID");
-      printf("  AIGC · %s · %s\n", producer ? producer : "-", id ? id : "-");
-    }
-  }
-  json_decref(labels);
+  const json_t *assertions = json_object_get(manifest, "assertions");
+  const char *made = text_at(json_object_get(signature, "timeStampInfo"), "timestamp");
+  if (made) printf("  %s %s\n", ink_tr("time-stamped"), made);
+  print_labels(found);
+  print_ingredients(assertions);
+  print_checks(json_object_get(assertions, "org.inkstone.checks"));
   print_findings(report, "✗", json_object_get(report->results, "failure"));
   print_findings(report, "·", json_object_get(report->results, "informational"));
   print_findings(report, "✓", json_object_get(report->results, "success"));
+  size_t i;
   json_t *delta;
   json_array_foreach(report->deltas, i, delta) {
     const json_t *added = json_object_get(delta, "validationDeltas");
+    const json_t *failure = json_object_get(added, "failure");
+    const json_t *informational = json_object_get(added, "informational");
+    if (!json_array_size(failure) && !json_array_size(informational)) continue;
     const char *uri = text_at(delta, "ingredientAssertionURI");
     printf(ink_tr("  of what went into it, %s:\n"), ingredient_title(report, uri));
-    print_findings(report, "  ✗", json_object_get(added, "failure"));
-    print_findings(report, "  ·", json_object_get(added, "informational"));
+    print_findings(report, "  ✗", failure);
+    print_findings(report, "  ·", informational);
   }
   printf("%s\n",
          ink_tr("A manifest proves who signed and that nothing changed since; not that it is "

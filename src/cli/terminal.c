@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "lang/catalogue.h"
 
@@ -19,11 +20,49 @@ bool ink_cli_colour(void) {
   return isatty(STDERR_FILENO) && !(no && no[0]) && term && strcmp(term, "dumb") != 0;
 }
 
+static bool steers(int32_t rune) {
+  bool control = rune < 0x20 || (rune >= 0x7F && rune < 0xA0);
+  bool turns = (rune >= 0x202A && rune <= 0x202E) || (rune >= 0x2066 && rune <= 0x2069);
+  return control || turns || rune == 0x2028 || rune == 0x2029;
+}
+
+static void clean(char *text, bool keep_lines) {
+  size_t size = strlen(text);
+  for (size_t at = 0; at < size;) {
+    int32_t rune;
+    size_t length = ink_utf8_decode(text + at, size - at, &rune);
+    if (rune < 0 || (steers(rune) && !(keep_lines && rune == '\n'))) memset(text + at, '?', length);
+    at += length;
+  }
+}
+
+void ink_cli_clean(char *text) {
+  clean(text, false);
+}
+
+void ink_cli_clean_json(json_t *json) {
+  const char *key;
+  json_t *value;
+  size_t i;
+  json_object_foreach(json, key, value) ink_cli_clean_json(value);
+  json_array_foreach(json, i, value) ink_cli_clean_json(value);
+  if (!json_is_string(json)) return;
+  char *text = strdup(json_string_value(json));
+  if (text) {
+    clean(text, false);
+    json_string_set(json, text);
+  }
+  free(text);
+}
+
 int ink_cli_fail(const ink_command *command, const ink_error *error) {
   const char *red = ink_cli_colour() ? "\033[31m" : "", *plain = ink_cli_colour() ? "\033[0m" : "";
+  char text[sizeof error->text];
+  memcpy(text, error->text, sizeof text);
+  clean(text, true);
   fflush(stdout);
   fprintf(stderr, "inkstone%s%s: %s%s:%s %s\n", command ? " " : "", command ? command->name : "",
-          red, ink_tr("error"), plain, error->text);
+          red, ink_tr("error"), plain, text);
   switch (error->status) {
     case INK_OK:
       return INK_EXIT_DONE;

@@ -24,7 +24,7 @@
 #include "picture/codec.h"
 
 const char *ink_verdict_name(ink_verdict verdict) {
-  static const char *const names[] = {"generated", "no_mark", "cannot_tell"};
+  static const char *const names[] = {"generated", "suspected", "no_mark", "cannot_tell"};
   return names[verdict];
 }
 
@@ -149,16 +149,27 @@ ink_status ink_detect_words(const char *name, const char *bytes, size_t size, in
 
 // ---- labels ------------------------------------------------------------------------------------
 
-// "1" belongs to AI, "2" may, "3" is suspected (GB 45438-2025 Annex E).
+// Its words; "" where it is not there.
+static const char *member(const json_t *aigc, const char *name) {
+  const char *text = json_string_value(json_object_get(aigc, name));
+  return text ? text : "";
+}
+
+// "1" belongs to AI, "2" may, "3" is suspected (GB 45438-2025 Annex E). Of the latter two who
+// spread it may be all that is known.
 static void judge_metadata(const json_t *aigc, ink_detection *d) {
   ink_evidence *e = add_evidence(d, INK_EVIDENCE_METADATA, "AIGC");
-  const char *label = json_string_value(json_object_get(aigc, "Label"));
-  const char *producer = json_string_value(json_object_get(aigc, "ContentProducer"));
-  const char *id = json_string_value(json_object_get(aigc, "ProduceID"));
-  if (!e || !label) return;
-  e->found = strcmp(label, "1") == 0 || strcmp(label, "2") == 0 || strcmp(label, "3") == 0;
-  snprintf(e->detail, sizeof e->detail, "Label %.8s%s%.60s%s%.100s", label, producer ? ", " : "",
-           producer ? producer : "", id ? ", " : "", id ? id : "");
+  const char *label = member(aigc, "Label"), *who = member(aigc, "ContentProducer");
+  const char *id = member(aigc, "ProduceID");
+  if (!e || !label[0]) return;
+  e->doubtful = strcmp(label, "2") == 0 || strcmp(label, "3") == 0;
+  e->found = e->doubtful || strcmp(label, "1") == 0;
+  if (!who[0] && !id[0]) {
+    who = member(aigc, "ContentPropagator");
+    id = member(aigc, "PropagateID");
+  }
+  snprintf(e->detail, sizeof e->detail, "Label %.8s%s%.60s%s%.100s", label, who[0] ? ", " : "", who,
+           id[0] ? ", " : "", id);
 }
 
 static json_t *html_metadata(const xmlDoc *document) {
@@ -240,6 +251,19 @@ static bool is_label(const char *line, size_t size) {
   return false;
 }
 
+// "It may be", "it is suspected to be", as `label` says it of what others made: before it names AI.
+// What follows speaks of something else ("AI生成，可能有误").
+static bool is_doubtful(const char *line, size_t size) {
+  static const char *const words[] = {"疑似", "可能", "ossibly", "uspected"};
+  const char *end = line + size, *name = find_words(line, end, "AI");
+  const char *other = find_words(line, end, "人工智能");
+  if (!name || (other && other < name)) name = other;
+  for (size_t i = 0; name && i < sizeof words / sizeof *words; i++) {
+    if (find_words(line, name, words[i])) return true;
+  }
+  return false;
+}
+
 // A label is a short line at the beginning or the end; elsewhere, or within a sentence, the same
 // words are what a text speaks of.
 static bool find_label_line(const char *text, size_t size, ink_evidence *e) {
@@ -250,6 +274,7 @@ static bool find_label_line(const char *text, size_t size, ink_evidence *e) {
     at += length + 1;
     if (length > MOST_LINE || !is_label(line, length)) continue;
     copy_text(e->detail, sizeof e->detail, line, length);
+    e->doubtful = is_doubtful(line, length);
     return true;
   }
   return false;
@@ -327,19 +352,27 @@ ink_status ink_detect_manifest(const char *name, const char *bytes, size_t size,
 void ink_detect_record(const ink_recovery *recovery, ink_detection *d) {
   ink_evidence *e = add_evidence(d, INK_EVIDENCE_RECORD, "ledger");
   if (!e || !recovery->by) return;
+  // Whether the manifest that is there holds or not, it is there.
   bool stripped = true;
   for (size_t i = 0; i < d->n_evidence; i++) {
-    stripped = stripped && !(d->evidence[i].kind == INK_EVIDENCE_MANIFEST && d->evidence[i].found);
+    stripped =
+        stripped && !(d->evidence[i].kind == INK_EVIDENCE_MANIFEST && d->evidence[i].detail[0]);
   }
   // A label proves nothing by itself: anybody can write it; nor does a file that was only signed
-  // here say how it was made.
-  bool signed_here =
-      strcmp(json_string_value(json_object_get(recovery->row, "command")), "sign") == 0;
+  // here, or labelled as somebody else's, say how it was made.
+  const char *command = member(recovery->row, "command");
+  const char *as = member(json_object_get(recovery->row, "details"), "as");
+  bool of_others =
+      strcmp(command, "sign") == 0 || (strcmp(command, "label") == 0 && strcmp(as, "own") != 0);
   e->found =
-      recovery->by != INK_RECOVERED_LABEL && recovery->by != INK_RECOVERED_GIVEN && !signed_here;
-  snprintf(e->detail, sizeof e->detail, "%s%s, by its %s, row %lld",
+      recovery->by != INK_RECOVERED_LABEL && recovery->by != INK_RECOVERED_GIVEN && !of_others;
+  char chance[32] = "";
+  if (recovery->by == INK_RECOVERED_WATERMARK && recovery->p_value > 0) {
+    snprintf(chance, sizeof chance, " (p = %.2g)", recovery->p_value);
+  }
+  snprintf(e->detail, sizeof e->detail, "%s%s, by its %s%s, row %lld",
            stripped && recovery->store ? "stripped; the ledger holds its manifest urn:c2pa:" : "",
-           recovery->identity, ink_recovered_name(recovery->by), (long long)recovery->n);
+           recovery->identity, ink_recovered_name(recovery->by), chance, (long long)recovery->n);
 }
 
 // ---- pictures ----------------------------------------------------------------------------------
@@ -473,15 +506,17 @@ void ink_detect_conclude(ink_detection *d) {
   }
   double together = looked_for ? least * (double)looked_for : 1;
   d->p_value = together < 1 ? together : 1;
-  bool found = false;
+  bool found = false, doubtful = false;
   for (size_t i = 0; i < d->n_evidence; i++) {
     ink_evidence *e = &d->evidence[i];
     if (e->kind == INK_EVIDENCE_WATERMARK) {
       e->found = e->p_value * (double)looked_for < e->p_limit;
     }
-    found |= e->found;
+    found |= e->found && !e->doubtful;
+    doubtful |= e->found && e->doubtful;
   }
   d->verdict = found                                     ? INK_VERDICT_GENERATED
+               : doubtful                                ? INK_VERDICT_SUSPECTED
                : most_used >= INK_WATERMARK_LEAST_TOKENS ? INK_VERDICT_NO_MARK
                                                          : INK_VERDICT_CANNOT_TELL;
 }

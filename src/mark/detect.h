@@ -24,6 +24,9 @@ typedef enum ink_evidence_kind {
 typedef struct ink_evidence {
   ink_evidence_kind kind;
   bool found;
+  // What is found says "perhaps": a label for what may be or is suspected to be generated, written
+  // by who did not make it.
+  bool doubtful;
   double p_value;     // a watermark's; NaN for the others
   double p_limit;     // it counts as found below this
   size_t used;        // tokens, or blocks of a picture, that a watermark was looked for in
@@ -36,10 +39,11 @@ typedef struct ink_evidence {
 
 typedef enum ink_verdict {
   INK_VERDICT_GENERATED,   // it says so, or carries a watermark
+  INK_VERDICT_SUSPECTED,   // it is labelled as what may be or is suspected to be, and no more
   INK_VERDICT_NO_MARK,     // long enough, and nothing found: which does not make it a person's work
   INK_VERDICT_CANNOT_TELL  // nothing found, and too short to say more
 } ink_verdict;
-// "generated", "no_mark", "cannot_tell".
+// "generated", "suspected", "no_mark", "cannot_tell".
 const char *ink_verdict_name(ink_verdict verdict);
 
 enum { INK_MAX_EVIDENCE = 16 };

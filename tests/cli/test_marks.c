@@ -13,7 +13,12 @@ static void a_signed_file_is_verified_and_a_changed_one_is_not(void **state) {
   assert_non_null(strstr(text_at(label, "digitalSourceType"), "trainedAlgorithmicMedia"));
   const json_t *failure = json_array_get(json_object_get(json, "failure"), 0);
   assert_string_equal(text_at(failure, "code"), "signingCredential.untrusted");
-  assert_int_equal(json_array_size(json_object_get(json, "manifests")), 1);
+  const json_t *manifests = json_object_get(json, "manifests");
+  assert_int_equal(json_array_size(manifests), 1);
+  // A picture is shown in small.
+  const json_t *assertions = json_object_get(json_array_get(manifests, 0), "assertions");
+  const json_t *thumbnail = json_object_get(assertions, "c2pa.thumbnail.claim");
+  assert_string_equal(text_at(thumbnail, "format"), "image/jpeg");
   json_decref(json);
   drop_run(&run);
   run = run_program(
@@ -51,6 +56,95 @@ static void findings_are_said_in_the_readers_language(void **state) {
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.out, "is not on the list of those who are trusted"));
   assert_null(strstr(run.out, "信任"));
+  drop_run(&run);
+}
+
+// What a reader asks of a picture: who signed, what made it, of what, which labels it bears.
+static void verify_tells_labels_and_ingredients_of_a_picture(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && $INK paint 'a house' -o a.png --steps 1 --seed 1 >&2 && $INK paint 'in snow' "
+      "--init a.png -o b.png --steps 2 --seed 1 >&2 && $INK verify b.png && $INK verify b.png "
+      "--json >v.json && grep -c '\"GB 45438\"' v.json");
+  assert_int_equal(run.exit_code, 0);
+  static const char *const words[] = {"c2pa.edited · http://cv.iptc.org",
+                                      " · painter\n",
+                                      "parent: a.png\n",
+                                      "input: prompt, painter\n",
+                                      "AIGC · Label 1 · inkstone · ",
+                                      "assertion.hashedURI.match: as signed (c2pa.",
+                                      ", c2pa.actions.v2, org.inkstone.recipe",
+                                      "assertion.dataHash.match",
+                                      "\n1\n"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    if (!strstr(run.out, words[i])) fail_msg("without \"%s\": %s", words[i], run.out);
+  }
+  drop_run(&run);
+}
+
+// Names and titles come from strangers.
+static void what_files_say_steers_no_terminal_and_forges_no_line(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && cp $FIXTURES/mark/plain.png a.png && $INK sign a.png --title \"$(printf "
+      "'x\\n  ok\\033[2J')\" --out b.png >/dev/null && $INK sign b.png --title \"$(printf "
+      "'x\\n  ok\\033[2J')\" --out \"$(printf 'c\\n\\377.png')\" >/dev/null && $INK verify "
+      "\"$(printf "
+      "'c\\n\\377.png')\" && $INK ledger list --last 1; $INK verify \"$(printf 'no\\033\\377')\"");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.out, "c??.png: Valid"));
+  assert_non_null(strstr(run.out, "parent: x?  ok?[2J\n"));
+  // The ledger keeps text.
+  assert_non_null(strstr(run.out, "sign     c?\uFFFD.png"));
+  assert_non_null(strstr(run.err, "no??"));
+  assert_null(strchr(run.out, '\033'));
+  assert_null(strchr(run.err, '\033'));
+  drop_run(&run);
+}
+
+static void what_is_no_file_of_bytes_is_refused_at_once(void **state) {
+  (void)state;
+  static const struct {
+    const char *command, *word;
+  } cases[] = {{"mkfifo p.png && timeout 20 $INK verify p.png", "p.png: not a regular file"},
+               {"mkfifo p.png && timeout 20 $INK sign p.png --out q.png", "p.png: not a regular"},
+               {"mkfifo p.md && timeout 20 $INK label p.md", "p.md: not a regular file"},
+               {": >e.png && $INK sign e.png --out f.png", "error: e.png: it is empty"},
+               {"mkdir d.png && $INK label d.png", "d.png: not a regular file"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    program_run run = run_program("cd $HOME && %s", cases[i].command);
+    if (run.exit_code != 1 || !strstr(run.err, cases[i].word)) {
+      fail_msg("%s: exit %d: %s", cases[i].command, run.exit_code, run.err);
+    }
+    drop_run(&run);
+  }
+  // A name may be any bytes.
+  program_run run = run_program(
+      "cd $HOME && cp $FIXTURES/mark/plain.png \"$(printf 'a\\377.png')\" && $INK sign \"$(printf "
+      "'a\\377.png')\" --out b.png && $INK verify b.png");
+  assert_int_equal(run.exit_code, 0);
+  drop_run(&run);
+}
+
+// What was labelled here as somebody else's is not evidence that it was made here.
+static void a_row_of_a_suspicion_proves_nothing(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && cp $FIXTURES/mark/plain.svg a.svg && $INK label a.svg --as suspected >/dev/null "
+      "&& $INK detect a.svg --json");
+  json_t *json = json_of(&run);
+  assert_string_equal(text_at(json, "verdict"), "suspected");
+  size_t i, seen = 0;
+  json_t *one;
+  json_array_foreach(json_object_get(json, "evidence"), i, one) {
+    if (strcmp(text_at(one, "kind"), "record") != 0) continue;
+    seen++;
+    assert_true(json_is_false(json_object_get(one, "found")));
+    // Its manifest is there.
+    assert_null(strstr(text_at(one, "detail"), "stripped"));
+  }
+  assert_int_equal(seen, 1);
+  json_decref(json);
   drop_run(&run);
 }
 
@@ -383,6 +477,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_signed_file_is_verified_and_a_changed_one_is_not),
       cmocka_unit_test(findings_are_said_in_the_readers_language),
+      cmocka_unit_test(verify_tells_labels_and_ingredients_of_a_picture),
+      cmocka_unit_test(what_files_say_steers_no_terminal_and_forges_no_line),
+      cmocka_unit_test(what_is_no_file_of_bytes_is_refused_at_once),
+      cmocka_unit_test(a_row_of_a_suspicion_proves_nothing),
       cmocka_unit_test(a_trust_list_makes_it_trusted),
       cmocka_unit_test(what_is_signed_again_keeps_its_parent),
       cmocka_unit_test(sidecars_are_found_beside_their_files),

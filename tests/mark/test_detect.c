@@ -54,6 +54,41 @@ static void labels_of_an_html_page_are_found(void **state) {
   assert_string_equal(evidence_of(&d, INK_EVIDENCE_LABEL)->detail, "AI-generated content");
 }
 
+// Labels 2 and 3 are put on by who did not make it, and say no more than that.
+static void what_is_only_suspected_is_not_called_generated(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *text, *detail;
+  } cases[] = {
+      {"a.md",
+       "---\nAIGC:\n  Label: \"3\"\n  ContentProducer: \"\"\n  ProduceID: \"\"\n"
+       "  ContentPropagator: \"site\"\n  PropagateID: \"xyz\"\n---\nWords.\n",
+       "Label 3, site, xyz"},
+      {"a.html",
+       "<!doctype html><html><head><meta name=\"AIGC\" "
+       "content='{&quot;Label&quot;:&quot;2&quot;,&quot;ContentProducer&quot;:&quot;maker&quot;}'>"
+       "</head><body><p>Words</p>",
+       "Label 2, maker"},
+      {"a.txt", "本内容疑似由AI生成\n\n正文\n", NULL},
+      {"a.txt", "本内容可能由AI生成\n\n正文\n", NULL},
+      {"a.txt", "Suspected AI-generated content\n\nWords.\n", NULL},
+      {"a.txt", "Possibly AI-generated content\n\nWords.\n", NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_detection d = detect_labels(cases[i].name, cases[i].text);
+    if (d.verdict != INK_VERDICT_SUSPECTED) fail_msg("%s: %d", cases[i].text, (int)d.verdict);
+    if (!cases[i].detail) continue;
+    const ink_evidence *e = evidence_of(&d, INK_EVIDENCE_METADATA);
+    assert_true(e->found && e->doubtful);
+    assert_string_equal(e->detail, cases[i].detail);
+  }
+  ink_detection plain = detect_labels("a.txt", "本内容由AI生成，可能有误\n\n正文\n");
+  assert_int_equal(plain.verdict, INK_VERDICT_GENERATED);
+  // What says it plainly beside that decides.
+  ink_detection d =
+      detect_labels("a.md", "---\nAIGC:\n  Label: \"3\"\n---\nWords.\n\n**本内容由AI生成**\n");
+  assert_int_equal(d.verdict, INK_VERDICT_GENERATED);
+}
+
 static void words_about_ai_are_no_label(void **state) {
   (void)state;
   static const char *const texts[] = {
@@ -327,6 +362,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(labels_of_a_markdown_file_are_found),
       cmocka_unit_test(labels_of_an_html_page_are_found),
+      cmocka_unit_test(what_is_only_suspected_is_not_called_generated),
       cmocka_unit_test(words_about_ai_are_no_label),
       cmocka_unit_test(wordings_that_the_standard_names_are_labels),
       cmocka_unit_test(hostile_files_are_read_without_harm),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mark/detect.h"
+#include "mark/label/label.h"
 #include "mark/label/xmp.h"
 #include "mark/ledger/picture_identity.h"
 #include "picture/codec.h"
@@ -206,7 +207,7 @@ ink_status ink_recover(ink_ledger *ledger, const char *name, const void *bytes, 
   } else {
     json_t *aigc = NULL;
     ink_error unread = {0};
-    if (ink_detect_aigc(name, bytes, size, &aigc, &unread) == INK_OK) take_label(aigc, label);
+    if (ink_label_read(name, bytes, size, &aigc, &unread) == INK_OK) take_label(aigc, label);
     json_decref(aigc);
     if (ink_ledger_words(name, bytes, size, hash, &unread) == INK_OK) {
       INK_TRY(by_hash(ledger, hash, INK_RECOVERED_WORDS, r, error));
