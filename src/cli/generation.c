@@ -154,7 +154,12 @@ ink_status ink_cli_mark_session(const ink_cli_sampling *s, const ink_model *mode
   if (!automatic) INK_TRY(ink_watermark_parse(s->watermark, &scheme, error));
   const ink_decoder_config *config = ink_decoder_about(model->decoder);
   int64_t most = s->max_tokens ? s->max_tokens : s->context ? s->context : config->context;
-  if (automatic && (s->temperature == 0 || most < INK_WATERMARK_LEAST_TOKENS)) return INK_OK;
+  if (automatic && most < INK_WATERMARK_LEAST_TOKENS) return INK_OK;
+  if (automatic && s->temperature == 0) {
+    fprintf(stderr, "%s\n",
+            ink_tr("no watermark: at temperature 0 there is no choice that could carry one"));
+    return INK_OK;
+  }
   if (s->temperature == 0) {
     return ink_fail(error, INK_ERR_USAGE,
                     "at temperature 0 there is no choice that a watermark could use; raise "
