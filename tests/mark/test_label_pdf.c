@@ -54,10 +54,10 @@ static void the_page_keeps_what_it_has_in_whatever_form(void **state) {
   static const struct {
     const char *page, *becomes;
   } cases[] = {
-      {"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [] >>", "5 0 R "},
-      {"<< /Contents [ 5 0 R 6 0 R ] /Type /Page /Parent 2 0 R /Annots [] >>", " 5 0 R 6 0 R  "},
-      {"<< /Type /Page /Contents %/Contents 9 0 R\n 7 0 R /Parent 2 0 R /Annots [] >>", " 6 0 R  "},
-      {"<< /Type /Page /Parent 2 0 R /Annots [] >>", " "}};
+      {"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [] >>", "5 0 R"},
+      {"<< /Contents [ 5 0 R 6 0 R ] /Type /Page /Parent 2 0 R /Annots [] >>", " 5 0 R 6 0 R "},
+      {"<< /Type /Page /Contents %/Contents 9 0 R\n 7 0 R /Parent 2 0 R /Annots [] >>", " 6 0 R "},
+      {"<< /Type /Page /Parent 2 0 R /Annots [] >>", ""}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *objects[] = {"<< /Type /Catalog /Pages 2 0 R >>",
                              "<< /Type /Pages /Kids [3 0 R 4 0 R] /Count 2 /MediaBox [0 0 595 842] "
