@@ -131,7 +131,7 @@ static ink_tensor *enlarge(ink_compute *c, const ink_convolution *w, const ink_t
   if (!x) return NULL;
   ink_scope scope = ink_scope_open(
       c, x->dtype, 4, (int64_t[]){x->shape[0], 2 * x->shape[1], 2 * x->shape[2], x->shape[3]});
-  ink_tensor *y = ink_run_convolution(c, ink_upsample_nearest(c, x, 2), w, 1);
+  ink_tensor *y = ink_run_enlarged(c, x, w);
   return ink_scope_close(c, &scope, leaky(c, y));
 }
 
@@ -249,9 +249,10 @@ static ink_tensor *stage_rows(ink_compute *c, const ink_esrgan *w, int32_t stage
   int64_t from = larger ? first / 2 : first, to = larger ? (last + 1) / 2 : last;
   ink_tensor *x = stage_rows(c, w, stage - 1, trunk, from, to);
   if (larger) {
-    x = ink_slice(c, ink_upsample_nearest(c, x, 2), 1, first - 2 * from, last - first);
+    const ink_convolution *up = &w->up[stage - 1];
+    return leaky(c, ink_conv2d_enlarged(c, x, up->weight, up->bias, begin - 2 * from, end - begin));
   }
-  const ink_convolution *conv = larger ? &w->up[stage - 1] : stage == n_up + 1 ? &w->hr : &w->last;
+  const ink_convolution *conv = stage == n_up + 1 ? &w->hr : &w->last;
   ink_padding padding = {begin == 0, 1, end == height, 1};
   ink_tensor *y = ink_conv2d(c, x, conv->weight, conv->bias, 1, padding);
   return stage == n_up + 2 ? y : leaky(c, y);

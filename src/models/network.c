@@ -379,6 +379,12 @@ ink_tensor *ink_run_convolution(ink_compute *c, const ink_tensor *x, const ink_c
                     (ink_padding){around, around, around, around});
 }
 
+ink_tensor *ink_run_enlarged(ink_compute *c, const ink_tensor *x, const ink_convolution *w) {
+  if (!x || !w->weight) return NULL;
+  if (c->tape) return ink_run_convolution(c, ink_upsample_nearest(c, x, 2), w, 1);
+  return ink_conv2d_enlarged(c, x, w->weight, w->bias, 0, 2 * x->shape[1]);
+}
+
 ink_tensor *ink_normalise_groups(ink_compute *c, const ink_tensor *x, const ink_norm *w,
                                  ink_groups groups) {
   return ink_group_norm(c, x, groups.n, w->weight, w->bias, groups.epsilon);

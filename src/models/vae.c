@@ -45,7 +45,7 @@ static ink_tensor *enlarge(ink_compute *c, const ink_convolution *w, const ink_t
   if (!x) return NULL;
   ink_scope scope = ink_scope_open(
       c, x->dtype, 4, (int64_t[]){x->shape[0], 2 * x->shape[1], 2 * x->shape[2], x->shape[3]});
-  return ink_scope_close(c, &scope, ink_run_convolution(c, ink_upsample_nearest(c, x, 2), w, 1));
+  return ink_scope_close(c, &scope, ink_run_enlarged(c, x, w));
 }
 
 static ink_tensor *run_out(ink_compute *c, const ink_vae_half *w, ink_groups groups,

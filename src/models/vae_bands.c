@@ -61,7 +61,7 @@ static int64_t least(int64_t a, int64_t b) {
 
 // ---- layers -------------------------------------------------------------------------------------
 
-// A convolution that may see its input normed, enlarged by two, or every second pixel of it.
+// A convolution that may see its input normed or enlarged by two, or every second pixel of it.
 typedef struct layer {
   const ink_convolution *convolution;
   const ink_norm *norm;  // and SiLU; NULL: none
@@ -72,15 +72,25 @@ static ink_tensor *statistics_of(bands *b, const ink_norm *norm, const ink_tenso
   return ink_group_statistics(b->c, x, b->groups.n, norm->weight, norm->bias, b->groups.epsilon);
 }
 
+// Rows [begin, end) of the convolution of x enlarged into their place; NULL: a new one.
+static ink_tensor *enlarge_band(bands *b, const ink_convolution *w, const ink_tensor *x,
+                                int64_t begin, int64_t end, const ink_tensor *into) {
+  int64_t from = begin > 0 ? (begin - 1) / 2 : 0, to = least(end / 2 + 1, x->shape[1]);
+  const ink_tensor *part = rows(b->c, x, from, to);
+  int64_t first = begin - 2 * from;
+  if (!into) return ink_conv2d_enlarged(b->c, part, w->weight, w->bias, first, end - begin);
+  ink_conv2d_enlarged_into(b->c, part, w->weight, w->bias, first, into);
+  return NULL;
+}
+
 // Rows [begin, end) of the layer's output into their place; NULL: a new one.
 static ink_tensor *run_band(bands *b, const layer *l, const ink_tensor *x,
                             const ink_tensor *statistics, int64_t begin, int64_t end,
                             const ink_tensor *into) {
   ink_compute *c = b->c;
   const ink_convolution *w = l->convolution;
-  int64_t around = w->weight->shape[2] / 2, times = l->enlarge ? 2 : 1;
-  int64_t all = x->shape[1] * times;
-  // The rows that it sees, of the enlarged picture.
+  if (l->enlarge) return enlarge_band(b, w, x, begin, end, into);
+  int64_t around = w->weight->shape[2] / 2, all = x->shape[1];
   int64_t first = l->halve ? 2 * begin : begin - around;
   int64_t last = l->halve ? 2 * end + 1 : end + around;
   ink_padding padding = {.left = around, .right = around};
@@ -89,13 +99,9 @@ static ink_tensor *run_band(bands *b, const layer *l, const ink_tensor *x,
   padding.bottom = last > all ? last - all : 0;
   first += padding.top;
   last -= padding.bottom;
-  int64_t from = first / times, to = (last + times - 1) / times;
-  ink_tensor *part = rows(c, x, from, to);
+  ink_tensor *part = rows(c, x, first, last);
   if (part && part->dtype != b->dtype) part = ink_cast(c, part, b->dtype);
   if (statistics) part = ink_scale_channels(c, part, statistics, true);
-  if (l->enlarge) {
-    part = rows(c, ink_upsample_nearest(c, part, 2), first - 2 * from, last - 2 * from);
-  }
   int64_t stride = l->halve ? 2 : 1;
   if (!into) return ink_conv2d(c, part, w->weight, w->bias, stride, padding);
   ink_conv2d_into(c, part, w->weight, w->bias, stride, padding, into);

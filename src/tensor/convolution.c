@@ -335,3 +335,58 @@ void ink_conv2d_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weig
   convolve(c, x, weight, bias, stride, padding, into);
   ink_arena_release(c->arena, mark);
 }
+
+// ---- enlarged pictures --------------------------------------------------------------------------
+
+static ink_tensor *convolve_enlarged(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                                     const ink_tensor *bias, int64_t first, int64_t rows,
+                                     const ink_tensor *into) {
+  const char *name = "ink_conv2d_enlarged";
+  if (!ink_op_begin2(c, name, x, weight) ||
+      !check(c, name, x, weight, bias, 1, (ink_padding){1, 1, 1, 1})) {
+    return NULL;
+  }
+  if (c->tape) return ink_compute_fail(c, INK_ERR_UNSUPPORTED, "%s: has no gradient", name);
+  if (weight->shape[2] != 3 || weight->shape[3] != 3 || first < 0 || rows < 0 ||
+      first > 2 * x->shape[1] || rows > 2 * x->shape[1] - first) {
+    return ink_op_misfit(c, name, x, weight);
+  }
+  if (!ink_tensor_is_contiguous(weight)) {
+    return ink_compute_fail(c, INK_ERR_UNSUPPORTED, "%s: a weight that is a view", name);
+  }
+  ink_convolution v = {.x_dtype = x->dtype,
+                       .y_dtype = x->dtype,
+                       .x = ink_op_dense(c, name, x),
+                       .batch = x->shape[0],
+                       .height = x->shape[1],
+                       .width = x->shape[2],
+                       .channels = x->shape[3],
+                       .y_height = rows,
+                       .y_width = 2 * x->shape[2],
+                       .out = weight->shape[0],
+                       .kernel_height = 3,
+                       .kernel_width = 3,
+                       .stride = 1,
+                       .bias = bias ? ink_op_dense(c, name, bias) : NULL,
+                       .weight = weight,
+                       .enlarged = true,
+                       .row = first};
+  const int64_t shape[] = {v.batch, v.y_height, v.y_width, v.out};
+  ink_tensor *y = ink_op_result_into(c, name, into, x->dtype, 4, shape);
+  if (!y || !v.x || (bias && !v.bias)) return NULL;
+  v.y = y->data;
+  return ink_convolve(c, name, &v) ? y : NULL;
+}
+
+ink_tensor *ink_conv2d_enlarged(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                                const ink_tensor *bias, int64_t first, int64_t rows) {
+  return convolve_enlarged(c, x, weight, bias, first, rows, NULL);
+}
+
+void ink_conv2d_enlarged_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                              const ink_tensor *bias, int64_t first, const ink_tensor *into) {
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  if (into)
+    convolve_enlarged(c, x, weight, bias, first, into->rank == 4 ? into->shape[1] : 0, into);
+  ink_arena_release(c->arena, mark);
+}

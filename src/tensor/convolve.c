@@ -14,7 +14,9 @@
 
 enum {
   BLOCK_PIXELS = 256,  // of the result in a block: with the taps around them they fit a cache
-  BLOCK_WIDTH = 64     // pixels of a row in a block
+  BLOCK_WIDTH = 64,    // pixels of a row in a block
+  PHASES = 4,          // of an enlarged picture
+  FOLDED_TAPS = 4      // of each
 };
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -40,18 +42,28 @@ static const ink_convolve_kernels *kernels_for(bool bf16) {
 // ---- weights ------------------------------------------------------------------------------------
 
 // A prepared weight is a row of panels of `columns` output channels; a panel is a row of blocks of
-// channels, a block one stretch of steps for each tap.
+// channels, a block one stretch of steps for each tap. A folded one is such a row for each phase.
 typedef struct panels {
   const ink_convolve_kernels *kernels;
-  int64_t out, channels, taps;
+  int64_t out, channels;
+  int64_t taps;   // of a convolution of the prepared weight
   int64_t block;  // channels of a block
   int64_t panel_bytes;
   bool round;  // to BF16 first, where the elements of the kernels are F32
   bool turned;
+  int64_t phases;  // 1: not folded
   const ink_tensor *weight;
-  float *lines;  // scratch of a thread: columns lines of channels * taps
+  int64_t weight_taps;  // of the weight as stored
+  float *lines;         // scratch of a thread, see line_floats
   char *to;
 } panels;
+
+// Floats that a thread needs while it packs: a panel's lines as they are stored and, where they are
+// folded, of one phase.
+static int64_t line_floats(const panels *p) {
+  int64_t folded = p->phases > 1 ? p->taps : 0;
+  return p->kernels->columns * p->channels * (p->weight_taps + folded);
+}
 
 static int64_t steps_of(const ink_convolve_kernels *kernels, int64_t channels) {
   return divided_up(channels, kernels->elements);
@@ -79,13 +91,35 @@ static void turned_lines(const panels *p, int64_t first, int64_t columns, float 
 
 static void stored_lines(const panels *p, int64_t first, int64_t columns, float *lines) {
   const ink_dtype_info *type = ink_dtype_about(p->weight->dtype);
-  int64_t length = p->channels * p->taps;
+  int64_t length = p->channels * p->weight_taps;
   for (int64_t j = 0; j < columns; j++) {
-    float *line = lines + j * length;
     int64_t at = (first + j) * length / type->block_elements * (int64_t)type->block_bytes;
-    ink_to_f32(p->weight->dtype, (const char *)p->weight->data + at, line, length);
-    if (!p->round) continue;
-    for (int64_t i = 0; i < length; i++) line[i] = ink_f32_from_bf16(ink_bf16_from_f32(line[i]));
+    ink_to_f32(p->weight->dtype, (const char *)p->weight->data + at, lines + j * length, length);
+  }
+}
+
+static void round_lines(float *lines, int64_t n) {
+  for (int64_t i = 0; i < n; i++) lines[i] = ink_f32_from_bf16(ink_bf16_from_f32(lines[i]));
+}
+
+// The four taps of a phase from the nine of a kernel, for n kernels. Along each side a pixel of the
+// first phase sees tap 0 of the pixel before and taps 1 and 2 of its own; one of the second 0 and 1
+// of its own and 2 of the next.
+static void fold_lines(const float *from, int64_t n, int64_t phase, float *to) {
+  int64_t down = phase / 2, across = phase % 2;
+  for (int64_t i = 0; i < n; i++, from += 9, to += FOLDED_TAPS) {
+    // Columns 0 and 2 alone, and the middle one with its neighbour of the phase.
+    float sum[2][3];
+    for (int64_t x = 0; x < 3; x++) {
+      float shared = from[3 + x] + from[down ? x : 6 + x];
+      sum[0][x] = down ? shared : from[x];
+      sum[1][x] = down ? from[6 + x] : shared;
+    }
+    for (int64_t y = 0; y < 2; y++) {
+      float shared = sum[y][1] + sum[y][across ? 0 : 2];
+      to[2 * y] = across ? shared : sum[y][0];
+      to[2 * y + 1] = across ? sum[y][2] : shared;
+    }
   }
 }
 
@@ -94,14 +128,20 @@ static void pack_panel(void *context, size_t index, int thread) {
   const ink_convolve_kernels *kernels = p->kernels;
   int64_t first = (int64_t)index * kernels->columns, length = p->channels * p->taps;
   int64_t columns = smaller(kernels->columns, p->out - first);
-  float *lines = p->lines + thread * kernels->columns * length;
-  (p->turned ? turned_lines : stored_lines)(p, first, columns, lines);
-  char *to = p->to + (int64_t)index * p->panel_bytes;
-  for (int64_t channel = 0; channel < p->channels; channel += p->block) {
-    int64_t n = smaller(p->block, p->channels - channel);
-    for (int64_t tap = 0; tap < p->taps; tap++) {
-      kernels->pack(lines + channel * p->taps + tap, length, p->taps, columns, n, to);
-      to += steps_of(kernels, n) * step_bytes(kernels);
+  float *stored = p->lines + thread * line_floats(p), *lines = stored;
+  (p->turned ? turned_lines : stored_lines)(p, first, columns, stored);
+  if (p->phases > 1) lines += kernels->columns * p->channels * p->weight_taps;
+  for (int64_t phase = 0; phase < p->phases; phase++) {
+    if (p->phases > 1) fold_lines(stored, columns * p->channels, phase, lines);
+    if (p->round && !p->turned) round_lines(lines, columns * length);
+    char *to =
+        p->to + (phase * divided_up(p->out, kernels->columns) + (int64_t)index) * p->panel_bytes;
+    for (int64_t channel = 0; channel < p->channels; channel += p->block) {
+      int64_t n = smaller(p->block, p->channels - channel);
+      for (int64_t tap = 0; tap < p->taps; tap++) {
+        kernels->pack(lines + channel * p->taps + tap, length, p->taps, columns, n, to);
+        to += steps_of(kernels, n) * step_bytes(kernels);
+      }
     }
   }
 }
@@ -121,31 +161,30 @@ static void pack(void *context, void *to) {
 // The prepared weight, from the cache or made for this call in the arena.
 static const char *prepare(ink_compute *c, const char *name, const panels *p, bool passing) {
   const ink_convolve_kernels *kernels = p->kernels;
-  size_t n_panels = (size_t)divided_up(p->out, kernels->columns), bytes, source;
+  size_t n_panels = (size_t)(p->phases * divided_up(p->out, kernels->columns)), bytes, source;
   if (!ink_mul_size(n_panels, (size_t)p->panel_bytes, &bytes) ||
       !ink_tensor_bytes(p->weight->dtype, p->weight->rank, p->weight->shape, &source)) {
     ink_compute_fail(c, INK_ERR_MEMORY, "%s: a weight beyond memory", name);
     return NULL;
   }
   packing job = {.c = c, .panels = *p};
-  ink_prepared_key key = {p->weight->data, kernels, p->weight->dtype, p->out, p->channels, p->taps};
+  ink_prepared_key key = {p->weight->data, kernels,     p->weight->dtype,
+                          p->out,          p->channels, p->phases * p->taps};
   ink_arena_mark mark = ink_arena_save(c->arena);
   const char *prepared = NULL;
   if (!c->prepared || passing) {
     // The panels outlive the lines they are made of.
     char *to = ink_op_take(c, name, 1, bytes);
     mark = ink_arena_save(c->arena);
-    job.panels.lines =
-        ink_op_take(c, name, (size_t)ink_pool_threads(c->pool),
-                    (size_t)(kernels->columns * p->channels * p->taps) * sizeof(float));
+    job.panels.lines = ink_op_take(c, name, (size_t)ink_pool_threads(c->pool),
+                                   (size_t)line_floats(p) * sizeof(float));
     if (to && job.panels.lines) {
       pack(&job, to);
       prepared = to;
     }
   } else {
-    job.panels.lines =
-        ink_op_take(c, name, (size_t)ink_pool_threads(c->pool),
-                    (size_t)(kernels->columns * p->channels * p->taps) * sizeof(float));
+    job.panels.lines = ink_op_take(c, name, (size_t)ink_pool_threads(c->pool),
+                                   (size_t)line_floats(p) * sizeof(float));
     if (job.panels.lines) {
       prepared = ink_prepared_get(c->prepared, key, source, bytes, pack, &job);
       if (!prepared) {
@@ -166,8 +205,9 @@ typedef struct job {
   const char *weight;
   panels panels;
   bool linear;
-  int64_t pixel;                // bytes from pixel to pixel as staged
-  int64_t images, rows, width;  // of the result in a block
+  int64_t pixel;                    // bytes from pixel to pixel as staged
+  int64_t y_image, y_row, y_pixel;  // elements from one of the result to the next
+  int64_t images, rows, width;      // of the result in a block
   int64_t blocks_batch, blocks_down, blocks_across;
   int64_t group;  // output channels of a block
   // Staged: rows of the patch follow each other; columns stand by their phase, the remainder of
@@ -249,15 +289,14 @@ static void run_panel(const job *j, const block *at, ink_convolve_tile tile, int
     for (int64_t row = 0; row < at->rows; row++) {
       const char *a = staged + patch_at(j, image * j->patch_rows + row * stride, 0);
       int64_t pixel = (image * at->rows + row) * at->columns;
-      int64_t y =
-          (((at->image + image) * v->y_height + at->row + row) * v->y_width + at->column) * v->out +
-          out;
+      int64_t y = (at->image + image) * j->y_image + (at->row + row) * j->y_row +
+                  at->column * j->y_pixel + out;
       for (int64_t t = 0; t < tiles; t++) {
         int64_t begin = at->columns * t / tiles, end = at->columns * (t + 1) / tiles;
         tile.rows = (int)(end - begin);
         tile.a = a + begin * j->pixel;
         tile.sums = sums + (pixel + begin) * tile.sums_stride;
-        if (last) tile.y = (char *)v->y + (y + begin * v->out) * size;
+        if (last) tile.y = (char *)v->y + (y + begin * j->y_pixel) * size;
         j->kernels->multiply(&tile);
       }
     }
@@ -289,7 +328,7 @@ static void run_block(void *context, size_t index, int thread) {
                               .tap = j->tap,
                               .sums_stride = j->group,
                               .add = channel > 0,
-                              .y_stride = v->out,
+                              .y_stride = j->y_pixel,
                               .y_bf16 = v->y_dtype == INK_BF16,
                               .y_add = v->add};
     for (int64_t panel = first; panel < end; panel++) {
@@ -330,6 +369,71 @@ static int64_t even_block(int64_t channels, bool linear) {
   return divided_up(divided_up(channels, divided_up(channels, most)), 32) * 32;
 }
 
+// Run the job's convolution with its prepared weight.
+static bool run(ink_compute *c, const char *name, job *j) {
+  const ink_convolution *v = j->v;
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  int64_t *tap = ink_op_take(c, name, (size_t)j->panels.taps, sizeof *tap);
+  int threads = ink_pool_threads(c->pool);
+  cut(j, threads);
+  j->patch_rows = (j->rows - 1) * v->stride + v->kernel_height;
+  j->patch_columns = (j->width - 1) * v->stride + v->kernel_width;
+  j->phase_columns = divided_up(j->patch_columns, v->stride);
+  j->staged_bytes = (size_t)patch_at(j, j->images * j->patch_rows, 0);
+  size_t sums = (size_t)(j->images * j->rows * j->width * j->group) * sizeof(float);
+  j->scratch_bytes = (j->staged_bytes + sums + 63) / 64 * 64;
+  j->scratch = ink_op_take(c, name, (size_t)threads, j->scratch_bytes);
+  bool fine = tap && j->scratch;
+  if (fine) {
+    for (int64_t i = 0; i < j->panels.taps; i++) {
+      tap[i] = patch_at(j, i / v->kernel_width, i % v->kernel_width);
+    }
+    j->tap = tap;
+    int64_t groups = divided_up(v->out, j->group);
+    ink_pool_run(c->pool, (size_t)(groups * j->blocks_batch * j->blocks_down * j->blocks_across),
+                 run_block, j);
+  }
+  ink_arena_release(c->arena, mark);
+  return fine;
+}
+
+// ---- enlarged pictures --------------------------------------------------------------------------
+
+// Along one side, lines `first`, … of the enlarged picture whose remainder by two is `which`: they
+// are at, at + 2, … of the `length` that are wanted, and each sees two lines of x, those of the
+// first from -before on.
+typedef struct side {
+  int64_t at, count, before;
+} side;
+
+static side side_of(int64_t which, int64_t first, int64_t length) {
+  int64_t at = (which + first) % 2, line = (first + at) / 2;
+  return (side){.at = at, .count = (length - at + 1) / 2, .before = 1 - which - line};
+}
+
+static bool run_phases(ink_compute *c, const char *name, job *j, const char *weight) {
+  const ink_convolution *v = j->v;
+  int64_t size = (int64_t)ink_dtype_about(v->y_dtype)->block_bytes;
+  j->y_image = v->y_height * v->y_width * v->out;
+  j->y_row = 2 * v->y_width * v->out;
+  j->y_pixel = 2 * v->out;
+  for (int64_t phase = 0; phase < PHASES; phase++) {
+    side down = side_of(phase / 2, v->row, v->y_height), across = side_of(phase % 2, 0, v->y_width);
+    if (down.count < 1 || across.count < 1) continue;
+    ink_convolution part = *v;
+    part.kernel_height = part.kernel_width = 2;
+    part.top = down.before;
+    part.left = across.before;
+    part.y_height = down.count;
+    part.y_width = across.count;
+    part.y = (char *)v->y + (down.at * v->y_width + across.at) * v->out * size;
+    j->v = &part;
+    j->weight = weight + phase * divided_up(v->out, j->kernels->columns) * j->panels.panel_bytes;
+    if (!run(c, name, j)) return false;
+  }
+  return true;
+}
+
 bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *v) {
   int64_t taps = v->kernel_height * v->kernel_width;
   if (v->batch * v->y_height * v->y_width * v->out == 0) return true;
@@ -342,34 +446,26 @@ bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *v) {
   j.panels = (panels){.kernels = j.kernels,
                       .out = v->out,
                       .channels = v->channels,
-                      .taps = taps,
+                      .taps = v->enlarged ? FOLDED_TAPS : taps,
                       .block = even_block(v->channels, j.linear),
                       .round = v->x_dtype == INK_BF16 && j.kernels->elements == 1,
                       .turned = v->turned,
-                      .weight = v->weight};
+                      .phases = v->enlarged ? PHASES : 1,
+                      .weight = v->weight,
+                      .weight_taps = taps};
   j.panels.panel_bytes = block_offset(&j.panels, v->channels);
   j.pixel = j.kernels->pixel_bytes[j.linear];
   ink_arena_mark mark = ink_arena_save(c->arena);
-  j.weight = prepare(c, name, &j.panels, v->passing);
-  int64_t *tap = ink_op_take(c, name, (size_t)taps, sizeof *tap);
-  int threads = ink_pool_threads(c->pool);
-  cut(&j, threads);
-  j.patch_rows = (j.rows - 1) * v->stride + v->kernel_height;
-  j.patch_columns = (j.width - 1) * v->stride + v->kernel_width;
-  j.phase_columns = divided_up(j.patch_columns, v->stride);
-  j.staged_bytes = (size_t)patch_at(&j, j.images * j.patch_rows, 0);
-  size_t sums = (size_t)(j.images * j.rows * j.width * j.group) * sizeof(float);
-  j.scratch_bytes = (j.staged_bytes + sums + 63) / 64 * 64;
-  j.scratch = ink_op_take(c, name, (size_t)threads, j.scratch_bytes);
-  bool fine = j.weight && tap && j.scratch;
-  if (fine) {
-    for (int64_t i = 0; i < taps; i++) {
-      tap[i] = patch_at(&j, i / v->kernel_width, i % v->kernel_width);
-    }
-    j.tap = tap;
-    int64_t groups = divided_up(v->out, j.group);
-    ink_pool_run(c->pool, (size_t)(groups * j.blocks_batch * j.blocks_down * j.blocks_across),
-                 run_block, &j);
+  const char *weight = prepare(c, name, &j.panels, v->passing);
+  bool fine = weight != NULL;
+  if (fine && v->enlarged) {
+    fine = run_phases(c, name, &j, weight);
+  } else if (fine) {
+    j.weight = weight;
+    j.y_image = v->y_height * v->y_width * v->out;
+    j.y_row = v->y_width * v->out;
+    j.y_pixel = v->out;
+    fine = run(c, name, &j);
   }
   ink_arena_release(c->arena, mark);
   return fine;

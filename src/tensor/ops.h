@@ -133,6 +133,16 @@ ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *we
 void ink_conv2d_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                      const ink_tensor *bias, int64_t stride, ink_padding padding,
                      const ink_tensor *into);
+// Rows [first, first + rows) of conv2d(upsample_nearest(x, 2)) with a 3 x 3 kernel and padding 1,
+// in four ninths of the multiplications: taps that meet the same pixel of x are added first, and
+// rounded to BF16, where they are, behind the sum. Rows of x that are not given count as zeros, so
+// a band of a picture brings the row above and the row below it. Result (B, rows, 2 W, out). No
+// gradient: UNSUPPORTED while a tape is open.
+ink_tensor *ink_conv2d_enlarged(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                                const ink_tensor *bias, int64_t first, int64_t rows);
+// The same into a place, as many rows as it has.
+void ink_conv2d_enlarged_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                              const ink_tensor *bias, int64_t first, const ink_tensor *into);
 // GroupNorm (Wu and He 2018) over height, width and the channels of each of `groups` groups, biased
 // variance. x (B, …, C); weight (C), bias (C), F32.
 ink_tensor *ink_group_norm(ink_compute *c, const ink_tensor *x, int64_t groups,

@@ -1,6 +1,9 @@
 // What a pipeline relies on when its weights are prepared once: the same bytes, and a source that
 // is read a single time.
+#include <math.h>
+
 #include "base/arena.h"
+#include "base/pool.h"
 #include "base/random.h"
 #include "tensor/ops.h"
 #include "tensor/prepared.h"
@@ -123,6 +126,88 @@ static void a_picture_has_the_same_bytes_alone_and_in_a_batch(void **state) {
   ink_arena_free(arena);
 }
 
+static ink_tensor *absolute(ink_compute *c, const ink_tensor *x) {
+  ink_tensor *y = ink_tensor_new(c->arena, INK_F32, x->rank, x->shape);
+  assert_non_null(y);
+  for (int64_t i = 0; i < ink_tensor_elements(x); i++) {
+    ((float *)y->data)[i] = fabsf(((const float *)x->data)[i]);
+  }
+  return y;
+}
+
+// F32 is off by the order of its sums alone; BF16 by one rounding of each folded tap and of y.
+static void a_folded_kernel_equals_the_convolution_of_the_enlarged_picture(void **state) {
+  (void)state;
+  const ink_dtype types[] = {INK_F32, INK_BF16};
+  const int64_t shapes[][4] = {{2, 5, 7, 70}, {1, 9, 70, 33}, {1, 3, 4, 530}, {1, 1, 1, 4}};
+  const ink_padding one = {1, 1, 1, 1};
+  for (int which = 0; which < 8; which++) {
+    ink_arena *arena = ink_arena_new(0);
+    ink_compute c = {.arena = arena};
+    const int64_t *shape = shapes[which / 2];
+    bool f32 = which % 2 == 0;
+    ink_tensor *x = noise(&c, types[which % 2], 4, shape);
+    ink_tensor *weight = noise(&c, INK_F16, 4, (int64_t[]){45, shape[3], 3, 3});
+    ink_tensor *bias = noise(&c, INK_F32, 1, (int64_t[]){45});
+    ink_tensor *dense = ink_cast(&c, weight, INK_F32);
+    ink_tensor *wide = ink_upsample_nearest(&c, ink_cast(&c, x, INK_F32), 2);
+    ink_tensor *plain = ink_conv2d(&c, wide, dense, bias, 1, one);
+    // What the terms of each element come to without their signs.
+    ink_tensor *terms = ink_conv2d(&c, absolute(&c, wide), absolute(&c, dense), NULL, 1, one);
+    ink_tensor *folded = ink_conv2d_enlarged(&c, x, weight, bias, 0, 2 * shape[1]);
+    assert_non_null(folded);
+    assert_true(ink_tensor_same_shape(folded, plain));
+    const float *got = ink_cast(&c, folded, INK_F32)->data, *wanted = plain->data,
+                *size = terms->data;
+    for (int64_t i = 0; i < ink_tensor_elements(folded); i++) {
+      double most =
+          f32 ? 1e-6 * (double)size[i] + 1e-6 : ((double)size[i] + fabs((double)wanted[i])) / 256;
+      if (!(fabs((double)got[i] - (double)wanted[i]) <= most)) {
+        fail_msg("case %d, element %lld: %g instead of %g", which, (long long)i, (double)got[i],
+                 (double)wanted[i]);
+      }
+    }
+    ink_arena_free(arena);
+  }
+}
+
+static void a_folded_kernel_gives_the_same_bytes_in_bands_and_for_any_threads(void **state) {
+  (void)state;
+  const ink_dtype types[] = {INK_F32, INK_BF16};
+  const int64_t height = 11, width = 37, out = 45;
+  for (int which = 0; which < 6; which++) {
+    ink_arena *arena = ink_arena_new(0);
+    ink_compute c = {.arena = arena};
+    size_t row = (size_t)(2 * width * out) * (which % 2 ? 2 : 4);
+    ink_tensor *x = noise(&c, types[which % 2], 4, (int64_t[]){1, height, width, 300});
+    ink_tensor *weight = noise(&c, INK_F16, 4, (int64_t[]){out, 300, 3, 3});
+    ink_tensor *whole = ink_conv2d_enlarged(&c, x, weight, NULL, 0, 2 * height);
+    assert_non_null(whole);
+    seen s = {0};
+    c.pool = ink_pool_new(which / 2 + 1);
+    c.prepared = ink_prepared_new(source_read, &s);
+    // Bands of five rows begin at even and at odd ones.
+    for (int64_t at = 0; at < 2 * height; at += 5) {
+      int64_t end = at + 5 < 2 * height ? at + 5 : 2 * height;
+      int64_t from = at > 0 ? (at - 1) / 2 : 0, to = end / 2 + 1 < height ? end / 2 + 1 : height;
+      ink_tensor *part = ink_slice(&c, x, 1, from, to - from);
+      ink_tensor *band = ink_conv2d_enlarged(&c, part, weight, NULL, at - 2 * from, end - at);
+      assert_non_null(band);
+      ink_tensor *place = ink_tensor_new(arena, x->dtype, 4, band->shape);
+      ink_conv2d_enlarged_into(&c, part, weight, NULL, at - 2 * from, place);
+      const char *wanted = (const char *)whole->data + (size_t)at * row;
+      assert_memory_equal(band->data, wanted, (size_t)(end - at) * row);
+      assert_memory_equal(place->data, wanted, (size_t)(end - at) * row);
+    }
+    assert_int_equal(s.times, 1);
+    ink_error error = {0};
+    assert_ok(ink_compute_status(&c, &error));
+    ink_prepared_free(c.prepared);
+    ink_pool_free(c.pool);
+    ink_arena_free(arena);
+  }
+}
+
 static void what_does_not_fit_is_refused(void **state) {
   (void)state;
   ink_arena *arena = ink_arena_new(0);
@@ -132,7 +217,8 @@ static void what_does_not_fit_is_refused(void **state) {
   ink_tensor *thin = noise(&make, INK_F32, 4, (int64_t[]){5, 4, 3, 3});
   ink_tensor *vector = noise(&make, INK_F32, 1, (int64_t[]){6});
   ink_padding none = {0}, negative = {-1, 0, 0, 0};
-  for (int i = 0; i < 8; i++) {
+  ink_tensor *wide = noise(&make, INK_F32, 4, (int64_t[]){5, 6, 5, 5});
+  for (int i = 0; i < 12; i++) {
     ink_compute c = {.arena = arena};
     ink_tensor *y = NULL;
     if (i == 0) y = ink_conv2d(&c, x, thin, NULL, 1, none);
@@ -143,6 +229,10 @@ static void what_does_not_fit_is_refused(void **state) {
     if (i == 5) y = ink_group_norm(&c, x, 4, vector, vector, 1e-5f);
     if (i == 6) y = ink_average_pool(&c, x, 3);
     if (i == 7) y = ink_geglu(&c, ink_slice(&c, x, 3, 0, 3));
+    if (i == 8) y = ink_conv2d_enlarged(&c, x, thin, NULL, 0, 8);
+    if (i == 9) y = ink_conv2d_enlarged(&c, x, wide, NULL, 0, 8);
+    if (i == 10) y = ink_conv2d_enlarged(&c, x, weight, NULL, 1, 8);
+    if (i == 11) y = ink_conv2d_enlarged(&c, x, weight, NULL, -1, 8);
     assert_null(y);
     assert_int_not_equal(ink_compute_status(&c, NULL), INK_OK);
   }
@@ -155,6 +245,8 @@ int main(void) {
       cmocka_unit_test(many_weights_are_told_apart),
       cmocka_unit_test(a_strided_weight_is_never_kept),
       cmocka_unit_test(a_picture_has_the_same_bytes_alone_and_in_a_batch),
+      cmocka_unit_test(a_folded_kernel_equals_the_convolution_of_the_enlarged_picture),
+      cmocka_unit_test(a_folded_kernel_gives_the_same_bytes_in_bands_and_for_any_threads),
       cmocka_unit_test(what_does_not_fit_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
