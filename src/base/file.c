@@ -17,7 +17,9 @@ enum { WRITE_BUFFER = 1 << 18 };
 
 static ink_status system_fault(ink_error *error, const char *path, const char *act) {
   int fault = errno;
-  ink_status status = fault == ENOENT ? INK_ERR_NOT_FOUND : INK_ERR_IO;
+  ink_status status = fault == ENOENT   ? INK_ERR_NOT_FOUND
+                      : fault == ENOMEM ? INK_ERR_MEMORY
+                                        : INK_ERR_IO;
   return ink_fail(error, status, "%s: cannot %s: %s", path, ink_error_say(error, act),
                   ink_error_say(error, strerror(fault)));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/paint_grid.h"
 #include "cli/paint_options.h"
 #include "cli/paint_preview.h"
@@ -142,6 +143,24 @@ static ink_status run_job(const ink_paint_arguments *a, ink_paint_recipe *recipe
   return status;
 }
 
+// What ran out of memory names an inner part or a plan; the ways out that are left are here.
+static void say_ways_out(const ink_paint_arguments *a, const ink_paint_recipe *r,
+                         ink_error *error) {
+  char cause[INK_ERROR_TEXT];
+  snprintf(cause, sizeof cause, "%s", error->text);
+  ink_text ways = {0};
+  ink_text_add(&ways, ink_tr(a->upscale ? "a smaller picture" : "a smaller picture (--size)"));
+  const char *more[] = {!a->bf16 && !r->bf16 ? "16 bits (--bf16)" : NULL,
+                        a->ram ? "a higher limit (--ram)" : "a limit to plan by (--ram SIZE)",
+                        a->hires || r->hires_scale > 0 ? "less or no --hires" : NULL,
+                        a->count > 1 ? "fewer pictures at once (--count)" : NULL};
+  for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+    if (more[i]) ink_text_format(&ways, "%s%s", ink_tr(", "), ink_tr(more[i]));
+  }
+  ink_fail(error, INK_ERR_MEMORY, "%.360s; what helps: %s", cause, ink_text_string(&ways));
+  ink_text_free(&ways);
+}
+
 static int run_paint(const ink_command *self, int argc, char **argv) {
   ink_paint_arguments a = {.output = "out.png", .seed = -1, .count = 1};
   ink_option options[INK_PAINT_N_OPTIONS];
@@ -174,6 +193,7 @@ static int run_paint(const ink_command *self, int argc, char **argv) {
   if (status == INK_OK) status = ink_picture_format_of(a.output, &format, &error);
   if (status == INK_OK && a.upscale) {
     status = ink_paint_upscale(&a, argv[1], &error);
+    if (status == INK_ERR_MEMORY) say_ways_out(&a, &recipe, &error);
     return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
   }
   if (status == INK_OK && a.from) status = ink_paint_read_recipe(a.from, &recipe, &error);
@@ -187,6 +207,7 @@ static int run_paint(const ink_command *self, int argc, char **argv) {
     status = ink_paint_lay_over(&a, options, n ? argv[1] : NULL, &recipe, &error);
   }
   if (status == INK_OK) status = run_job(&a, &recipe, &error);
+  if (status == INK_ERR_MEMORY) say_ways_out(&a, &recipe, &error);
   ink_paint_recipe_free(&recipe);
   return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
 }

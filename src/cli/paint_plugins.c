@@ -68,15 +68,38 @@ static void look_below(search *s, const char *folder, int depth) {
   free(entries);
 }
 
-ink_status ink_paint_find_plugin(const char *name, const char *folder, const char *kind,
+static ink_status not_found(const search *s, ink_paint_plugin kind, const char *where,
+                            const char *there, ink_error *error) {
+  const char *name = s->name;
+  switch (kind) {
+    case INK_PAINT_LORA:
+      return ink_fail(error, INK_ERR_NOT_FOUND,
+                      "no LoRA \"%.120s\": neither a file nor a name below %.280s%s; give the "
+                      "file's path, or with --lora-dir the folder that it lies in",
+                      name, where, there);
+    case INK_PAINT_EMBEDDING:
+      return ink_fail(error, INK_ERR_NOT_FOUND,
+                      "no embedding \"%.120s\": neither a file nor a name below %.280s%s; give the "
+                      "file's path, or with --embedding-dir the folder that it lies in",
+                      name, where, there);
+    default:
+      return ink_fail(error, INK_ERR_NOT_FOUND,
+                      "no upscaler \"%.120s\": neither a file nor a name below %.280s%s; give the "
+                      "file's path, or put it there",
+                      name, where, there);
+  }
+}
+
+ink_status ink_paint_find_plugin(const char *name, const char *folder, ink_paint_plugin kind,
                                  char **path, ink_error *error) {
+  static const char *const folders_of[] = {"loras", "embeddings", "upscalers"};
   *path = NULL;
   if (ink_file_exists(name)) {
     *path = strdup(name);
     return *path ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for a recipe");
   }
   search s = {.name = name};
-  ink_text where = {0};
+  ink_text where = {0}, there = {0};
   if (folder) {
     ink_text_add(&where, folder);
     look_below(&s, folder, 0);
@@ -84,7 +107,7 @@ ink_status ink_paint_find_plugin(const char *name, const char *folder, const cha
     char *folders[INK_SHIPPED_FOLDERS];
     size_t n = ink_folder_shipped("models", folders);
     for (size_t i = 0; i < n; i++) {
-      char *below = ink_path_join(folders[i], kind);
+      char *below = ink_path_join(folders[i], folders_of[kind]);
       ink_text_format(&where, "%s%s", i ? ", " : "", below ? below : "");
       if (below) look_below(&s, below, 0);
       free(below);
@@ -93,17 +116,17 @@ ink_status ink_paint_find_plugin(const char *name, const char *folder, const cha
   }
   *path = s.found;
   ink_status status = INK_OK;
-  if (!s.found && s.n_others) {
-    status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: no such file in %.400s; there are %s%s", name,
-                      ink_text_string(&where), ink_text_string(&s.others),
+  if (!s.found) {
+    if (s.n_others) {
+      ink_text_add(&there, " (");
+      ink_text_add(&there, ink_error_say(error, "there are "));
+      ink_text_format(&there, "%s%s)", ink_text_string(&s.others),
                       s.n_others > MOST_LISTED ? ", …" : "");
-  } else if (!s.found) {
-    status = ink_fail(error, INK_ERR_NOT_FOUND,
-                      "%s: no such file; nothing is in %.400s (--lora-dir, --embedding-dir say "
-                      "where to look)",
-                      name, ink_text_string(&where));
+    }
+    status = not_found(&s, kind, ink_text_string(&where), ink_text_string(&there), error);
   }
   ink_text_free(&where);
+  ink_text_free(&there);
   ink_text_free(&s.others);
   return status;
 }
@@ -133,7 +156,7 @@ static ink_status keep_file_name(char **to, const char *path, ink_error *error) 
 static ink_status open_lora(const ink_paint_arguments *a, ink_paint_recipe_lora *lora,
                             ink_pipeline *pipeline, ink_error *error) {
   char *path;
-  INK_TRY(ink_paint_find_plugin(lora->path, a->lora_dir, "loras", &path, error));
+  INK_TRY(ink_paint_find_plugin(lora->path, a->lora_dir, INK_PAINT_LORA, &path, error));
   ink_status status = check_hash(path, lora->sha256, error);
   if (status == INK_OK) status = ink_pipeline_merge_lora(pipeline, path, lora->weight, error);
   if (status == INK_OK) status = keep_file_name(&lora->path, path, error);
@@ -144,7 +167,7 @@ static ink_status open_lora(const ink_paint_arguments *a, ink_paint_recipe_lora 
 static ink_status open_word(const ink_paint_arguments *a, ink_paint_recipe_word *word, size_t i,
                             ink_pipeline *pipeline, ink_error *error) {
   char *path;
-  INK_TRY(ink_paint_find_plugin(word->path, a->embedding_dir, "embeddings", &path, error));
+  INK_TRY(ink_paint_find_plugin(word->path, a->embedding_dir, INK_PAINT_EMBEDDING, &path, error));
   ink_status status = check_hash(path, word->sha256, error);
   if (status == INK_OK) status = ink_pipeline_add_embedding(pipeline, path, word->word, error);
   if (status == INK_OK) status = keep_file_name(&word->path, path, error);

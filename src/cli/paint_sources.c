@@ -15,6 +15,7 @@
 #include "picture/codec.h"
 #include "weights/hub.h"
 #include "weights/weights.h"
+
 // ---- pictures -----------------------------------------------------------------------------------
 
 // A picture that the recipe needs: from the flag, and the one it was, if it says which.
@@ -26,7 +27,8 @@ static ink_status open_source(const char *flag_, const char *path, char sha256[I
                     flag_);
   }
   char found[INK_SHA256_HEX];
-  INK_TRY(ink_paint_source_sha256(path, found, error));
+  ink_status status = ink_paint_source_sha256(path, found, error);
+  if (status != INK_OK) return ink_context(error, status, "%s", flag_);
   if (sha256[0] && strcmp(found, sha256) != 0) {
     return ink_fail(error, INK_ERR_CONFLICT, "%s is not the picture that was painted from", path);
   }
@@ -119,8 +121,9 @@ static ink_status open_control_model(const ink_paint_arguments *a, ink_paint_rec
     }
     if (s->controls[k].model >= model) model = s->controls[k].model + 1;
   }
-  INK_TRY(ink_model_resolve(control->model, &path, error));
-  ink_status status = ink_pipeline_add_control(s->pipeline, path, error);
+  ink_status status = ink_model_resolve(control->model, &path, error);
+  if (status != INK_OK) return ink_context(error, status, "%s", "--control-model");
+  status = ink_pipeline_add_control(s->pipeline, path, error);
   free(path);
   INK_TRY(status);
   s->controls[i].model = model;

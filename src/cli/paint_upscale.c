@@ -15,7 +15,7 @@ ink_status ink_paint_open_upscaler(const char *name, ink_pool *pool, char sha256
                                    ink_upscaler **upscaler, ink_error *error) {
   char *path, found[INK_SHA256_HEX];
   *upscaler = NULL;
-  INK_TRY(ink_paint_find_plugin(name, NULL, "upscalers", &path, error));
+  INK_TRY(ink_paint_find_plugin(name, NULL, INK_PAINT_UPSCALER, &path, error));
   ink_status status = ink_upscaler_open(path, pool, upscaler, error);
   if (status == INK_OK) {
     status = ink_weights_sha256(ink_upscaler_weights(*upscaler), INK_HASH_NOTED, found, error);

@@ -181,7 +181,7 @@ ink_status ink_paint_budget(ink_paint_run *run) {
   if (least > ram) {
     return ink_fail(run->error, INK_ERR_MEMORY,
                     "painting %d x %d takes at least %zu MiB beside the mapped model, more than "
-                    "the %zu MiB allowed; allow more, or take a smaller size or 16 bits",
+                    "the %zu MiB allowed",
                     (int)run->width, (int)run->height, least / MIB + 1, ram / MIB);
   }
   // Where not everything fits at once, a part's weights leave when the next begins, and previews

@@ -176,7 +176,7 @@ static ink_status plan(enlargement *e, size_t ram, ink_error *error) {
   if (own + bytes <= ram) return INK_OK;
   return ink_fail(error, INK_ERR_MEMORY,
                   "enlarging %d x %d takes at least %zu MiB beside the mapped model, more than the "
-                  "%zu MiB allowed; allow more, or take a smaller picture or 16 bits",
+                  "%zu MiB allowed",
                   (int)e->rgb->width, (int)e->rgb->height, (own + bytes) / MIB + 1, ram / MIB);
 }
 

@@ -314,7 +314,15 @@ static void plug_ins_are_found_by_the_names_in_prompts(void **state) {
   assert_true(same_content("tag.png", "tag2.png"));
   program_run run = run_here(PAINT "'cat <lora:nobody:0.5>' --lora-dir plugs -o x.png");
   assert_int_equal(run.exit_code, 1);
-  assert_non_null(strstr(run.err, "nobody: no such file in plugs; there are style"));
+  assert_non_null(strstr(
+      run.err, "no LoRA \"nobody\": neither a file nor a name below plugs (there are style)"));
+  assert_non_null(strstr(run.err, "give the file's path, or with --lora-dir the folder"));
+  drop_run(&run);
+  // Where nothing is found by its name the folders are named all the same.
+  run = run_program("cd '%s' && " PAINT "cat --lora words/none.pt -o x.png", folder);
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "no LoRA \"words/none.pt\": neither a file nor a name below /"));
+  assert_non_null(strstr(run.err, "models/loras; give the file's path"));
   drop_run(&run);
   run = run_here(PAINT "'cat <lora:nobody:much>' -o x.png");
   assert_int_equal(run.exit_code, 2);
@@ -330,7 +338,9 @@ static void plug_ins_are_found_by_the_names_in_prompts(void **state) {
   assert_true(same_content("grim.png", "grim2.png"));
   run = run_here(PAINT "cat --embedding mood --embedding-dir words -o x.png");
   assert_int_equal(run.exit_code, 1);
-  assert_non_null(strstr(run.err, "there are learned, many, moody"));
+  assert_non_null(strstr(run.err,
+                         "no embedding \"mood\": neither a file nor a name below words (there are "
+                         "learned, many, moody)"));
   drop_run(&run);
 }
 
@@ -396,11 +406,47 @@ static void a_picture_can_be_enlarged_alone(void **state) {
       "--ram 1k -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "takes at least"));
+  assert_non_null(strstr(run.err, "what helps: a smaller picture, 16 bits (--bf16), a higher"));
+  drop_run(&run);
+  run = run_program(
+      "cd '%s' && $INK paint --upscale nobody init.png -o x.png; ls x.png* .x.png* 2>/dev/null",
+      folder);
+  assert_non_null(strstr(run.err, "no upscaler \"nobody\": neither a file nor a name below /"));
+  assert_non_null(strstr(run.err, "give the file's path, or put it there"));
+  assert_string_equal(run.out, "");
   drop_run(&run);
   run = run_at_home(AGAIN "--from large.png -o x.png");
   assert_int_equal(run.exit_code, 2);
   assert_non_null(strstr(run.err, "--upscale model-x4.pth"));
   drop_run(&run);
+}
+
+// Whichever part runs out of memory: the words name ways out, and nothing half-written is left.
+static void without_memory_the_ways_out_are_named(void **state) {
+  (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+  skip();  // its shadow is larger than any limit
+#endif
+  int failed = 0;
+  run_fine("mkdir -p tight");
+  for (int mib = 88; mib <= 1024; mib += 24) {
+    program_run run = run_program(
+        "cd '%s/tight' && ulimit -v %d && $INK paint cat --model \"$FIXTURES/pipelines/sd1\" "
+        "--steps 1 --size 256x256 --threads 2 --unmarked -o x.png; code=$?; ls -A; exit $code",
+        folder, mib << 10);
+    if (run.exit_code == 0) {
+      assert_string_equal(run.out, "x.png\n");
+      drop_run(&run);
+      break;
+    }
+    if (run.exit_code != 1 || !strstr(run.err, "what helps: a smaller picture (--size), 16 bits")) {
+      fail_msg("%d MiB: exit %d: %s", mib, run.exit_code, run.err);
+    }
+    assert_string_equal(run.out, "");
+    drop_run(&run);
+    failed++;
+  }
+  assert_in_range(failed, 2, 30);
 }
 
 static void what_is_no_size_or_margin_is_refused(void **state) {
@@ -412,7 +458,7 @@ static void what_is_no_size_or_margin_is_refused(void **state) {
       {"--variation 3:2", "SEED:STRENGTH"},
       {"--hires 9", "SCALE[:STRENGTH"},
       {"--hires 2:0", "SCALE[:STRENGTH"},
-      {"--hires 2:0.5:nobody", "nobody: no such"},
+      {"--hires 2:0.5:nobody", "no upscaler \"nobody\""},
       {"--extend 8", "--init"},
       {"--init init.png --extend 1,2", "TOP,RIGHT,BOTTOM,LEFT"},
       {"--init init.png --hires 2", "enlarge it first"},
@@ -718,6 +764,7 @@ int main(void) {
       cmocka_unit_test(large_pictures_and_sheets_are_repeated),
       cmocka_unit_test(margins_are_painted_around_a_picture),
       cmocka_unit_test(a_picture_can_be_enlarged_alone),
+      cmocka_unit_test(without_memory_the_ways_out_are_named),
       cmocka_unit_test(what_is_no_size_or_margin_is_refused),
       cmocka_unit_test(a_control_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(a_named_model_needs_no_flag_to_repeat),
