@@ -1,15 +1,17 @@
 """Painting at the real shapes of Stable Diffusion, inkstone beside its peers, in one run.
 
 Usage: diffusion_peers.py FOLDER [INKSTONE] [--work sd15,sdxl] [--peers torch,openvino,sdcpp]
-                          [--rounds N] [--steps N] [--install]
-                          [--prepare] [--only SYSTEM] [--show]
+                          [--rounds N] [--steps N] [--patience N]
+                          [--install] [--prepare] [--only SYSTEM] [--show]
 
 FOLDER receives models of the real shapes with random weights (F16, diffusers' layout, about 2 GB
 for SD 1.5 and 7 GB for SDXL), which run at the speed of real ones; all systems open the same
 weights, OpenVINO and stable-diffusion.cpp in files of their own that are made of them. The systems
 take turns, each in a process of its own with 2 threads: the machine's limit (inkstone bench
 --roofline), inkstone, PyTorch in bf16 with channels last, OpenVINO in bf16, stable-diffusion.cpp.
-Printed are medians over the rounds, and ratios first.
+Printed are medians over the rounds, ratios first, with our commit, the date and the machine. For
+SD 1.5 a tiny autoencoder of TAESD's shape decodes as well. A system that fails or takes more than
+--patience seconds stands in the table with what it said.
 
 Every turn is noted in FOLDER/WORK/turns.jsonl. Where the machine cannot be kept quiet for as long
 as all of them take, --prepare makes the files, --only SYSTEM (inkstone, torch, ...) takes one turn,
@@ -20,9 +22,12 @@ Needs torch and diffusers; openvino and stable-diffusion-cpp-python where they a
 """
 
 import argparse
+import datetime
+import importlib.metadata
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -32,6 +37,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 THREADS = 2
 SIDES = {"sd15": 512, "sdxl": 1024}
+TINY = ["sd15"]  # decoded by a tiny autoencoder as well
+TAESD = "taesd"  # its folder, and its name in the table
+COLUMNS = ("step", "decode", TAESD)
 PACKAGES = {"torch": "torch", "openvino": "openvino", "sdcpp": "stable-diffusion-cpp-python"}
 MODULES = {"torch": "torch", "openvino": "openvino", "sdcpp": "stable_diffusion_cpp"}
 
@@ -106,11 +114,24 @@ def make_model(folder, work):
     return path
 
 
+def make_taesd(path):
+    """A tiny autoencoder of TAESD's shape with random weights, beside the pipeline; made once."""
+    if os.path.exists(os.path.join(path, TAESD, "config.json")):
+        return
+    import torch
+    from diffusers import AutoencoderTiny
+
+    torch.manual_seed(2)
+    AutoencoderTiny().half().save_pretrained(os.path.join(path, TAESD))
+
+
 def make_files(folder, work, peers):
     """All that the systems open, so that no turn has to make it."""
     me = [sys.executable, os.path.abspath(__file__)]
     subprocess.run(me + ["--make", folder, work], check=True)
     path = os.path.join(folder, work)
+    if work in TINY:
+        subprocess.run(me + ["--taesd", path], check=True)
     if "openvino" in peers:
         subprocess.run(me + ["--convert", path, work], check=True)
     if "sdcpp" in peers:
@@ -118,7 +139,7 @@ def make_files(folder, work, peers):
     return path
 
 
-# ---- the systems: each prints {"step": [s…], "decode": [s…]} -----------------------------------
+# ---- the systems: each prints {"step": [s…], "decode": [s…], "taesd": [s…]} --------------------
 
 
 def worker_torch(path, work, steps):
@@ -140,15 +161,23 @@ def worker_torch(path, work, steps):
         step = clock(
             lambda: unet(x, 500, as_kind(inputs[1]), added_cond_kwargs=added).sample, steps)
         decode = clock(lambda: vae.decode(x[:1]).sample, 2)
-    return {"step": step, "decode": decode}
+        found = {"step": step, "decode": decode}
+        if work in TINY:
+            from diffusers import AutoencoderTiny
+
+            tiny = AutoencoderTiny.from_pretrained(path, subfolder=TAESD, torch_dtype=kind)
+            tiny = tiny.eval().to(memory_format=torch.channels_last)
+            found[TAESD] = clock(lambda: tiny.decode(x[:1]).sample, 5)
+    return found
 
 
 def openvino_files(path, work):
-    """Both networks in OpenVINO's form (weights in F16), made once; each conversion is a process of
+    """The networks in OpenVINO's form (weights in F16), made once; each conversion is a process of
     its own, for it takes several times the weights' memory."""
     side = SIDES[work] // 8
-    files = [os.path.join(path, f"openvino-{name}-{side}.xml") for name in ("unet", "vae")]
-    for name, file in zip(("unet", "vae"), files):
+    names = ["unet", "vae"] + [TAESD] * (work in TINY)
+    files = [os.path.join(path, f"openvino-{name}-{side}.xml") for name in names]
+    for name, file in zip(names, files):
         if not os.path.exists(file):
             subprocess.run([sys.executable, os.path.abspath(__file__), "--convert-part", path, work,
                             name, file], check=True)
@@ -158,15 +187,18 @@ def openvino_files(path, work):
 def convert_part(path, work, name, file):
     import openvino
     import torch
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+    from openvino.frontend.pytorch import patch_model
 
     side = SIDES[work] // 8
 
     class Step(torch.nn.Module):
         def __init__(self):
             super().__init__()
+            # Left in F16, so that a large one fits into memory; traced as if it were F32.
             self.unet = UNet2DConditionModel.from_pretrained(
-                path, subfolder="unet", torch_dtype=torch.float32).eval()
+                path, subfolder="unet", torch_dtype=torch.float16).eval()
+            getattr(patch_model, "__make_16bit_traceable")(self.unet)
 
         def forward(self, x, context, *more):
             added = dict(zip(("text_embeds", "time_ids"), more)) or None
@@ -175,8 +207,9 @@ def convert_part(path, work, name, file):
     class Decode(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.vae = AutoencoderKL.from_pretrained(
-                path, subfolder="vae", torch_dtype=torch.float32).eval()
+            kind = AutoencoderTiny if name == TAESD else AutoencoderKL
+            self.vae = kind.from_pretrained(
+                path, subfolder=name, torch_dtype=torch.float32).eval()
 
         def forward(self, x):
             return self.vae.decode(x, return_dict=False)[0]
@@ -212,8 +245,13 @@ def worker_openvino(path, work, steps):
     step = clock(lambda: unet(list(inputs) + list(extra.values())), steps)
     del unet
     vae = core.compile_model(files[1], "CPU", options)
-    decode = clock(lambda: vae([numpy.zeros((1, 4, side, side), numpy.float32)]), 2)
-    return {"step": step, "decode": decode}
+    latents = numpy.zeros((1, 4, side, side), numpy.float32)
+    found = {"step": step, "decode": clock(lambda: vae([latents]), 2)}
+    del vae
+    if work in TINY:
+        tiny = core.compile_model(files[2], "CPU", options)
+        found[TAESD] = clock(lambda: tiny([latents]), 5)
+    return found
 
 
 def worker_sdcpp(path, work, steps):
@@ -393,13 +431,22 @@ def clock(run, times):
 
 
 def run_inkstone(program, path, work, steps):
-    out = os.path.join(path, "out.png")
-    done = subprocess.run(
-        [program, "paint", "a cat", "--model", path, "--bf16", "--steps", str(steps + 1), "--seed",
-         "1", "--threads", str(THREADS), "-o", out, "--json"],
-        check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    timing = json.loads(done.stdout)["timing"]
-    return {"step": timing["step_seconds"][1:], "decode": [timing["decode_seconds"]]}
+    def paint(steps, *more):
+        done = subprocess.run(
+            [program, "paint", "a cat", "--model", path, "--bf16", "--steps", str(steps), "--seed",
+             "1", "--threads", str(THREADS), "-o", os.path.join(path, "out.png"), "--json", *more],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.decode(errors="replace").strip().splitlines()[-1:])
+        return json.loads(done.stdout)["timing"]
+
+    timing = paint(steps + 1)
+    found = {"step": timing["step_seconds"][1:], "decode": [timing["decode_seconds"]],
+             "first": timing["step_seconds"][:1]}
+    if work in TINY:
+        tiny = os.path.join(path, TAESD)
+        found[TAESD] = [paint(1, "--taesd", tiny, "--taesd-decode")["decode_seconds"]]
+    return found
 
 
 # ---- turns -------------------------------------------------------------------------------------
@@ -428,23 +475,48 @@ def measured(call):
     return json.loads(text) if text else {"failed": "the process was killed"}
 
 
-def worker(name, path, work, steps):
+def worker(name, path, work, steps, patience):
     done = subprocess.run(
         [sys.executable, os.path.abspath(__file__), "--worker", name, path, work, str(steps)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=patience)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.decode(errors="replace").strip().splitlines()[-1:])
     return json.loads(done.stdout.decode().splitlines()[-1])
 
 
-def take_turn(name, program, path, work, steps):
+def take_turn(name, program, path, work, steps, patience):
     """One system's turn, noted."""
     run = lambda: (run_inkstone(program, path, work, steps) if name == "inkstone"
-                   else worker(name, path, work, steps))
+                   else worker(name, path, work, steps, patience))
     result = measured(run)
     print(f"  {work} {name}: {json.dumps(result)}", file=sys.stderr)
     with open(notes_of(path), "a") as notes:
-        notes.write(json.dumps(dict(result, system=name)) + "\n")
+        notes.write(json.dumps(dict(result, system=name, about=about(name))) + "\n")
+
+
+def about(name):
+    """What was measured, and when."""
+    if name == "inkstone":
+        git = lambda *words: subprocess.run(
+            ["git", "-C", HERE, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True).stdout.strip()
+        version = git("rev-parse", "--short", "HEAD") or "unknown"
+        if git("status", "--porcelain", "--untracked-files=no"):
+            version += " and changes"
+    else:
+        version = importlib.metadata.version(PACKAGES[name])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return {"version": version, "at": now.strftime("%Y-%m-%d %H:%M UTC")}
+
+
+def machine():
+    model = platform.processor()
+    with open("/proc/cpuinfo") as info:
+        for line in info:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{THREADS} of {os.cpu_count()} cores of {model}, Linux {platform.release()}"
 
 
 def notes_of(path):
@@ -453,23 +525,27 @@ def notes_of(path):
 
 def noted(path, systems):
     """What the turns so far come to: medians, system by system."""
-    results = {name: {"step": [], "decode": [], "peak": []} for name in systems}
+    results = {name: {} for name in systems}
     with open(notes_of(path)) as notes:
         for turn in map(json.loads, notes):
-            r = results.setdefault(turn["system"], {"step": [], "decode": [], "peak": []})
+            r = results.setdefault(turn["system"], {})
+            r.setdefault("about", []).append(turn.get("about", {}))
             if "failed" in turn:
                 r["failed"] = turn["failed"]
                 continue
-            r["step"] += turn["step"]
-            r["decode"] += turn["decode"]
-            r["peak"].append(turn["peak"])
+            for key in (*COLUMNS, "first", "peak"):
+                found = turn.get(key, [])
+                r.setdefault(key, []).extend(found if isinstance(found, list) else [found])
     return {name: summary(r) for name, r in results.items()}
 
 
 def summary(r):
-    if not r["step"]:
+    """Medians, each with the number of measurements behind it."""
+    if not r.get("step"):
         return {"failed": r.get("failed", "no turn yet")}
-    return {key: statistics.median(r[key]) for key in ("step", "decode", "peak")}
+    found = {key: (statistics.median(values), len(values))
+             for key, values in r.items() if key not in ("about", "failed") and values}
+    return dict(found, about=r["about"])
 
 
 def limit(program):
@@ -480,25 +556,33 @@ def limit(program):
 
 
 def show(work, results):
-    ours = results["inkstone"]
-    side = SIDES[work]
-    print(f"\n{work}, {side}x{side}: peer's time over ours, then seconds and GB")
-    print(f"{'':22} {'step':>7} {'decode':>7} | {'step s':>8} {'decode s':>8} {'peak GB':>8}")
+    ours, side = results["inkstone"], SIDES[work]
+    columns = [key for key in COLUMNS if key != TAESD or work in TINY]
+    seconds = " ".join(f"{key + ' s':>9}" for key in columns)
+    print(f"\n{work}, {side}x{side}: the peer's median over ours, then medians in seconds and GB")
+    print(f"{'':10} {' '.join(f'{key:>7}' for key in columns)} | {seconds} {'peak GB':>8} "
+          "| of how many; version; last measured")
     for name, r in results.items():
         if "failed" in r:
-            print(f"{name:22} failed: {r['failed']}")
+            print(f"{name:10} failed: {r['failed']}")
             continue
-        ratios = ["      -"] * 2
-        if "failed" not in ours:
-            ratios = [f"{r[key] / ours[key]:7.2f}" for key in ("step", "decode")]
-        print(f"{name:22} {' '.join(ratios)} | "
-              f"{r['step']:8.2f} {r['decode']:8.2f} {r['peak']:8.2f}")
+        ratios = [f"{r[key][0] / ours[key][0]:7.2f}" if key in r and key in ours else f"{'-':>7}"
+                  for key in columns]
+        values = [f"{r[key][0]:9.2f}" if key in r else f"{'-':>9}" for key in columns]
+        counts = "/".join(str(r[key][1]) if key in r else "-" for key in columns)
+        last = r["about"][-1]
+        print(f"{name:10} {' '.join(ratios)} | {' '.join(values)} {r['peak'][0]:8.2f} "
+              f"| {counts}; {last.get('version', '?')}; {last.get('at', '?')}")
+    if "first" in ours:
+        print(f"inkstone's first step, which prepares the weights: {ours['first'][0]:.2f} s")
+    print(machine())
 
 
 # What a process of this script does for another of its own.
 PARTS = {
     "--worker": lambda name, *rest: print(json.dumps(WORKERS[name](*rest[:2], int(rest[2])))),
     "--make": make_model,
+    "--taesd": make_taesd,
     "--convert": openvino_files,
     "--convert-part": convert_part,
     "--single": single_file,
@@ -517,6 +601,7 @@ def main():
     parser.add_argument("--peers", default="torch,openvino,sdcpp")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="of each turn (3; SDXL 2)")
+    parser.add_argument("--patience", type=int, default=1800, help="seconds that a peer may take")
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--prepare", action="store_true", help="make the files and stop")
     parser.add_argument("--only", help="one turn of this system")
@@ -549,7 +634,8 @@ def main():
     for work in works:
         steps = options.steps or (3 if work == "sd15" else 2)
         if options.only:
-            take_turn(options.only, program, os.path.join(folder, work), work, steps)
+            take_turn(options.only, program, os.path.join(folder, work), work, steps,
+                      options.patience)
             continue
         path = make_files(folder, work, peers)
         if options.prepare:
@@ -558,7 +644,7 @@ def main():
         for turn in range(options.rounds):
             for name in ["inkstone"] + peers:
                 if name != "sdcpp" or turn == 0:  # a minute a step: once is enough
-                    take_turn(name, program, path, work, steps)
+                    take_turn(name, program, path, work, steps, options.patience)
         show(work, noted(path, ["inkstone"] + peers))
 
 
