@@ -17,9 +17,7 @@ enum { WRITE_BUFFER = 1 << 18 };
 
 static ink_status system_fault(ink_error *error, const char *path, const char *act) {
   int fault = errno;
-  ink_status status = fault == ENOENT   ? INK_ERR_NOT_FOUND
-                      : fault == ENOMEM ? INK_ERR_MEMORY
-                                        : INK_ERR_IO;
+  ink_status status = fault == ENOENT ? INK_ERR_NOT_FOUND : INK_ERR_IO;
   return ink_fail(error, status, "%s: cannot %s: %s", path, ink_error_say(error, act),
                   ink_error_say(error, strerror(fault)));
 }
@@ -37,7 +35,12 @@ ink_status ink_map_open(const char *path, ink_map *map, ink_error *error) {
     status = ink_fail(error, INK_ERR_IO, "%s: not a regular file", path);
   } else if (info.st_size > 0) {
     void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (data == MAP_FAILED) {
+    if (data == MAP_FAILED && errno == ENOMEM) {
+      status =
+          ink_fail(error, INK_ERR_IO,
+                   "%s: no room to map its %lld MiB; allow the process more memory (ulimit -v)",
+                   path, (long long)(info.st_size >> 20) + 1);
+    } else if (data == MAP_FAILED) {
       status = system_fault(error, path, "map");
     } else {
       map->data = data;

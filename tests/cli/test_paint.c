@@ -439,12 +439,14 @@ static void without_memory_the_ways_out_are_named(void **state) {
       drop_run(&run);
       break;
     }
-    if (run.exit_code != 1 || !strstr(run.err, "what helps: a smaller picture (--size), 16 bits")) {
+    // A model that cannot even be mapped has a way out of its own.
+    bool helps = strstr(run.err, "what helps: a smaller picture (--size), 16 bits") != NULL;
+    if (run.exit_code != 1 || (!helps && !strstr(run.err, "ulimit -v"))) {
       fail_msg("%d MiB: exit %d: %s", mib, run.exit_code, run.err);
     }
     assert_string_equal(run.out, "");
     drop_run(&run);
-    failed++;
+    failed += helps;
   }
   assert_in_range(failed, 2, 30);
 }
