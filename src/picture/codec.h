@@ -18,9 +18,9 @@ ink_status ink_picture_format_of(const char *path, ink_picture_format *format, i
 // ---- words beside the pixels --------------------------------------------------------------------
 
 // A keyed text, as PNG has them. In JPEG and WebP "parameters" is the Exif UserComment, where A1111
-// and its readers look for it; "prompt" and "workflow" are the Exif Model and Make that ComfyUI's
-// reader knows, "inkstone" is the ImageDescription, each as "key:text"; there is no place for
-// others, which are left out.
+// and its readers look for it; "prompt" and "workflow" are the Exif Make and Model, which ComfyUI's
+// reader knows, "inkstone" is the ImageDescription, each as "key:text" ("Prompt:text"); there is no
+// place for others, which are left out.
 typedef struct ink_note {
   char *key, *text;  // UTF-8
 } ink_note;

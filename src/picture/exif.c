@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"
@@ -90,16 +91,24 @@ static ink_status read_comment(const unsigned char *value, size_t size, ink_pict
   return status;
 }
 
-// The keys that a string may carry before a colon; any other string is none of our business.
-static const char *const keyed[] = {"inkstone", "workflow", "prompt"};
+// The keys that a string may carry before a colon; any other string is none of our business. In
+// the order of the tags that hold them: ImageDescription, Make, Model. ComfyUI's reader takes them
+// from any tag, as "prompt" and as "Prompt". Its own nodes write the graph into Model; the many
+// that write it into Make are followed here, since readers that take Model for JSON fail on it.
+static const struct {
+  const char *key, *written;
+} keyed[] = {{"inkstone", "inkstone"}, {"prompt", "Prompt"}, {"workflow", "workflow"}};
 enum { N_KEYED = sizeof keyed / sizeof *keyed };
 
 static ink_status read_string(const unsigned char *value, size_t size, ink_picture_extras *extras,
                               ink_error *error) {
   for (size_t i = 0; i < N_KEYED; i++) {
-    size_t length = strlen(keyed[i]);
-    if (size <= length || memcmp(value, keyed[i], length) != 0 || value[length] != ':') continue;
-    return ink_picture_note_found(extras, keyed[i], (const char *)value + length + 1,
+    size_t length = strlen(keyed[i].key);
+    if (size <= length || strncasecmp((const char *)value, keyed[i].key, length) != 0 ||
+        value[length] != ':') {
+      continue;
+    }
+    return ink_picture_note_found(extras, keyed[i].key, (const char *)value + length + 1,
                                   size - length - 1, error);
   }
   return INK_OK;
@@ -187,9 +196,9 @@ typedef struct tag {
 // The tags in the order of keyed[], which is that of their numbers, then the comment.
 static void collect(const ink_picture_extras *extras, tag tags[N_KEYED + 1]) {
   for (size_t i = 0; i < N_KEYED; i++) {
-    const char *text = ink_picture_note(extras, keyed[i]);
+    const char *text = ink_picture_note(extras, keyed[i].key);
     if (!text) continue;
-    ink_text_format(&tags[i].value, "%s:%s", keyed[i], text);
+    ink_text_format(&tags[i].value, "%s:%s", keyed[i].written, text);
     ink_text_add_bytes(&tags[i].value, "", 1);
   }
   const char *parameters = ink_picture_note(extras, "parameters");

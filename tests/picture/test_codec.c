@@ -135,6 +135,48 @@ static void round_trip(ink_picture_format format, int32_t channels, bool lossles
   ink_picture_extras_free(&found);
 }
 
+// The entries of an Exif block's first directory, big-endian: does one have this tag?
+static bool has_tag(const unsigned char *tiff, int tag) {
+  int n = tiff[8] << 8 | tiff[9];
+  for (int i = 0; i < n; i++) {
+    const unsigned char *entry = tiff + 10 + 12 * i;
+    if ((entry[0] << 8 | entry[1]) == tag) return true;
+  }
+  return false;
+}
+
+// Readers that take Exif's Model (0x0110) for JSON fail on a graph there; ComfyUI's takes it from
+// any string, as "prompt" or as "Prompt".
+static void the_graph_stands_in_exif_s_make(void **state) {
+  (void)state;
+  static const ink_picture_format formats[] = {INK_PICTURE_JPEG, INK_PICTURE_WEBP};
+  for (int i = 0; i < 2; i++) {
+    ink_error error = {0};
+    ink_picture p = gradient(8, 6, 3), back;
+    ink_picture_extras extras = {0}, found = {0};
+    ink_text file = {0};
+    assert_ok(ink_picture_note_set(&extras, "prompt", "{\"1\":{}}", &error));
+    ink_picture_encoding encoding = {.quality = 95, .extras = &extras};
+    assert_ok(ink_picture_encode(&p, formats[i], &encoding, &file, &error));
+    char *tiff = memmem(file.bytes, file.size, "MM\0*", 4),
+         *graph = memmem(file.bytes, file.size, "Prompt:{\"1\":{}}", 15);
+    assert_non_null(tiff);
+    assert_non_null(graph);
+    assert_true(has_tag((const unsigned char *)tiff, 0x010F));
+    assert_false(has_tag((const unsigned char *)tiff, 0x0110));
+    // As ComfyUI's own nodes write it, in Model and small.
+    graph[0] = 'p';
+    tiff[11] = 0x10;
+    assert_ok(ink_picture_decode(file.bytes, file.size, "x", NULL, &back, &found, &error));
+    assert_string_equal(ink_picture_note(&found, "prompt"), "{\"1\":{}}");
+    ink_text_free(&file);
+    ink_picture_free(&p);
+    ink_picture_free(&back);
+    ink_picture_extras_free(&extras);
+    ink_picture_extras_free(&found);
+  }
+}
+
 static void what_is_written_comes_back(void **state) {
   (void)state;
   for (int32_t channels = 1; channels <= 4; channels++) {
@@ -257,6 +299,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pictures_are_read_as_pillow_reads_them),
       cmocka_unit_test(what_is_written_comes_back),
+      cmocka_unit_test(the_graph_stands_in_exif_s_make),
       cmocka_unit_test(a_file_is_of_its_ending),
       cmocka_unit_test(what_a_format_cannot_hold_is_refused),
       cmocka_unit_test(notes_have_keys_and_utf8),
