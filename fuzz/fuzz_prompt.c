@@ -1,4 +1,4 @@
-// Fuzz target: prompts and generation parameters.
+// Fuzz target: prompts, generation parameters, ComfyUI's graphs.
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "diffusion/infotext.h"
 #include "diffusion/prompt.h"
+#include "diffusion/recipe.h"
 
 // A tokenizer of one id per byte.
 static ink_status encode(void *context, const char *text, size_t size, int32_t **ids, size_t *n,
@@ -55,6 +56,20 @@ static void try_infotext(const char *text) {
   ink_infotext_free(&info);
 }
 
+static void try_graph(const char *text) {
+  json_t *json = json_loads(text, 0, NULL);
+  if (!json) return;
+  ink_error error = {0};
+  ink_paint_recipe recipe = {0};
+  ink_text left = {0};
+  if (ink_paint_recipe_from_comfyui(json, "x", &recipe, &left, &error) == INK_OK) {
+    if (!recipe.prompt || !recipe.negative || recipe.steps < 1) abort();
+  }
+  ink_text_free(&left);
+  ink_paint_recipe_free(&recipe);
+  json_decref(json);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   char *text = malloc(size + 1);
@@ -63,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   text[size] = 0;
   try_prompt(text);
   try_infotext(text);
+  try_graph(text);
   free(text);
   return 0;
 }

@@ -15,6 +15,9 @@ enum { INK_PAINT_MOST_LORAS = 16 };
 typedef struct ink_paint_recipe_lora {
   char *path;
   char sha256[INK_SHA256_HEX];
+  // Of a safetensors file without its header, by which others know plug-ins ("Lora hashes"); ""
+  // where it is not known. It is found anew from the file and not kept in the JSON.
+  char content_sha256[INK_SHA256_HEX];
   double weight;
 } ink_paint_recipe_lora;
 
@@ -94,6 +97,13 @@ ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *recipe, ink_info
 // As a graph for ComfyUI's /prompt, which its editor opens: checkpoint, texts, sampler, decoder.
 // New; NULL without memory, or for samplers that ComfyUI does not have.
 json_t *ink_paint_recipe_to_comfyui(const ink_paint_recipe *recipe);
+// Take what such a graph says, of ComfyUI's own: checkpoint, plug-ins, texts, empty latent and one
+// sampler. Nodes that nothing here obeys are appended to `left`, comma-separated. `name` is what
+// errors call it. UNSUPPORTED: a graph without a KSampler, or whose texts come from elsewhere;
+// FORMAT: a number that is none.
+ink_status ink_paint_recipe_from_comfyui(const json_t *graph, const char *name,
+                                         ink_paint_recipe *recipe, ink_text *left,
+                                         ink_error *error);
 // Take what A1111's parameters say. Fields that nothing here obeys are appended to `left`,
 // comma-separated: the picture cannot be met exactly. FORMAT: a number that is none.
 ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_recipe *recipe,

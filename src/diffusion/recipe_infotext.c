@@ -1,4 +1,4 @@
-// Recipes of paintings as the parameters that A1111's readers know, and as ComfyUI's graph.
+// Recipes of paintings as the parameters that A1111's readers know.
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,13 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "diffusion/recipe_parts.h"
-
-// Schedules by the names that A1111 has for them.
-static const char *const curve_labels[INK_CURVE_COUNT] = {
-    "Automatic", "Karras",           "Exponential",         "Beta",    "SGM Uniform",
-    "Simple",    "Align Your Steps", "Align Your Steps XL", "Trailing"};
 
 static ink_status set_field(ink_infotext *info, ink_error *error, const char *key,
                             const char *format, ...) INK_PRINTF(4, 5);
@@ -47,21 +43,70 @@ static ink_status set_controls(ink_infotext *info, const ink_paint_recipe *r, in
   return INK_OK;
 }
 
+// A file's name without folders and ending, as A1111 names models and plug-ins.
+static void add_stem(ink_text *text, const char *path) {
+  const char *name = ink_path_name(path), *dot = strrchr(name, '.');
+  ink_text_add_bytes(text, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
 // The prompt, and the plug-ins as A1111's readers expect them in it.
 static ink_status set_prompt(ink_infotext *info, const ink_paint_recipe *r, ink_error *error) {
   ink_text text = {0};
   ink_text_add(&text, r->prompt ? r->prompt : "");
   for (size_t i = 0; i < r->n_loras; i++) {
-    const char *name = strrchr(r->loras[i].path, '/');
-    name = name ? name + 1 : r->loras[i].path;
-    const char *dot = strrchr(name, '.');
-    int size = (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name));
-    ink_text_format(&text, " <lora:%.*s:%.10g>", size, name, r->loras[i].weight);
+    ink_text_add(&text, " <lora:");
+    add_stem(&text, r->loras[i].path);
+    ink_text_format(&text, ":%.10g>", r->loras[i].weight);
   }
   ink_status status = ink_text_status(&text, error);
   if (status == INK_OK)
     status = ink_recipe_set_string(&info->prompt, ink_text_string(&text), error);
   ink_text_free(&text);
+  return status;
+}
+
+// The model's name; the ending of a file is not part of it.
+static ink_status set_model(ink_infotext *info, const char *model, ink_error *error) {
+  static const char *const endings[] = {".safetensors", ".ckpt", ".pt", ".pth", ".bin"};
+  size_t size = strlen(model), kept = size;
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    size_t tail = strlen(endings[i]);
+    if (size > tail && strcasecmp(model + size - tail, endings[i]) == 0) kept = size - tail;
+  }
+  ink_text text = {0};
+  ink_text_add_bytes(&text, model, kept);
+  ink_status status = ink_text_status(&text, error);
+  if (status == INK_OK) status = ink_infotext_set(info, "Model", ink_text_string(&text), error);
+  ink_text_free(&text);
+  return status;
+}
+
+static void add_hash(ink_text *text, const char *path, const char *sha256, int digits) {
+  if (!sha256[0]) return;
+  if (text->size) ink_text_add(text, ", ");
+  add_stem(text, path);
+  ink_text_format(text, ": %.*s", digits, sha256);
+}
+
+// The hashes by which sites that host plug-ins and taught words find them.
+static ink_status set_hashes(ink_infotext *info, const ink_paint_recipe *r, ink_error *error) {
+  ink_text loras = {0}, words = {0};
+  for (size_t i = 0; i < r->n_loras; i++) {
+    add_hash(&loras, r->loras[i].path, r->loras[i].content_sha256, 12);
+  }
+  for (size_t i = 0; i < r->n_words; i++) {
+    add_hash(&words, r->words[i].path, r->words[i].sha256, 10);
+  }
+  ink_status status = ink_text_status(&loras, error);
+  if (status == INK_OK) status = ink_text_status(&words, error);
+  if (status == INK_OK && loras.size) {
+    status = ink_infotext_set(info, "Lora hashes", ink_text_string(&loras), error);
+  }
+  if (status == INK_OK && words.size) {
+    status = ink_infotext_set(info, "TI hashes", ink_text_string(&words), error);
+  }
+  ink_text_free(&loras);
+  ink_text_free(&words);
   return status;
 }
 
@@ -98,14 +143,14 @@ ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext 
   INK_TRY(ink_recipe_set_string(&info->negative, r->negative, error));
   INK_TRY(set_field(info, error, "Steps", "%d", (int)r->steps));
   INK_TRY(set_field(info, error, "Sampler", "%s", ink_sampler_about(r->sampler)->label));
-  INK_TRY(set_field(info, error, "Schedule type", "%s", curve_labels[r->curve]));
+  INK_TRY(set_field(info, error, "Schedule type", "%s", ink_curve_label(r->curve)));
   INK_TRY(set_field(info, error, "CFG scale", "%.10g", r->guidance_scale));
   INK_TRY(set_field(info, error, "Seed", "%llu", (unsigned long long)r->seed));
   INK_TRY(set_field(info, error, "Size", "%dx%d", (int)r->width, (int)r->height));
   if (r->model_sha256[0]) {
     INK_TRY(set_field(info, error, "Model hash", "%.10s", r->model_sha256));
   }
-  if (r->model) INK_TRY(ink_infotext_set(info, "Model", r->model, error));
+  if (r->model) INK_TRY(set_model(info, r->model, error));
   if (r->init_sha256[0] && r->hires_scale == 0) {
     INK_TRY(set_field(info, error, "Denoising strength", "%.10g", r->strength));
   }
@@ -113,44 +158,11 @@ ink_status ink_paint_recipe_to_infotext(const ink_paint_recipe *r, ink_infotext 
   INK_TRY(set_controls(info, r, error));
   if (r->taesd) INK_TRY(ink_infotext_set(info, "VAE Decoder", "TAESD", error));
   if (r->clip_skip) INK_TRY(set_field(info, error, "Clip skip", "%d", (int)r->clip_skip + 1));
+  INK_TRY(set_hashes(info, r, error));
   INK_TRY(set_field(info, error, "RNG", "%s", generators[r->noise]));
   if (r->brownian) INK_TRY(ink_infotext_set(info, "Noise sampler", "Brownian tree", error));
   if (r->cache > 1) INK_TRY(set_field(info, error, "Step caching", "%d", (int)r->cache));
   return set_field(info, error, "Version", "inkstone %s", INKSTONE_VERSION);
-}
-
-json_t *ink_paint_recipe_to_comfyui(const ink_paint_recipe *r) {
-  static const char *const samplers[INK_SAMPLER_COUNT] = {"euler",
-                                                          "euler_ancestral",
-                                                          "heun",
-                                                          "dpm_2",
-                                                          "dpmpp_2m",
-                                                          "dpmpp_2m_sde",
-                                                          "dpmpp_2s_ancestral",
-                                                          "dpmpp_sde",
-                                                          "dpmpp_3m_sde",
-                                                          "ddim",
-                                                          NULL,
-                                                          "uni_pc",
-                                                          "lcm",
-                                                          NULL};
-  static const char *const curves[INK_CURVE_COUNT] = {
-      "normal", "karras", "exponential", "beta", "sgm_uniform", "simple", NULL, NULL, NULL};
-  if (r->upscaled || !samplers[r->sampler] || !curves[r->curve]) return NULL;
-  return json_pack(
-      "{s:{s:s,s:{s:s}},s:{s:s,s:{s:s,s:[s,i]}},s:{s:s,s:{s:s,s:[s,i]}},s:{s:s,s:{s:i,s:i,s:i}},"
-      "s:{s:s,s:{s:I,s:i,s:f,s:s,s:s,s:f,s:[s,i],s:[s,i],s:[s,i],s:[s,i]}},"
-      "s:{s:s,s:{s:[s,i],s:[s,i]}},s:{s:s,s:{s:s,s:[s,i]}}}",
-      "1", "class_type", "CheckpointLoaderSimple", "inputs", "ckpt_name", r->model ? r->model : "",
-      "2", "class_type", "CLIPTextEncode", "inputs", "text", r->prompt ? r->prompt : "", "clip",
-      "1", 1, "3", "class_type", "CLIPTextEncode", "inputs", "text", r->negative ? r->negative : "",
-      "clip", "1", 1, "4", "class_type", "EmptyLatentImage", "inputs", "width", (int)r->width,
-      "height", (int)r->height, "batch_size", 1, "5", "class_type", "KSampler", "inputs", "seed",
-      (json_int_t)r->seed, "steps", (int)r->steps, "cfg", r->guidance_scale, "sampler_name",
-      samplers[r->sampler], "scheduler", curves[r->curve], "denoise", 1.0, "model", "1", 0,
-      "positive", "2", 0, "negative", "3", 0, "latent_image", "4", 0, "6", "class_type",
-      "VAEDecode", "inputs", "samples", "5", 0, "vae", "1", 2, "7", "class_type", "SaveImage",
-      "inputs", "filename_prefix", "inkstone", "images", "6", 0);
 }
 
 static ink_status number_of(const ink_infotext *info, const char *key, double low, double high,
@@ -170,27 +182,12 @@ static ink_status number_of(const ink_infotext *info, const char *key, double lo
 static ink_status sampler_of(const ink_infotext *info, ink_paint_recipe *r, ink_error *error) {
   const char *text = ink_infotext_get(info, "Sampler"),
              *type = ink_infotext_get(info, "Schedule type");
-  char label[64];
-  snprintf(label, sizeof label, "%s", text ? text : "");
-  // Before version 1.9 the schedule was part of the sampler's name.
-  for (int i = 1; i < INK_CURVE_COUNT; i++) {
-    size_t size = strlen(label), tail = strlen(curve_labels[i]);
-    if (size <= tail + 1 || strcasecmp(label + size - tail, curve_labels[i]) != 0) continue;
-    label[size - tail - 1] = 0;
-    type = curve_labels[i];
+  if (text && !ink_sampler_parse_scheduled(text, &r->sampler, &r->curve, &r->has_curve)) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED, "the sampler \"%s\" is not known; choose another",
+                    text);
   }
-  if (text) {
-    r->has_sampler = ink_sampler_parse(label, &r->sampler);
-    if (!r->has_sampler) {
-      return ink_fail(error, INK_ERR_UNSUPPORTED, "the sampler \"%s\" is not known; choose another",
-                      text);
-    }
-  }
-  for (int i = 0; type && i < INK_CURVE_COUNT; i++) {
-    if (strcasecmp(type, curve_labels[i]) != 0) continue;
-    r->curve = (ink_curve)i;
-    r->has_curve = i > 0;
-  }
+  r->has_sampler = text != NULL;
+  if (type && ink_curve_parse(type, &r->curve)) r->has_curve = r->curve != INK_CURVE_SPACED;
   return INK_OK;
 }
 
@@ -231,6 +228,7 @@ static void list_left(const ink_infotext *info, ink_text *left) {
                                        "Variation seed strength",
                                        "Noise sampler",
                                        "Step caching",
+                                       "Lora hashes",
                                        "Hires upscale"};
   for (size_t i = 0; i < info->n; i++) {
     bool known = false;
@@ -253,6 +251,8 @@ ink_status ink_paint_recipe_from_infotext(const ink_infotext *info, ink_paint_re
   INK_TRY(ink_recipe_set_string(&r->prompt, info->prompt, error));
   INK_TRY(ink_paint_recipe_take_tags(r, error));
   INK_TRY(ink_recipe_set_string(&r->negative, info->negative, error));
+  const char *model = ink_infotext_get(info, "Model");
+  if (model) INK_TRY(ink_recipe_set_string(&r->model, model, error));
   INK_TRY(number_of(info, "Steps", 1, INK_PAINT_MOST_STEPS, &steps, error));
   INK_TRY(number_of(info, "CFG scale", 0, 100, &r->guidance_scale, error));
   INK_TRY(number_of(info, "Seed", 0, 0x1p53, &seed, error));

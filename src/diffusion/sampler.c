@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/checked.h"
 #include "diffusion/sampler_parts.h"
@@ -57,17 +56,6 @@ static const entry samplers[INK_SAMPLER_COUNT] = {
 
 const ink_sampler_info *ink_sampler_about(ink_sampler_kind kind) {
   return &samplers[kind].info;
-}
-
-bool ink_sampler_parse(const char *name, ink_sampler_kind *kind) {
-  for (int i = 0; i < INK_SAMPLER_COUNT; i++) {
-    const ink_sampler_info *info = &samplers[i].info;
-    if (strcasecmp(name, info->name) == 0 || strcasecmp(name, info->label) == 0) {
-      *kind = (ink_sampler_kind)i;
-      return true;
-    }
-  }
-  return false;
 }
 
 // ---- arithmetic ---------------------------------------------------------------------------------

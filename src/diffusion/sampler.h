@@ -41,8 +41,12 @@ typedef struct ink_sampler_info {
 } ink_sampler_info;
 
 const ink_sampler_info *ink_sampler_about(ink_sampler_kind kind);
-// By name or by A1111's label, without regard to case; false when there is none.
+// By its name here, in A1111 or in ComfyUI, whatever the case, spaces and hyphens; false when there
+// is none.
 bool ink_sampler_parse(const char *name, ink_sampler_kind *kind);
+// The same where a schedule may follow, as in A1111 before version 1.9: "DPM++ 2M Karras".
+bool ink_sampler_parse_scheduled(const char *name, ink_sampler_kind *kind, ink_curve *curve,
+                                 bool *has_curve);
 
 // The network, guidance and all.
 typedef struct ink_denoiser {

@@ -8,24 +8,6 @@
 #include "base/checked.h"
 #include "diffusion/beta_distribution.h"
 
-static const char *const curve_names[INK_CURVE_COUNT] = {"default", "karras",      "exponential",
-                                                         "beta",    "sgm-uniform", "simple",
-                                                         "ays",     "ays-xl",      "trailing"};
-
-const char *ink_curve_name(ink_curve curve) {
-  return curve_names[curve];
-}
-
-bool ink_curve_parse(const char *name, ink_curve *curve) {
-  for (int i = 0; i < INK_CURVE_COUNT; i++) {
-    if (strcmp(name, curve_names[i]) == 0) {
-      *curve = (ink_curve)i;
-      return true;
-    }
-  }
-  return false;
-}
-
 ink_noise_config ink_noise_config_default(void) {
   return (ink_noise_config){.n_train = 1000,
                             .beta_start = 0.00085,

@@ -49,6 +49,9 @@ typedef enum ink_curve {
 // "default", "karras", "exponential", "beta", "sgm-uniform", "simple", "ays", "ays-xl",
 // "trailing".
 const char *ink_curve_name(ink_curve curve);
+// As A1111 writes it: "Karras", "SGM Uniform".
+const char *ink_curve_label(ink_curve curve);
+// By its name here, in A1111 or in ComfyUI, as ink_sampler_parse does it.
 bool ink_curve_parse(const char *name, ink_curve *curve);
 
 // A model's noise as its scheduler_config.json states it.

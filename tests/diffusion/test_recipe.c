@@ -1,5 +1,6 @@
 // Recipes of paintings: what goes into a picture comes out again, and A1111's words are understood.
 #include <math.h>
+#include <stdlib.h>
 
 #include "diffusion/recipe.h"
 #include "testing.h"
@@ -139,8 +140,9 @@ static void parameters_of_a1111_are_understood(void **state) {
   ink_text left = {0};
   ink_paint_recipe r = from_text(
       "fox\nNegative prompt: blur\nSteps: 30, Sampler: DPM++ 2M Karras, CFG scale: 5.5, Seed: 77, "
-      "Size: 512x768, Clip skip: 2, Hires upscale: 2, ENSD: 31337",
+      "Size: 512x768, Clip skip: 2, Model: v1-5, Hires upscale: 2, ENSD: 31337",
       &left);
+  assert_string_equal(r.model, "v1-5");
   assert_int_equal(r.sampler, INK_SAMPLER_DPMPP_2M);
   assert_int_equal(r.curve, INK_CURVE_KARRAS);
   assert_true(r.has_sampler && r.has_curve);
@@ -218,27 +220,197 @@ static void what_we_write_as_parameters_reads_the_same(void **state) {
   ink_paint_recipe_free(&back);
 }
 
-// Every link of the graph leads to a node.
-static void comfyui_graph_hangs_together(void **state) {
-  (void)state;
-  ink_paint_recipe r = full_recipe();
-  json_t *graph = ink_paint_recipe_to_comfyui(&r), *node, *input;
-  assert_non_null(graph);
-  assert_int_equal(json_object_size(graph), 7);
+// Inputs of the nth node of a class; NULL when there are fewer.
+static const json_t *inputs_of(const json_t *graph, const char *type, int nth) {
+  for (size_t id = 1; id <= json_object_size(graph); id++) {
+    char key[12];
+    snprintf(key, sizeof key, "%zu", id);
+    const json_t *node = json_object_get(graph, key);
+    const char *found = json_string_value(json_object_get(node, "class_type"));
+    if (strcmp(found, type) == 0 && nth-- == 0) return json_object_get(node, "inputs");
+  }
+  return NULL;
+}
+
+// The class of the node that an input comes from.
+static const char *source_of(const json_t *graph, const json_t *inputs, const char *name) {
+  const char *id = json_string_value(json_array_get(json_object_get(inputs, name), 0));
+  return json_string_value(json_object_get(json_object_get(graph, id), "class_type"));
+}
+
+// Every link of the graph leads to a node that stands before.
+static void assert_hangs_together(json_t *graph) {
   const char *id, *name;
+  json_t *node, *input;
   json_object_foreach(graph, id, node) {
     assert_true(json_is_string(json_object_get(node, "class_type")));
     json_object_foreach(json_object_get(node, "inputs"), name, input) {
       if (!json_is_array(input)) continue;
-      assert_non_null(json_object_get(graph, json_string_value(json_array_get(input, 0))));
+      const char *from = json_string_value(json_array_get(input, 0));
+      assert_non_null(json_object_get(graph, from));
+      assert_true(atoi(from) < atoi(id));
     }
   }
-  const json_t *inputs = json_object_get(json_object_get(graph, "5"), "inputs");
-  assert_string_equal(json_string_value(json_object_get(inputs, "sampler_name")), "dpmpp_2m");
-  assert_string_equal(json_string_value(json_object_get(inputs, "scheduler")), "karras");
+}
+
+static void comfyui_graph_says_what_was_painted(void **state) {
+  (void)state;
+  ink_paint_recipe r = full_recipe();
+  json_t *graph = ink_paint_recipe_to_comfyui(&r);
+  assert_non_null(graph);
+  assert_hangs_together(graph);
+  const json_t *first = inputs_of(graph, "KSampler", 0), *second = inputs_of(graph, "KSampler", 1);
+  assert_string_equal(json_string_value(json_object_get(first, "sampler_name")), "dpmpp_2m");
+  assert_string_equal(json_string_value(json_object_get(first, "scheduler")), "karras");
+  assert_true(json_real_value(json_object_get(first, "denoise")) == 0.3);
+  assert_true(json_real_value(json_object_get(second, "denoise")) == 0.375);
+  assert_null(inputs_of(graph, "KSampler", 2));
+  assert_string_equal(source_of(graph, first, "positive"), "ControlNetApplyAdvanced");
+  assert_string_equal(source_of(graph, first, "latent_image"), "SetLatentNoiseMask");
+  assert_string_equal(source_of(graph, first, "model"), "RescaleCFG");
+  const json_t *lora = inputs_of(graph, "LoraLoader", 0);
+  assert_string_equal(json_string_value(json_object_get(lora, "lora_name")), "x.safetensors");
+  assert_true(json_real_value(json_object_get(lora, "strength_model")) == -0.5);
+  const json_t *skip = inputs_of(graph, "CLIPSetLastLayer", 0);
+  assert_int_equal(json_integer_value(json_object_get(skip, "stop_at_clip_layer")), -2);
+  const json_t *scale = inputs_of(graph, "ImageScale", 0);
+  assert_int_equal(json_integer_value(json_object_get(scale, "width")), 96);
+  assert_non_null(inputs_of(graph, "ImageUpscaleWithModel", 0));
+  assert_string_equal(source_of(graph, inputs_of(graph, "SaveImage", 0), "images"), "VAEDecode");
   json_decref(graph);
   r.sampler = INK_SAMPLER_TCD;
   assert_null(ink_paint_recipe_to_comfyui(&r));
+  ink_paint_recipe_free(&r);
+}
+
+static void comfyui_graph_of_words_alone_is_its_default_one(void **state) {
+  (void)state;
+  ink_paint_recipe r = {.model = strdup("m.safetensors"),
+                        .prompt = strdup("a fox"),
+                        .width = 512,
+                        .height = 768,
+                        .steps = 20,
+                        .guidance_scale = 7,
+                        .seed = 5};
+  json_t *graph = ink_paint_recipe_to_comfyui(&r);
+  assert_hangs_together(graph);
+  assert_int_equal(json_object_size(graph), 7);
+  const json_t *sampler = inputs_of(graph, "KSampler", 0);
+  assert_int_equal(json_integer_value(json_object_get(sampler, "seed")), 5);
+  assert_true(json_real_value(json_object_get(sampler, "denoise")) == 1);
+  assert_string_equal(source_of(graph, sampler, "latent_image"), "EmptyLatentImage");
+  const json_t *loader = inputs_of(graph, "CheckpointLoaderSimple", 0);
+  assert_string_equal(json_string_value(json_object_get(loader, "ckpt_name")), "m.safetensors");
+  json_decref(graph);
+  ink_paint_recipe_free(&r);
+}
+
+static ink_paint_recipe from_graph(json_t *graph, ink_text *left) {
+  ink_error error = {0};
+  ink_paint_recipe r = {0};
+  assert_non_null(graph);
+  assert_ok(ink_paint_recipe_from_comfyui(graph, "x.png", &r, left, &error));
+  json_decref(graph);
+  return r;
+}
+
+static void graphs_of_comfyui_are_understood(void **state) {
+  (void)state;
+  ink_text left = {0};
+  ink_paint_recipe r = {.model = strdup("m.safetensors"),
+                        .prompt = strdup("a fox"),
+                        .negative = strdup("blur"),
+                        .width = 512,
+                        .height = 768,
+                        .steps = 25,
+                        .clip_skip = 1,
+                        .guidance_scale = 6.5,
+                        .sampler = INK_SAMPLER_DPMPP_2M_SDE,
+                        .curve = INK_CURVE_KARRAS,
+                        .seed = 156680208700286,
+                        .n_loras = 2};
+  r.loras[0] = (ink_paint_recipe_lora){.path = strdup("x.safetensors"), .weight = 0.5};
+  r.loras[1] = (ink_paint_recipe_lora){.path = strdup("y.safetensors"), .weight = -1};
+  ink_paint_recipe back = from_graph(ink_paint_recipe_to_comfyui(&r), &left);
+  assert_string_equal(ink_text_string(&left), "");
+  assert_string_equal(back.model, "m.safetensors");
+  assert_string_equal(back.prompt, "a fox");
+  assert_string_equal(back.negative, "blur");
+  assert_true(back.width == 512 && back.height == 768 && back.steps == 25);
+  assert_true(back.guidance_scale == 6.5 && back.seed == r.seed && back.clip_skip == 1);
+  assert_true(back.sampler == r.sampler && back.curve == r.curve && back.has_curve);
+  // ComfyUI's random numbers: torch's on the CPU, and a Brownian tree.
+  assert_true(back.noise == INK_NOISE_CPU && back.brownian);
+  assert_int_equal(back.n_loras, 2);
+  assert_string_equal(back.loras[0].path, "x.safetensors");
+  assert_true(back.loras[1].weight == -1);
+  ink_paint_recipe_free(&back);
+  ink_paint_recipe_free(&r);
+  // What is not obeyed is named, the second pass too; the first is taken.
+  r = full_recipe();
+  r.init_sha256[0] = r.mask_sha256[0] = 0;
+  r.extend = (ink_margins){0};
+  back = from_graph(ink_paint_recipe_to_comfyui(&r), &left);
+  assert_non_null(strstr(ink_text_string(&left), "ControlNetApplyAdvanced"));
+  assert_non_null(strstr(ink_text_string(&left), "KSampler"));
+  assert_true(back.width == 64 && back.strength == 1);
+  assert_string_equal(back.prompt, r.prompt);
+  ink_paint_recipe_free(&back);
+  ink_paint_recipe_free(&r);
+  ink_text_free(&left);
+}
+
+static void graphs_that_are_none_are_refused(void **state) {
+  (void)state;
+  // The last one leads in a circle.
+  static const struct {
+    const char *text, *word;
+  } bad[] = {
+      {"[]", "no KSampler"},
+      {"{}", "no KSampler"},
+      {"{\"1\": 5, \"2\": {\"class_type\": 5}}", "no KSampler"},
+      {"{\"1\": {\"class_type\": \"KSampler\"}}", "seed"},
+      {"{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": [\"2\", 0]}}}", "seed"},
+      {"{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 2, \"cfg\": 7, "
+       "\"denoise\": 1, \"sampler_name\": \"magic\"}}}",
+       "magic"},
+      {"{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 2, \"cfg\": 7, "
+       "\"denoise\": 1, \"sampler_name\": \"euler\", \"model\": [\"2\", 0], \"positive\": [\"2\", "
+       "0]}}, "
+       "\"2\": {\"class_type\": \"Loop\", \"inputs\": {\"model\": [\"2\", 0], \"positive\": "
+       "[\"2\", 0]}}}",
+       "positive text"}};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    ink_error error = {0};
+    ink_paint_recipe r = {0};
+    ink_text left = {0};
+    json_t *json = json_loads(bad[i].text, 0, NULL);
+    assert_non_null(json);
+    ink_status status = ink_paint_recipe_from_comfyui(json, "x.png", &r, &left, &error);
+    assert_true(status == INK_ERR_FORMAT || status == INK_ERR_UNSUPPORTED);
+    if (!strstr(error.text, bad[i].word)) fail_msg("\"%s\"", error.text);
+    json_decref(json);
+    ink_text_free(&left);
+    ink_paint_recipe_free(&r);
+  }
+}
+
+// As A1111 writes them: names without endings, hashes of plug-ins' content and of words' files.
+static void parameters_name_models_and_plug_ins_by_stem_and_hash(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_paint_recipe r = full_recipe();
+  ink_infotext info;
+  free(r.model);
+  r.model = strdup("v1.5-pruned.safetensors");
+  memset(r.loras[0].content_sha256, '1', 64);
+  memset(r.words[0].sha256, '2', 64);
+  assert_ok(ink_paint_recipe_to_infotext(&r, &info, &error));
+  assert_string_equal(ink_infotext_get(&info, "Model"), "v1.5-pruned");
+  assert_string_equal(ink_infotext_get(&info, "Lora hashes"), "x: 111111111111");
+  assert_string_equal(ink_infotext_get(&info, "TI hashes"), "w: 2222222222");
+  assert_non_null(strstr(info.prompt, " <lora:x:-0.5>"));
+  ink_infotext_free(&info);
   ink_paint_recipe_free(&r);
 }
 
@@ -249,7 +421,11 @@ int main(void) {
       cmocka_unit_test(parameters_of_a1111_are_understood),
       cmocka_unit_test(parameters_with_wrong_numbers_are_refused),
       cmocka_unit_test(what_we_write_as_parameters_reads_the_same),
-      cmocka_unit_test(comfyui_graph_hangs_together),
+      cmocka_unit_test(comfyui_graph_says_what_was_painted),
+      cmocka_unit_test(comfyui_graph_of_words_alone_is_its_default_one),
+      cmocka_unit_test(graphs_of_comfyui_are_understood),
+      cmocka_unit_test(graphs_that_are_none_are_refused),
+      cmocka_unit_test(parameters_name_models_and_plug_ins_by_stem_and_hash),
   };
   return cmocka_run_group_tests_name("hostile_recipe", tests, NULL, NULL);
 }

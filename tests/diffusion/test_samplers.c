@@ -342,6 +342,53 @@ static void names_and_labels_find_their_sampler(void **state) {
   assert_false(ink_sampler_parse("euler b", &kind));
 }
 
+static void names_of_a1111_and_comfyui_find_sampler_and_schedule(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    ink_sampler_kind kind;
+    int curve;  // -1: the name says none
+  } known[] = {{"euler_ancestral", INK_SAMPLER_EULER_ANCESTRAL, -1},
+               {"dpm_2", INK_SAMPLER_DPM2, -1},
+               {"dpmpp_2m", INK_SAMPLER_DPMPP_2M, -1},
+               {"dpmpp_2s_ancestral", INK_SAMPLER_DPMPP_2S_ANCESTRAL, -1},
+               {"dpmpp_3m_sde", INK_SAMPLER_DPMPP_3M_SDE, -1},
+               {"uni_pc", INK_SAMPLER_UNIPC, -1},
+               {"DPM++ 2M Karras", INK_SAMPLER_DPMPP_2M, INK_CURVE_KARRAS},
+               {"DPM++ 2M SDE Exponential", INK_SAMPLER_DPMPP_2M_SDE, INK_CURVE_EXPONENTIAL},
+               {"Euler SGM Uniform", INK_SAMPLER_EULER, INK_CURVE_SGM_UNIFORM}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    ink_sampler_kind kind;
+    ink_curve curve = INK_CURVE_COUNT;
+    bool has_curve;
+    if (!ink_sampler_parse_scheduled(known[i].name, &kind, &curve, &has_curve)) {
+      fail_msg("%s", known[i].name);
+    }
+    assert_int_equal(kind, known[i].kind);
+    assert_int_equal(has_curve, known[i].curve >= 0);
+    if (has_curve) assert_int_equal(curve, known[i].curve);
+  }
+  // Not the same method as one that is here.
+  static const char *const unknown[] = {"DPM2 a", "dpm_2_ancestral", "DPM++ 2M Magic", "", "+"};
+  for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+    ink_sampler_kind kind;
+    ink_curve curve;
+    bool has_curve;
+    assert_false(ink_sampler_parse_scheduled(unknown[i], &kind, &curve, &has_curve));
+  }
+  static const struct {
+    const char *name;
+    ink_curve curve;
+  } curves[] = {{"Automatic", INK_CURVE_SPACED},           {"normal", INK_CURVE_SPACED},
+                {"sgm_uniform", INK_CURVE_SGM_UNIFORM},    {"Align Your Steps", INK_CURVE_AYS},
+                {"Align Your Steps XL", INK_CURVE_AYS_XL}, {"KARRAS", INK_CURVE_KARRAS}};
+  for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
+    ink_curve curve;
+    assert_true(ink_curve_parse(curves[i].name, &curve));
+    assert_int_equal(curve, curves[i].curve);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(every_step_equals_the_reference, open_reference,
@@ -351,6 +398,7 @@ int main(void) {
       cmocka_unit_test(a_stochastic_sampler_asks_for_a_source),
       cmocka_unit_test(a_failing_network_stops_the_run),
       cmocka_unit_test(names_and_labels_find_their_sampler),
+      cmocka_unit_test(names_of_a1111_and_comfyui_find_sampler_and_schedule),
   };
   return cmocka_run_group_tests_name("samplers", tests, NULL, NULL);
 }
