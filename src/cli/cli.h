@@ -46,7 +46,9 @@ typedef struct ink_option {
   const char *argument;  // "N", "FILE"; NULL for flags
   const char *help;      // English, in the catalogue
   double low, high;      // both 0: any value
-  bool given;            // out: it was on the command line or in the environment
+  // The values that it knows, by number, NULL behind the last; NULL: any. For shells.
+  const char *(*value_at)(int i);
+  bool given;  // out: it was on the command line or in the environment
 } ink_option;
 
 // The option --threads, -t, that all commands with heavy work have.
@@ -55,7 +57,8 @@ ink_option ink_option_threads(int64_t *threads);
 // Read argv into the options' values; what is left are the positional arguments, moved to the front
 // of argv (argv[0] stays), *n_positional of them. "--" ends options, "-" is positional. Unknown
 // flags, missing or out-of-range values are USAGE with the nearest known name. --help prints help
-// and --list-options the option names (for shell completion): *done is then true and the command
+// and --list-options the option names, --list-values NAME what an option knows (for shell
+// completion): *done is then true and the command
 // returns INK_EXIT_DONE.
 ink_status ink_options_read(const ink_command *command, ink_option *options, size_t n_options,
                             int argc, char **argv, int *n_positional, bool *done, ink_error *error);

@@ -13,10 +13,17 @@ static const char bash_script[] =
     "    COMPREPLY=($(compgen -W \"$(inkstone \"$command\" --list-options 2>/dev/null)\" -- "
     "\"$word\"))\n"
     "  else\n"
-    "    COMPREPLY=($(compgen -f -- \"$word\"))\n"
+    "    local before=${COMP_WORDS[COMP_CWORD-1]} values=\n"
+    "    [ \"${before#--}\" = \"$before\" ] ||\n"
+    "      values=$(inkstone \"$command\" --list-values \"${before#--}\" 2>/dev/null)\n"
+    "    if [ -n \"$values\" ]; then\n"
+    "      COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))\n"
+    "    else\n"
+    "      COMPREPLY=($(compgen -f -- \"$word\"))\n"
+    "    fi\n"
     "  fi\n"
     "}\n"
-    "complete -F _inkstone inkstone\n";
+    "complete -o filenames -F _inkstone inkstone\n";
 
 static const char zsh_script[] =
     "#compdef inkstone\n"
@@ -26,7 +33,10 @@ static const char zsh_script[] =
     "  elif [[ $words[CURRENT] == -* ]]; then\n"
     "    compadd -- ${(f)\"$(inkstone $words[2] --list-options 2>/dev/null)\"}\n"
     "  else\n"
-    "    _files\n"
+    "    local -a values\n"
+    "    [[ $words[CURRENT-1] == --* ]] && values=(${(f)\"$(inkstone $words[2] --list-values "
+    "${words[CURRENT-1]#--} 2>/dev/null)\"})\n"
+    "    if (( $#values )); then compadd -- $values; else _files; fi\n"
     "  fi\n"
     "}\n"
     "compdef _inkstone inkstone\n";
@@ -34,7 +44,10 @@ static const char zsh_script[] =
 static const char fish_script[] =
     "complete -c inkstone -n __fish_use_subcommand -f -a '(inkstone --list-commands)'\n"
     "complete -c inkstone -n 'not __fish_use_subcommand' -a "
-    "'(inkstone (commandline -opc)[2] --list-options 2>/dev/null)'\n";
+    "'(inkstone (commandline -opc)[2] --list-options 2>/dev/null)'\n"
+    "complete -c inkstone -n 'string match -q -- \"--*\" (commandline -opc)[-1]' -a "
+    "'(inkstone (commandline -opc)[2] --list-values (string sub -s 3 -- (commandline -opc)[-1]) "
+    "2>/dev/null)'\n";
 
 static int run(const ink_command *self, int argc, char **argv) {
   ink_error error = ink_cli_error();

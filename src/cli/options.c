@@ -163,6 +163,13 @@ static ink_status read_option(ink_option *options, size_t n, int argc, char **ar
   return assign(found, source, value, error);
 }
 
+static void list_values(const ink_option *options, size_t n, const char *name) {
+  for (size_t i = 0; i < n; i++) {
+    if (strcmp(options[i].name, name) != 0 || !options[i].value_at) continue;
+    for (int k = 0; options[i].value_at(k); k++) puts(options[i].value_at(k));
+  }
+}
+
 ink_option ink_option_threads(int64_t *threads) {
   return (ink_option){.name = "threads",
                       .letter = 't',
@@ -190,6 +197,11 @@ ink_status ink_options_read(const ink_command *command, ink_option *options, siz
     if (strcmp(argv[i], "--list-options") == 0) {
       for (size_t j = 0; j < n_options; j++) printf("--%s\n", options[j].name);
       puts("--help");
+      *done = true;
+      return INK_OK;
+    }
+    if (strcmp(argv[i], "--list-values") == 0) {
+      if (i + 1 < argc) list_values(options, n_options, argv[i + 1]);
       *done = true;
       return INK_OK;
     }

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "cli/paint_words.h"
 #include "lang/catalogue.h"
 #include "picture/codec.h"
 
@@ -104,6 +105,22 @@ static ink_option flag(const char *name, bool *value, const char *help) {
   return (ink_option){.name = name, .kind = INK_OPTION_FLAG, .value = value, .help = help};
 }
 
+// ---- values, for shells -------------------------------------------------------------------------
+
+static const char *noise_at(int i) {
+  return i < INK_NOISE_COUNT ? ink_noise_name((ink_noise_kind)i) : NULL;
+}
+
+static const char *watermark_at(int i) {
+  static const char *const names[] = {"gaussian", "public", "dwtdct", "none"};
+  return i < 4 ? names[i] : NULL;
+}
+
+// The kinds that people know ControlNets by; all but canny are given as the network sees them.
+static const char *const control_kinds[] = {"canny",    "depth",  "scribble", "lineart",
+                                            "softedge", "normal", "pose",     "seg",
+                                            "mlsd",     "tile",   "shuffle",  "image"};
+
 void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]) {
   o[MODEL] = text("model", &a->model, "M", "model: a folder, a file, a name or ORG/REPO");
   o[MODEL].letter = 'm';
@@ -177,6 +194,10 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[PASSPHRASE] = (ink_option)INK_PASSPHRASE_OPTION(&a->signing);
   o[TIMESTAMP] = (ink_option)INK_TIMESTAMP_OPTION(&a->signing);
   o[JSON] = flag("json", &a->json, "print one JSON object");
+  o[SAMPLER].value_at = ink_paint_sampler_at;
+  o[SCHEDULE].value_at = ink_paint_schedule_at;
+  o[NOISE].value_at = noise_at;
+  o[WATERMARK].value_at = watermark_at;
 }
 
 // ---- the recipe ---------------------------------------------------------------------------------
@@ -189,33 +210,51 @@ static ink_status replace(char **to, const char *text_, ink_error *error) {
   return INK_OK;
 }
 
-// The recipe within a picture: our own, or else A1111's parameters.
+static ink_status read_parameters(const char *words, ink_paint_recipe *recipe, ink_text *left,
+                                  ink_error *error) {
+  ink_infotext info;
+  INK_TRY(ink_infotext_parse(words, &info, error));
+  ink_status status = ink_paint_recipe_from_infotext(&info, recipe, left, error);
+  ink_infotext_free(&info);
+  return status;
+}
+
+static ink_status read_graph(const char *words, const char *path, ink_paint_recipe *recipe,
+                             ink_text *left, ink_error *error) {
+  json_t *json = NULL;
+  INK_TRY(ink_json_parse(words, strlen(words), path, &json, error));
+  ink_status status = ink_paint_recipe_from_comfyui(json, path, recipe, left, error);
+  json_decref(json);
+  return status;
+}
+
+// The recipe within a picture: our own, or else A1111's parameters, or else ComfyUI's graph.
 ink_status ink_paint_read_recipe(const char *path, ink_paint_recipe *recipe, ink_error *error) {
   ink_picture picture;
   ink_picture_extras extras = {0};
   INK_TRY(ink_picture_load(path, NULL, &picture, &extras, error));
   ink_picture_free(&picture);
   const char *own = ink_picture_note(&extras, "inkstone");
-  const char *foreign = ink_picture_note(&extras, "parameters");
+  const char *parameters = ink_picture_note(&extras, "parameters");
+  const char *graph = ink_picture_note(&extras, "prompt");
+  ink_text left = {0};
   ink_status status;
   if (own) {
     json_t *json = NULL;
     status = ink_json_parse(own, strlen(own), path, &json, error);
     if (status == INK_OK) status = ink_paint_recipe_from_json(json, path, recipe, error);
     json_decref(json);
-  } else if (foreign) {
-    ink_infotext info;
-    ink_text left = {0};
-    status = ink_infotext_parse(foreign, &info, error);
-    if (status == INK_OK) status = ink_paint_recipe_from_infotext(&info, recipe, &left, error);
-    if (status == INK_OK && left.size) {
-      fprintf(stderr, ink_tr("%s: not obeyed: %s\n"), path, ink_text_string(&left));
-    }
-    ink_text_free(&left);
-    ink_infotext_free(&info);
+  } else if (parameters) {
+    status = read_parameters(parameters, recipe, &left, error);
+  } else if (graph) {
+    status = read_graph(graph, path, recipe, &left, error);
   } else {
     status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: the picture holds no recipe", path);
   }
+  if (status == INK_OK && left.size) {
+    fprintf(stderr, ink_tr("%s: not obeyed: %s\n"), path, ink_text_string(&left));
+  }
+  ink_text_free(&left);
   ink_picture_extras_free(&extras);
   return status;
 }
@@ -227,31 +266,16 @@ static ink_status lay_numbers(const ink_paint_arguments *a, const ink_option *o,
   if (a->model) INK_TRY(replace(&r->model, a->model, error));
   if (!r->model) INK_TRY(replace(&r->model, "painter", error));
   int width = 0, height = 0, end = 0;
-  if (a->size && (sscanf(a->size, "%5dx%5d%n", &width, &height, &end) != 2 || a->size[end] ||
+  if (a->size && (sscanf(a->size, "%9dx%9d%n", &width, &height, &end) != 2 || a->size[end] ||
                   width < 1 || height < 1)) {
-    return ink_fail(error, INK_ERR_USAGE, "--size takes WIDTHxHEIGHT, not \"%s\"", a->size);
+    return ink_fail(error, INK_ERR_USAGE, "--size takes WIDTHxHEIGHT, such as 512x768, not \"%s\"",
+                    a->size);
   }
   if (a->size) {
     r->width = width;
     r->height = height;
   }
-  if (a->sampler && !(r->has_sampler = ink_sampler_parse(a->sampler, &r->sampler))) {
-    ink_text names = {0};
-    for (int i = 0; i < INK_SAMPLER_COUNT; i++) {
-      ink_text_format(&names, " %s", ink_sampler_about((ink_sampler_kind)i)->name);
-    }
-    ink_status status = ink_fail(error, INK_ERR_USAGE, "no sampler \"%s\"; there are%s", a->sampler,
-                                 ink_text_string(&names));
-    ink_text_free(&names);
-    return status;
-  }
-  if (a->schedule && !(r->has_curve = ink_curve_parse(a->schedule, &r->curve))) {
-    return ink_fail(
-        error, INK_ERR_USAGE,
-        "no schedule \"%s\"; there are default, karras, exponential, beta, sgm-uniform, "
-        "simple, trailing, ays and ays-xl",
-        a->schedule);
-  }
+  INK_TRY(ink_paint_set_sampler(a, r, error));
   if (a->noise && !ink_noise_parse(a->noise, &r->noise)) {
     return ink_fail(error, INK_ERR_USAGE, "--noise is own, cpu or cuda, not \"%s\"", a->noise);
   }
@@ -394,11 +418,6 @@ static ink_status set_words(const ink_paint_arguments *a, ink_paint_recipe *r, i
 
 // ---- pictures to be led by ----------------------------------------------------------------------
 
-// The kinds that people know ControlNets by; all but canny are given as the network sees them.
-static const char *const control_kinds[] = {"canny",    "depth",  "scribble", "lineart",
-                                            "softedge", "normal", "pose",     "seg",
-                                            "mlsd",     "tile",   "shuffle",  "image"};
-
 static bool is_control_kind(const char *name, size_t size) {
   for (size_t i = 0; i < sizeof control_kinds / sizeof *control_kinds; i++) {
     if (strlen(control_kinds[i]) == size && memcmp(control_kinds[i], name, size) == 0) return true;
@@ -522,6 +541,21 @@ static ink_status set_taesd(const ink_paint_arguments *a, const ink_option *o, i
 
 // ---- all ----------------------------------------------------------------------------------------
 
+// Flags that only mean something beside others: nothing is passed over in silence.
+static ink_status check_together(const ink_paint_arguments *a, const ink_option *o,
+                                 const ink_paint_recipe *r, ink_error *error) {
+  if (o[STRENGTH].given && !a->init && !r->init_sha256[0]) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    r->hires_scale > 0
+                        ? "--strength is that of --init; --hires takes its own: SCALE:STRENGTH"
+                        : "--strength needs the picture to begin from: --init FILE");
+  }
+  if (a->mask && !a->init && !r->init_sha256[0]) {
+    return ink_fail(error, INK_ERR_USAGE, "--mask needs the picture to begin from: --init FILE");
+  }
+  return INK_OK;
+}
+
 ink_status ink_paint_lay_over(const ink_paint_arguments *arguments, const ink_option *options,
                               const char *prompt, ink_paint_recipe *recipe, ink_error *error) {
   if (recipe->upscaled) {
@@ -537,5 +571,7 @@ ink_status ink_paint_lay_over(const ink_paint_arguments *arguments, const ink_op
   INK_TRY(ink_paint_recipe_take_tags(recipe, error));
   INK_TRY(set_words(arguments, recipe, error));
   INK_TRY(set_taesd(arguments, options, recipe, error));
+  INK_TRY(ink_paint_check_prompts(recipe, error));
+  INK_TRY(check_together(arguments, options, recipe, error));
   return set_controls(arguments, recipe, error);
 }

@@ -144,6 +144,26 @@ static ink_status check_hash(const char *path, char sha256[INK_SHA256_HEX], ink_
   return INK_OK;
 }
 
+// The hash by which A1111 and the sites that host plug-ins know one: of what stands behind the
+// header of a safetensors file, which notes may change.
+static ink_status hash_content(const char *path, char hex[INK_SHA256_HEX], ink_error *error) {
+  ink_map map;
+  uint64_t header = 0;
+  hex[0] = 0;
+  INK_TRY(ink_map_open(path, &map, error));
+  for (size_t i = 0; i < 8 && i < map.size; i++) {
+    header |= (uint64_t)map.data[i] << (8 * i);
+  }
+  ink_status status = INK_OK;
+  // Merging has checked the file; others than safetensors begin otherwise.
+  if (map.size > 8 && header <= map.size - 8 && map.data[8] == '{') {
+    size_t begin = 8 + (size_t)header;
+    status = ink_sha256_of(map.data + begin, map.size - begin, hex, error);
+  }
+  ink_map_close(&map);
+  return status;
+}
+
 // A picture tells a plug-in's name to the world, but not where it lies on this machine.
 static ink_status keep_file_name(char **to, const char *path, ink_error *error) {
   char *name = strdup(ink_path_name(path));
@@ -159,6 +179,7 @@ static ink_status open_lora(const ink_paint_arguments *a, ink_paint_recipe_lora 
   INK_TRY(ink_paint_find_plugin(lora->path, a->lora_dir, INK_PAINT_LORA, &path, error));
   ink_status status = check_hash(path, lora->sha256, error);
   if (status == INK_OK) status = ink_pipeline_merge_lora(pipeline, path, lora->weight, error);
+  if (status == INK_OK) status = hash_content(path, lora->content_sha256, error);
   if (status == INK_OK) status = keep_file_name(&lora->path, path, error);
   free(path);
   return status;

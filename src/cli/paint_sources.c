@@ -66,8 +66,15 @@ static ink_status check_model(const char *found, char known[INK_SHA256_HEX], con
 static ink_status open_model(const ink_paint_arguments *a, ink_paint_recipe *r, ink_pool *pool,
                              ink_pipeline **pipeline, ink_error *error) {
   char *path, found[INK_SHA256_HEX];
-  INK_TRY(ink_model_resolve(r->model, &path, error));
-  ink_status status = ink_pipeline_open(path, pool, pipeline, error);
+  ink_status status = ink_model_resolve(r->model, &path, error);
+  if (status == INK_ERR_NOT_FOUND && a->from && !a->model) {
+    return ink_fail(error, INK_ERR_NOT_FOUND,
+                    "the picture was painted by \"%s\", which is not found by that name; say where "
+                    "it is with --model",
+                    r->model);
+  }
+  INK_TRY(status);
+  status = ink_pipeline_open(path, pool, pipeline, error);
   free(path);
   INK_TRY(status);
   INK_TRY(ink_stable_diffusion_sha256(ink_pipeline_about(*pipeline), INK_HASH_NOTED, found, error));
@@ -103,6 +110,39 @@ static ink_status open_taesd(const ink_paint_arguments *a, ink_paint_recipe *r,
   // It has to be named in any case: only who asks anew for decoding with it wants another.
   INK_TRY(check_model(found, r->taesd_sha256, name, a->taesd_decode, "--taesd", error));
   return keep_name(&r->taesd, error);
+}
+
+// ---- the size -----------------------------------------------------------------------------------
+
+static void say_size(const char *path, const ink_picture *picture, int32_t width, int32_t height) {
+  if (!path || (picture->width == width && picture->height == height)) return;
+  fprintf(stderr, ink_tr("%s: %d x %d, brought to %d x %d\n"), path, (int)picture->width,
+          (int)picture->height, (int)width, (int)height);
+}
+
+static int32_t side_near(double side, int32_t factor) {
+  double near = factor * round(side / factor);
+  if (near > INK_PAINT_MOST_SIDE) return INK_PAINT_MOST_SIDE / factor * factor;
+  return near < factor ? factor : (int32_t)near;
+}
+
+// Where no size is asked for, a picture that is painted over keeps its form: its own size where the
+// model is at home with that, else as many pixels as the model's own size has.
+static void settle_size(const ink_paint_arguments *a, ink_paint_recipe *r,
+                        const ink_paint_sources *s) {
+  const ink_picture *init = &s->init;
+  if (!init->pixels) return;
+  if (!r->width && !r->height) {
+    int32_t factor = ink_pipeline_factor(s->pipeline), side = ink_pipeline_side(s->pipeline);
+    double share = sqrt((double)init->width * init->height) / side;
+    bool fits =
+        init->width % factor == 0 && init->height % factor == 0 && share >= 0.75 && share <= 1.5;
+    r->width = fits ? init->width : side_near(init->width / share, factor);
+    r->height = fits ? init->height : side_near(init->height / share, factor);
+  }
+  say_size(a->init, init, r->width, r->height);
+  bool alike = s->mask.width == init->width && s->mask.height == init->height;
+  if (s->mask.pixels && !alike) say_size(a->mask, &s->mask, r->width, r->height);
 }
 
 // ---- ControlNets --------------------------------------------------------------------------------
@@ -142,10 +182,7 @@ static ink_status open_control_picture(const ink_paint_arguments *a, ink_paint_r
   ink_status status = open_source("--control", read.path, control->picture_sha256, hint, error);
   int32_t side = ink_pipeline_side(s->pipeline), width = r->width ? r->width : side,
           height = r->height ? r->height : side;
-  if (status == INK_OK && (hint->width != width || hint->height != height)) {
-    fprintf(stderr, ink_tr("%s: %d x %d, brought to %d x %d\n"), read.path, (int)hint->width,
-            (int)hint->height, (int)width, (int)height);
-  }
+  if (status == INK_OK) say_size(read.path, hint, width, height);
   free(read.path);
   INK_TRY(status);
   s->controls[i].picture = hint;
@@ -209,6 +246,7 @@ ink_status ink_paint_open_models(const ink_paint_arguments *a, ink_paint_recipe 
   INK_TRY(open_model(a, recipe, pool, &s->pipeline, error));
   INK_TRY(open_taesd(a, recipe, s, error));
   INK_TRY(extend(recipe, s, error));
+  settle_size(a, recipe, s);
   INK_TRY(open_hires(recipe, pool, s, error));
   return open_controls(a, recipe, s, error);
 }

@@ -1,9 +1,11 @@
 // Pictures of the painter on their way out.
 #include "cli/painted.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
@@ -53,9 +55,30 @@ static ink_status read_parent(ink_paint_output *output, const char *path,
   return status;
 }
 
+// A name that cannot be written is told before the work.
+static ink_status check_place(const char *path, ink_error *error) {
+  if (ink_file_is_folder(path)) {
+    return ink_fail(error, INK_ERR_USAGE, "%s is a folder; name a file", path);
+  }
+  size_t size = (size_t)(ink_path_name(path) - path);
+  char *folder = size ? strndup(path, size) : strdup(".");
+  if (!folder) return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+  ink_status status = INK_OK;
+  if (!ink_file_is_folder(folder)) {
+    status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: no such folder; make it first, for %s", folder,
+                      ink_path_name(path));
+  } else if (access(folder, W_OK | X_OK) != 0) {
+    status = ink_fail(error, INK_ERR_IO, "%s: nothing can be written there (%s)", folder,
+                      ink_tr(strerror(errno)));
+  }
+  free(folder);
+  return status;
+}
+
 ink_status ink_paint_output_open(ink_paint_output *output, const ink_signing_options *signing,
                                  const char *init, const ink_picture *init_picture,
                                  ink_error *error) {
+  INK_TRY(check_place(output->path, error));
   // What is left unmarked on request has to be logged: that it can be is asked before the work.
   if (output->unmarked) return ink_ledger_ready(error);
   INK_TRY(ink_signing_open(signing, &output->signer, error));
@@ -188,6 +211,20 @@ static ink_status mark(const ink_paint_output *o, const ink_paint_recipe *recipe
   return ink_mark_painting(picture, extras, marks, marked, error);
 }
 
+// JPEG knows no transparency; that is no reason to lose what was painted.
+static ink_status fit_format(const ink_paint_output *o, ink_picture *picture, ink_error *error) {
+  static const uint8_t white[3] = {255, 255, 255};
+  ink_picture_format format;
+  ink_picture flat;
+  INK_TRY(ink_picture_format_of(o->path, &format, error));
+  if (format != INK_PICTURE_JPEG || !ink_picture_has_alpha(picture)) return INK_OK;
+  INK_TRY(ink_picture_flatten(picture, white, &flat, error));
+  fprintf(stderr, ink_tr("%s: JPEG has no transparency; laid on white\n"), o->path);
+  ink_picture_free(picture);
+  *picture = flat;
+  return INK_OK;
+}
+
 static ink_status publish(const ink_paint_output *o, const ink_marked_picture *marked,
                           int64_t index, ink_text *name, ink_error *error) {
   ink_publish_picture_options options = {
@@ -253,6 +290,7 @@ ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recip
       .parent = output->has_parent ? &output->parent : NULL};
   ink_status status =
       json ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for the picture's recipe");
+  if (status == INK_OK) status = fit_format(output, picture, error);
   if (status == INK_OK) status = note_recipe(recipe, &extras, error);
   if (status == INK_OK) status = mark(output, recipe, &marks, picture, &extras, &marked, error);
   if (status == INK_OK) status = publish(output, marked, index, &name, error);

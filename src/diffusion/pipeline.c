@@ -122,10 +122,20 @@ static ink_status check_number(const char *name, double value, double low, doubl
   return ink_fail(error, INK_ERR_USAGE, "%s is %g; it must lie in %g … %g", name, value, low, high);
 }
 
-static ink_status check_side(const char *name, int32_t side, int32_t factor, ink_error *error) {
-  if (side >= factor && side <= INK_PAINT_MOST_SIDE && side % factor == 0) return INK_OK;
-  return ink_fail(error, INK_ERR_USAGE, "a %s of %d; this model takes multiples of %d up to %d",
-                  name, (int)side, (int)factor, INK_PAINT_MOST_SIDE);
+static int32_t nearest_side(int32_t side, int32_t factor) {
+  int32_t most = INK_PAINT_MOST_SIDE / factor * factor;
+  int64_t near = ((int64_t)side + factor / 2) / factor * factor;
+  return near < factor ? factor : near > most ? most : (int32_t)near;
+}
+
+static ink_status check_size(const ink_paint_run *run, int32_t factor) {
+  int32_t width = nearest_side(run->width, factor), height = nearest_side(run->height, factor);
+  if (run->width == width && run->height == height) return INK_OK;
+  return ink_fail(run->error, INK_ERR_USAGE,
+                  "a picture of %d x %d; this model takes multiples of %d up to %d, such as "
+                  "%d x %d",
+                  (int)run->width, (int)run->height, (int)factor, INK_PAINT_MOST_SIDE, (int)width,
+                  (int)height);
 }
 
 static ink_status check_request(const ink_paint_run *run) {
@@ -133,8 +143,7 @@ static ink_status check_request(const ink_paint_run *run) {
   const ink_stable_diffusion *sd = run->pipeline->model;
   ink_error *error = run->error;
   int32_t factor = ink_paint_factor(run->pipeline);
-  INK_TRY(check_side("width", run->width, factor, error));
-  INK_TRY(check_side("height", run->height, factor, error));
+  INK_TRY(check_size(run, factor));
   INK_TRY(check_number("steps", q->steps, 1, INK_PAINT_MOST_STEPS, error));
   INK_TRY(check_number("guidance", q->guidance_scale, 0, 100, error));
   INK_TRY(check_number("kept noise", q->kept_noise, 0, 1, error));
@@ -383,6 +392,35 @@ static void keep_pixels(const ink_paint_run *run, ink_picture *picture) {
   }
 }
 
+// What was transparent stays so where the mask is black; what is painted is opaque. Colours weigh
+// as much as they are seen, since those of transparent pixels mean nothing.
+static ink_status keep_alpha(const ink_paint_run *run, ink_picture *picture) {
+  ink_picture full, own, with;
+  INK_TRY(ink_picture_convert(run->request->init, 4, &full, run->error));
+  ink_status status = ink_picture_resize(&full, picture->width, picture->height, INK_RESIZE_LANCZOS,
+                                         &own, run->error);
+  ink_picture_free(&full);
+  INK_TRY(status);
+  status = ink_picture_convert(picture, 4, &with, run->error);
+  if (status != INK_OK) {
+    ink_picture_free(&own);
+    return status;
+  }
+  for (size_t i = 0; i < ink_picture_bytes(&with); i += 4) {
+    unsigned m = run->mask_picture.pixels[i / 4], painted = 255 * m,
+             kept = own.pixels[i + 3] * (255 - m), both = painted + kept;
+    for (size_t c = i; c < i + 3 && both; c++) {
+      with.pixels[c] =
+          (uint8_t)((with.pixels[c] * painted + own.pixels[c] * kept + both / 2) / both);
+    }
+    with.pixels[i + 3] = (uint8_t)((both + 127) / 255);
+  }
+  ink_picture_free(&own);
+  ink_picture_free(picture);
+  *picture = with;
+  return INK_OK;
+}
+
 static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   painting->width = run->width;
   painting->height = run->height;
@@ -403,7 +441,11 @@ static ink_status paint(ink_paint_run *run, ink_painting *painting) {
   start = ink_clock_seconds();
   if (run->request->last) INK_TRY(ink_paint_forget(run));
   INK_TRY(ink_paint_decode(run, ink_paint_decoder(run), run->latent, painting));
-  if (run->request->mask) keep_pixels(run, &painting->picture);
+  if (run->request->mask && ink_picture_has_alpha(run->request->init)) {
+    INK_TRY(keep_alpha(run, &painting->picture));
+  } else if (run->request->mask) {
+    keep_pixels(run, &painting->picture);
+  }
   painting->decode_seconds = ink_clock_seconds() - start;
   painting->peak_bytes = ink_paint_peak(run);
   painting->n_reused = run->reused;
@@ -416,8 +458,7 @@ ink_status ink_paint_prepare(ink_paint_run *run) {
   int32_t factor = ink_paint_factor(p), side = ink_pipeline_side(p);
   run->width = q->width ? q->width : side;
   run->height = q->height ? q->height : side;
-  INK_TRY(check_side("width", run->width, factor, run->error));
-  INK_TRY(check_side("height", run->height, factor, run->error));
+  INK_TRY(check_size(run, factor));
   run->h = run->height / factor;
   run->w = run->width / factor;
   run->channels = ink_paint_channels(p);

@@ -51,8 +51,9 @@ static ink_tokenizer *try_cache(const ink_clip *clip) {
   return tokenizer;
 }
 
-// The folder that the file lies in; malloc'ed, NULL without memory.
+// The folder that the file lies in, or a model's own; malloc'ed, NULL without memory.
 static char *folder_of(const char *path) {
+  if (ink_file_is_folder(path)) return ink_path_join(path, "");
   size_t size = (size_t)(ink_path_name(path) - path);
   return size ? strndup(path, size) : strdup("./");
 }
@@ -82,9 +83,9 @@ ink_status ink_paint_open_tokenizer(const ink_stable_diffusion *sd, size_t which
   }
   if (status == INK_OK && !*tokenizer) {
     status = ink_fail(error, INK_ERR_NOT_FOUND,
-                      "%s: a single file holds no vocabulary; put CLIP's vocab.json and merges.txt "
-                      "into %stokenizer, or run `inkstone model pull %s` once, which every single "
-                      "file can use",
+                      "%s: the model brings no vocabulary; put CLIP's vocab.json and merges.txt "
+                      "into %stokenizer, or run `inkstone model pull %s` once, which every model "
+                      "of one file can use",
                       sd->path, folder, home);
   }
   free(beside);

@@ -24,7 +24,8 @@ static int room_of(const ink_prompt_vocabulary *v) {
 static ink_status add_chunk(ink_prompt_chunks *chunks, const int32_t *ids, const float *weights,
                             int n, const ink_prompt_vocabulary *v, ink_error *error) {
   if (chunks->n >= INK_PROMPT_MOST_CHUNKS) {
-    return ink_fail(error, INK_ERR_USAGE, "a prompt of more than %d chunks of %d tokens",
+    return ink_fail(error, INK_ERR_USAGE,
+                    "a prompt of more than %d chunks of %d tokens; make it shorter",
                     INK_PROMPT_MOST_CHUNKS, room_of(v));
   }
   chunks->width = (size_t)room_of(v) + 2;

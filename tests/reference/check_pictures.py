@@ -1,5 +1,6 @@
 """Has other programs open the files that the program writes: Pillow, exiftool, A1111's way of reading parameters, and
-ImageMagick and Chromium where they are installed.
+ImageMagick and Chromium where they are installed; sd-parsers and sd-prompt-reader, and the reader of ComfyUI's editor
+(from comfyui-frontend-package, run by node, as it stands in its bundle), where those are.
 
     python tests/reference/check_pictures.py build/inkstone
 
@@ -112,6 +113,65 @@ def check_browser(paths, folder):
     readers.add("Chromium")
 
 
+def check_parsers(path):
+    """Readers that galleries use: prompt, negative prompt, seed, steps, sampler, guidance, size and model."""
+    try:
+        import sd_parsers
+        from sd_prompt_reader.image_data_reader import ImageDataReader
+    except ImportError:
+        return
+    info = sd_parsers.ParserManager().parse(path)
+    sampler = info and next(iter(info.samplers), None)
+    need(sampler and sampler.name == "PLMS" and sampler.parameters.get("steps") == "2" and sampler.model.name == "sd1"
+         and info.full_prompt == PROMPT and info.full_negative_prompt == NEGATIVE, f"{path.name}: sd-parsers: {info}")
+    read = ImageDataReader(str(path))
+    found = read.parameter
+    need(read.positive == PROMPT and read.negative == NEGATIVE and found["size"] == "128x192" and found["steps"] == "2"
+         and found["model"] == "sd1" and found["seed"].isdigit() and found["cfg"] == "7.5",
+         f"{path.name}: sd-prompt-reader: {found} {read.positive!r}")
+    readers.update({"sd-parsers", "sd-prompt-reader"})
+
+
+# Node runs the functions of the bundle itself; what they need of a browser is put in their place.
+EDITOR = """
+const fs = require("fs"); const source = fs.readFileSync(process.argv[1], "utf8");
+const begin = source.indexOf("async function decompressZlib"), end = source.indexOf("function getLatentMetadata");
+if (begin < 0 || end < begin) { console.log("null"); process.exit(); }
+globalThis.window = globalThis;
+globalThis.FileReader = class { readAsArrayBuffer(b) { this.result = b; this.onload({target: {result: b}}); } };
+const read = new Function(source.slice(begin, end) + "; return {png: getFromPngBuffer, webp: getWebpMetadata};")();
+const bytes = fs.readFileSync(process.argv[2]);
+const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+const how = process.argv[2].endsWith(".png") ? read.png : read.webp;
+how(buffer).then(found => console.log(JSON.stringify(found)));
+"""
+
+
+def check_comfyui(path, kinds):
+    """The graph as ComfyUI's editor gets it from a file that is dropped on it (it reads none from JPEG)."""
+    try:
+        import comfyui_frontend_package
+    except ImportError:
+        return
+    node, assets = shutil.which("node"), pathlib.Path(comfyui_frontend_package.__file__).parent / "static" / "assets"
+    bundle = next((p for p in sorted(assets.glob("*.js")) if "function getWebpMetadata" in p.read_text()), None)
+    if not node or not bundle:
+        return
+    done = subprocess.run([node, "-e", EDITOR, str(bundle), str(path)], capture_output=True, check=True)
+    found = json.loads(done.stdout)
+    if found is None:
+        print("the reader of ComfyUI's editor is not where it was; left out")
+        return
+    graph = json.loads(found.get("prompt") or found.get("Prompt") or "{}")
+    need(graph and all(isinstance(n.get("class_type"), str) and isinstance(n.get("inputs"), dict) for n in graph.values()),
+         f"{path.name}: ComfyUI's reader found {found}")
+    types = {n["class_type"] for n in graph.values()}
+    links = {v[0] for n in graph.values() for v in n["inputs"].values() if isinstance(v, list)}
+    need(kinds <= types, f"{path.name}: nodes {types}")
+    need(links <= set(graph), f"{path.name}: links to nowhere")
+    readers.add("ComfyUI's editor")
+
+
 readers = {"Pillow", "exiftool"}
 
 
@@ -136,6 +196,19 @@ def main():
             need((prompt, negative) == (PROMPT, NEGATIVE), f"{path.name}: parameters {prompt!r} {negative!r}")
             need(values.get("Steps") == "2" and values.get("Size") == "128x192" and values.get("Seed", "").isdigit()
                  and {"Sampler", "CFG scale", "Model", "Model hash"} <= set(values), f"{path.name}: values {values}")
+            check_parsers(path)
+        plain, more = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode", "SaveImage"}, \
+            {"LoraLoader", "CLIPSetLastLayer", "LoadImage", "VAEEncode", "SetLatentNoiseMask"}
+        pictures = ROOT / "tests/fixtures/pipelines"
+        for ending in ("png", "webp"):
+            for name, kinds, flags in [("words", plain, []),
+                                       ("led", more, ["--lora", ROOT / "tests/fixtures/embedding/style.safetensors:0.5",
+                                                      "--clip-skip", 1, "--init", pictures / "init.png", "--mask",
+                                                      pictures / "mask.png"])]:
+                path = folder / f"{name}.{ending}"
+                run("paint", PROMPT, "--model", pictures / "sd1", "--steps", 4, "--size", "128x128", "--sampler", "euler",
+                    "-o", path, *flags)
+                check_comfyui(path, kinds)
         piece = folder / "piece"
         run("make", "poem", "--set", "theme=秋夜", "--set", "form=五绝", "--seed", 3, "--out", piece)
         paths.append(piece / "poem.png")
