@@ -218,8 +218,10 @@ const ink_command ink_command_paint = {
     .usage = "paint PROMPT [OPTIONS]",
     .examples =
         "inkstone paint \"a blue cat and a star\" -o cat.png\n"
-        "inkstone paint \"a lighthouse at (night:1.2)\" --model runwayml/stable-diffusion-v1-5 "
-        "--steps 25\n"
+        "inkstone paint \"a lighthouse at (night:1.2)\" --model "
+        "stable-diffusion-v1-5/stable-diffusion-v1-5 --sampler \"DPM++ 2M Karras\"\n"
+        "inkstone paint \"a fox <lora:watercolour:0.8>\" --model v1-5-pruned-emaonly.safetensors "
+        "--lora-dir Lora\n"
         "inkstone paint \"in winter\" --init photo.jpg --strength 0.6\n"
         "inkstone paint \"a house\" --control canny:photo.jpg:0.8 --control-model "
         "lllyasviel/sd-controlnet-canny\n"

@@ -51,15 +51,16 @@ static ink_status read_number(const ink_option *option, const char *source, cons
   char *end;
   errno = 0;
   double number = strtod(text, &end);
-  bool whole =
-      option->kind != INK_OPTION_INT || (number == floor(number) && fabs(number) <= 0x1p53);
+  bool bounded = option->low < option->high || option->low > option->high;
+  // Beyond 2^53 doubles do not hold every whole number; where bounds are, they say it.
+  bool whole = option->kind != INK_OPTION_INT ||
+               (number == floor(number) && (bounded || fabs(number) <= 0x1p53));
   if (end == text || *end || errno == ERANGE || isnan(number) || !whole) {
     return ink_fail(error, INK_ERR_USAGE,
                     option->kind == INK_OPTION_INT ? "%s takes a whole number, not \"%s\""
                                                    : "%s takes a number, not \"%s\"",
                     source, text);
   }
-  bool bounded = option->low < option->high || option->low > option->high;
   if (bounded && (number < option->low || number > option->high)) {
     return ink_fail(error, INK_ERR_USAGE, "%s is %s; it must lie in %.17g … %.17g", source, text,
                     option->low, option->high);

@@ -127,7 +127,8 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[THREADS] = ink_option_threads(&a->threads);
   o[OUTPUT] = text("output", &a->output, "FILE", "write to this .png, .jpg or .webp (out.png)");
   o[OUTPUT].letter = 'o';
-  o[SIZE] = text("size", &a->size, "WxH", "size in pixels (default: the model's own)");
+  o[SIZE] = text("size", &a->size, "WxH",
+                 "size in pixels (default: the model's own, in the form of --init)");
   o[STEPS] = whole("steps", &a->steps, 1, INK_PAINT_MOST_STEPS, "steps (default 20)");
   o[CFG] = number("cfg", &a->cfg, 0, 100,
                   "how closely to follow the prompt (default: the model's own, or 7.5; 1: not)");

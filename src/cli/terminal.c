@@ -114,9 +114,13 @@ static bool draw(void *context, int64_t done, int64_t total, const char *state) 
     if (total > 0) {
       int filled = (int)(24 * done / total);
       for (int i = 0; i < 24; i++) gauge[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+      fprintf(stderr, "\r\033[K%s [%s] %3d %%  %s", bar->label, gauge, (int)(100 * done / total),
+              state ? ink_tr(state) : "");
+      // Nothing is known of the time before the first step is done.
       double left = done > 0 ? (now - bar->started) * (double)(total - done) / (double)done : 0;
-      fprintf(stderr, "\r\033[K%s [%s] %3d %%  %s  %02d:%02d", bar->label, gauge,
-              (int)(100 * done / total), state ? state : "", (int)left / 60, (int)left % 60);
+      if (done > 0 && !last) {
+        fprintf(stderr, ink_tr("  %02d:%02d left"), (int)left / 60, (int)left % 60);
+      }
     } else {
       fprintf(stderr, "\r\033[K%s %lld %s", bar->label, (long long)done, state ? state : "");
     }
