@@ -42,6 +42,7 @@ enum {
   UPSCALE,
   LORA,
   LORA_DIR,
+  LORA_PARTIAL,
   EMBEDDING,
   EMBEDDING_DIR,
   CONTROL,
@@ -164,6 +165,8 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[LORA] = list("lora", &a->loras, "F:W", "plug-in file and weight; may be repeated");
   o[LORA_DIR] = text("lora-dir", &a->lora_dir, "DIR",
                      "where <lora:NAME:WEIGHT> in a prompt finds NAME (models' folder loras)");
+  o[LORA_PARTIAL] = flag("lora-partial", &a->lora_partial,
+                         "leave out what of a plug-in fits nothing, instead of refusing it");
   o[EMBEDDING] = list("embedding", &a->embeddings, "F:W",
                       "taught word: file, and the word if it is another; may be repeated");
   o[EMBEDDING_DIR] = text("embedding-dir", &a->embedding_dir, "DIR",

@@ -15,14 +15,14 @@ typedef struct ink_paint_arguments {
   int64_t threads, steps, seed, count, clip_skip, quality, cache;
   double cfg, cfg_rescale, eta, strength;
   ink_string_list loras, controls, control_models, embeddings;
-  bool bf16, brownian, lossless, json, show, unmarked, grid, preview, taesd_decode;
+  bool bf16, brownian, lossless, json, show, unmarked, grid, preview, taesd_decode, lora_partial;
 } ink_paint_arguments;
 
-enum { INK_PAINT_N_OPTIONS = 48 };
+enum { INK_PAINT_N_OPTIONS = 49 };
 void ink_paint_options(ink_paint_arguments *arguments, ink_option options[INK_PAINT_N_OPTIONS]);
 
-// The recipe within a picture: our own, or else A1111's parameters; what of these is not obeyed is
-// named on stderr.
+// The recipe within a picture: our own, or else A1111's parameters, or else ComfyUI's graph; what
+// of these is not obeyed is named on stderr.
 ink_status ink_paint_read_recipe(const char *path, ink_paint_recipe *recipe, ink_error *error);
 // What the command line says goes before what the recipe says. `options` as they were read;
 // `prompt` may be NULL.

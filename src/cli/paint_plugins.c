@@ -2,13 +2,17 @@
 #include "cli/paint_plugins.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "lang/catalogue.h"
+#include "models/lora.h"
 
 // ---- by name ------------------------------------------------------------------------------------
 
@@ -148,13 +152,10 @@ static ink_status check_hash(const char *path, char sha256[INK_SHA256_HEX], ink_
 // header of a safetensors file, which notes may change.
 static ink_status hash_content(const char *path, char hex[INK_SHA256_HEX], ink_error *error) {
   ink_map map;
-  uint64_t header = 0;
   hex[0] = 0;
   INK_TRY(ink_map_open(path, &map, error));
-  for (size_t i = 0; i < 8 && i < map.size; i++) {
-    header |= (uint64_t)map.data[i] << (8 * i);
-  }
   ink_status status = INK_OK;
+  uint64_t header = map.size > 8 ? ink_little(map.data, 8) : 0;
   // Merging has checked the file; others than safetensors begin otherwise.
   if (map.size > 8 && header <= map.size - 8 && map.data[8] == '{') {
     size_t begin = 8 + (size_t)header;
@@ -173,12 +174,42 @@ static ink_status keep_file_name(char **to, const char *path, ink_error *error) 
   return INK_OK;
 }
 
+// What a plug-in changed is said; a part that fits nothing is no secret, and all of it an error.
+static ink_status tell_coverage(const char *path, const ink_lora_report *report, ink_status status,
+                                ink_error *error) {
+  size_t n_changed = report->n_unet + report->n_text, n_left = report->n_unmatched;
+  const char *more = n_left > 3 ? ", …" : "";
+  if (status == INK_ERR_CONFLICT && n_left && n_changed) {
+    return ink_fail(error, INK_ERR_CONFLICT,
+                    "%s: %zu tensors fit no part of this model: %s%s; --lora-partial leaves them "
+                    "out",
+                    path, n_left, report->unmatched, more);
+  }
+  INK_TRY(status);
+  if (n_left && !n_changed) {
+    return ink_fail(error, INK_ERR_CONFLICT, "%s: nothing of it fits this model: %s%s", path,
+                    report->unmatched, more);
+  }
+  fprintf(stderr, ink_tr("%s: %zu weights of the UNet changed, %zu of the text encoder\n"), path,
+          report->n_unet, report->n_text);
+  if (!n_left) return INK_OK;
+  fprintf(stderr, ink_tr("%s: %zu tensors fit nothing and are left out: %s%s\n"), path, n_left,
+          report->unmatched, more);
+  return INK_OK;
+}
+
 static ink_status open_lora(const ink_paint_arguments *a, ink_paint_recipe_lora *lora,
                             ink_pipeline *pipeline, ink_error *error) {
   char *path;
+  ink_lora_report report = {0};
+  bool partial = a->lora_partial || lora->partial;
   INK_TRY(ink_paint_find_plugin(lora->path, a->lora_dir, INK_PAINT_LORA, &path, error));
   ink_status status = check_hash(path, lora->sha256, error);
-  if (status == INK_OK) status = ink_pipeline_merge_lora(pipeline, path, lora->weight, error);
+  if (status == INK_OK) {
+    status = ink_pipeline_merge_lora(pipeline, path, lora->weight, partial, &report, error);
+    status = tell_coverage(path, &report, status, error);
+  }
+  lora->partial = report.n_unmatched > 0;
   if (status == INK_OK) status = hash_content(path, lora->content_sha256, error);
   if (status == INK_OK) status = keep_file_name(&lora->path, path, error);
   free(path);

@@ -48,7 +48,8 @@ void ink_pipeline_free(ink_pipeline *pipeline) {
   free(pipeline);
 }
 
-static ink_status merge_lora(ink_pipeline *p, const ink_weights *file, double weight,
+static ink_status merge_lora(ink_pipeline *p, const ink_weights *file,
+                             const ink_lora_options *options, ink_lora_report *report,
                              ink_error *error) {
   ink_arena *arena = ink_arena_new(0);
   // What the kernels made of the weights before is no longer true.
@@ -60,17 +61,16 @@ static ink_status merge_lora(ink_pipeline *p, const ink_weights *file, double we
   ink_prepared_free(p->prepared);
   p->prepared = fresh;
   ink_compute compute = {.arena = arena, .pool = p->pool};
-  ink_lora_options options = {.unet_strength = weight, .text_strength = weight};
-  ink_lora_report report;
   ink_status status =
-      ink_lora_merge(&compute, p->model, file, &options, &p->loras[p->n_loras], &report, error);
+      ink_lora_merge(&compute, p->model, file, options, &p->loras[p->n_loras], report, error);
   if (status == INK_OK) p->n_loras++;
   ink_arena_free(arena);
   return status;
 }
 
 ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, double weight,
-                                   ink_error *error) {
+                                   bool partial, ink_lora_report *report, ink_error *error) {
+  *report = (ink_lora_report){0};
   if (pipeline->n_loras == INK_PIPELINE_MOST_LORAS) {
     return ink_fail(error, INK_ERR_USAGE, "at most %d plug-ins at a time", INK_PIPELINE_MOST_LORAS);
   }
@@ -80,7 +80,9 @@ ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, dou
   }
   ink_weights *file;
   INK_TRY(ink_weights_open(path, &file, error));
-  ink_status status = merge_lora(pipeline, file, weight, error);
+  ink_lora_options options = {
+      .unet_strength = weight, .text_strength = weight, .allow_unmatched = partial};
+  ink_status status = merge_lora(pipeline, file, &options, report, error);
   ink_weights_close(file);
   return status;
 }

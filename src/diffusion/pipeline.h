@@ -27,10 +27,12 @@ int32_t ink_pipeline_side(const ink_pipeline *pipeline);
 // The number that sides are multiples of: 8.
 int32_t ink_pipeline_factor(const ink_pipeline *pipeline);
 
-// Merge a plug-in (models/lora.h) into the model, for all pictures from now on. CONFLICT: it
-// belongs to another model, or tensors of it fit nothing.
+struct ink_lora_report;
+// Merge a plug-in (models/lora.h) into the model, for all pictures from now on. *report says what
+// it changed and what of it fits nothing, also on failure. CONFLICT: it belongs to another model,
+// or tensors of it fit nothing, unless it may be `partial`.
 ink_status ink_pipeline_merge_lora(ink_pipeline *pipeline, const char *path, double weight,
-                                   ink_error *error);
+                                   bool partial, struct ink_lora_report *report, ink_error *error);
 enum { INK_PIPELINE_MOST_LORAS = 16 };
 
 // Teach the text encoders a word by textual inversion, from a .safetensors or PyTorch file in the

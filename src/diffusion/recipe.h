@@ -19,6 +19,7 @@ typedef struct ink_paint_recipe_lora {
   // where it is not known. It is found anew from the file and not kept in the JSON.
   char content_sha256[INK_SHA256_HEX];
   double weight;
+  bool partial;  // tensors of it fit nothing and were left out
 } ink_paint_recipe_lora;
 
 typedef struct ink_paint_recipe_word {

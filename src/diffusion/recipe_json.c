@@ -46,8 +46,10 @@ static void put_more(json_t *json, const ink_paint_recipe *r) {
 static json_t *loras_to_json(const ink_paint_recipe *r) {
   json_t *list = json_array();
   for (size_t i = 0; i < r->n_loras; i++) {
-    json_array_append_new(list, json_pack("{s:s,s:s,s:f}", "path", r->loras[i].path, "sha256",
-                                          r->loras[i].sha256, "weight", r->loras[i].weight));
+    json_t *lora = json_pack("{s:s,s:s,s:f}", "path", r->loras[i].path, "sha256",
+                             r->loras[i].sha256, "weight", r->loras[i].weight);
+    if (r->loras[i].partial) put(lora, "partial", json_true());
+    json_array_append_new(list, lora);
   }
   return list;
 }
@@ -166,6 +168,7 @@ static ink_status get_loras(const json_t *json, const char *name, ink_paint_reci
     INK_TRY(get_hash(item, "sha256", name, lora->sha256, error));
     lora->weight = 1;
     INK_TRY(ink_json_get_number(item, "weight", name, -100, 100, &lora->weight, error));
+    INK_TRY(ink_json_get_bool(item, "partial", name, &lora->partial, error));
   }
   return INK_OK;
 }

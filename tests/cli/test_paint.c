@@ -1,5 +1,8 @@
 // inkstone paint as it is run: what it prints, writes and refuses, pictures that are repeated, and
 // what they say of themselves.
+#include <ctype.h>
+
+#include "base/bytes.h"
 #include "mark/c2pa/validate.h"
 #include "pictures.h"
 #include "program.h"
@@ -210,7 +213,7 @@ static void whatever_the_options_no_picture_is_unmarked(void **state) {
       {"", "--json", "--show", "--quality 20"},
       {"", "--noise cpu", "--bf16", "--negative x"},
       {"", "--producer me", "--clip-skip 1", "--cfg 1"},
-      {"", "--from signed.png", "--from signed.jpg --seed 3", "--strength 0.2"}};
+      {"", "--from signed.png", "--from signed.jpg --seed 3", "--cfg-rescale 0.2"}};
   enum { GROUPS = sizeof options / sizeof *options, DRAWS = 24 };
   int written = 0;
   uint64_t lot = 20261125;
@@ -342,6 +345,54 @@ static void plug_ins_are_found_by_the_names_in_prompts(void **state) {
                          "no embedding \"mood\": neither a file nor a name below words (there are "
                          "learned, many, moody)"));
   drop_run(&run);
+}
+
+// The plug-in with one tensor more, which no network has a place for.
+static void write_odd_plugin(const char *from, const char *to) {
+  size_t size;
+  char *bytes = read_file(in_scratch(from), &size);
+  size_t length = (size_t)ink_little((const unsigned char *)bytes, 8);
+  size_t data = size - 8 - length;
+  json_t *header = json_loadb(bytes + 8, length, 0, NULL);
+  assert_non_null(header);
+  json_object_set_new(header, "lora_unet_nowhere.alpha",
+                      json_pack("{s:s,s:[],s:[I,I]}", "dtype", "F32", "shape", "data_offsets",
+                                (json_int_t)data, (json_int_t)data + 4));
+  char *words = json_dumps(header, JSON_COMPACT);
+  size_t n = strlen(words);
+  ink_text file = {0};
+  ink_error error = {0};
+  for (int i = 0; i < 8; i++) ink_text_add_bytes(&file, &(char){(char)(n >> (8 * i))}, 1);
+  ink_text_add_bytes(&file, words, n);
+  ink_text_add_bytes(&file, bytes + 8 + length, data);
+  ink_text_add_bytes(&file, "\0\0\200?", 4);
+  assert_ok(ink_file_save(in_scratch(to), file.bytes, file.size, &error));
+  ink_text_free(&file);
+  free(words);
+  free(bytes);
+  json_decref(header);
+}
+
+static void what_of_a_plug_in_fits_nothing_is_told(void **state) {
+  (void)state;
+  run_fine("mkdir -p parts && cp \"$FIXTURES/embedding/style.safetensors\" parts/");
+  write_odd_plugin("parts/style.safetensors", "parts/odd.safetensors");
+  program_run run = run_at_home(PAINT "cat --lora parts/style.safetensors --seed 1 -o whole.png");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "style.safetensors: "));
+  assert_non_null(strstr(run.err, " weights of the UNet changed, "));
+  drop_run(&run);
+  run = run_at_home(PAINT "cat --lora parts/odd.safetensors -o x.png");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "fit no part of this model"));
+  assert_non_null(strstr(run.err, "--lora-partial leaves them out"));
+  drop_run(&run);
+  run = run_at_home(PAINT "cat --lora parts/odd.safetensors --lora-partial --seed 1 -o part.png");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "fit nothing and are left out"));
+  drop_run(&run);
+  run_fine(AGAIN "--from part.png --lora-dir parts -o part2.png");
+  assert_true(same_content("part.png", "part2.png"));
 }
 
 static void assert_size(const char *name, int32_t width, int32_t height) {
@@ -733,14 +784,29 @@ static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
       {PAINT "x -o x.gif", ".png", 2},
       {PAINT "x --sampler nope", "dpm++2m", 2},
       {PAINT "x --schedule nope", "karras", 2},
+      {PAINT "x --sampler Eulr", "did you mean euler?", 2},
+      {PAINT "x --sampler dpm++2n", "did you mean dpm++2m?", 2},
+      {PAINT "x --schedule karas", "did you mean karras?", 2},
       {PAINT "x --noise nope", "cuda", 2},
       {PAINT "x --watermark nope", "dwtdct", 2},
       {PAINT "x --watermark none,gaussian", "alone", 2},
       {PAINT "x --watermark dwtdct", "65536", 2},
       {PAINT "x --watermark gaussian --hires 2", "painted from another", 2},
       {PAINT "x --size 16", "WIDTHxHEIGHT", 2},
-      {PAINT "x --size 17x16", "multiples", 2},
+      {PAINT "x --size 0x0", "such as 512x768", 2},
+      {PAINT "x --size 17x16", "multiples of 2 up to 4096, such as 18 x 16", 2},
+      {PAINT "x --size 7x9999999", "such as 8 x 4096", 2},
       {PAINT "x --steps 0", "steps", 2},
+      {PAINT "x --seed 99999999999999999999", "it must lie in -1", 2},
+      {PAINT "x --seed 1.5", "whole number", 2},
+      {PAINT "x --cfg nan", "takes a number", 2},
+      {PAINT "x --strength 2", "0 … 1", 2},
+      {PAINT "x --strength 0.5", "--init FILE", 2},
+      {PAINT "x --strength 0.5 --hires 2", "SCALE:STRENGTH", 2},
+      {PAINT "\"$(printf 'caf\\351')\"", "not UTF-8; set the terminal to UTF-8", 2},
+      {PAINT "x --negative \"$(printf 'a\\001')\"", "control character", 2},
+      {PAINT "x -o nowhere/x.png", "nowhere/: no such folder", 1},
+      {"mkdir -p f.png && " PAINT "x -o f.png", "f.png is a folder", 2},
       {PAINT "x --sampler ddim --schedule karras", "default", 2},
       {PAINT "x --mask \"$FIXTURES/pipelines/mask.png\"", "picture", 2},
       {"$INK paint x --model \"$FIXTURES/models/gpt2\" -o x.png", "gpt2", 1},
@@ -748,6 +814,247 @@ static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
       {AGAIN "--from \"$FIXTURES/picture/hostile/bad-crc.png\" -o x.png", "bad-crc.png", 1},
   };
   expect_refusals(IN_SCRATCH "%s", bad, sizeof bad / sizeof *bad);
+}
+
+// A file that cannot be written is told before the model is even looked for.
+static void where_a_picture_goes_is_asked_before_the_work(void **state) {
+  (void)state;
+  program_run run = run_at_home("$INK paint cat --model nowhere -o no/such/x.png");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "no/such/: no such folder; make it first, for x.png"));
+  drop_run(&run);
+}
+
+static void samplers_go_by_the_names_that_others_give_them(void **state) {
+  (void)state;
+  run_fine(PAINT "cat --seed 4 --sampler dpm++2m --schedule karras -o ours.png");
+  run_fine(PAINT "cat --seed 4 --sampler 'DPM++ 2M Karras' -o a1111.png");
+  run_fine(PAINT "cat --seed 4 --sampler dpmpp_2m --schedule Karras -o comfy.png");
+  run_fine(PAINT "cat --seed 4 --sampler 'DPM++ 2M Karras' --schedule simple -o simple.png");
+  assert_true(same_content("ours.png", "a1111.png"));
+  assert_true(same_content("ours.png", "comfy.png"));
+  assert_false(same_content("ours.png", "simple.png"));
+}
+
+// Pictures of others: the model's name is theirs, and never ours by default.
+static void a_picture_of_another_tool_asks_for_its_model(void **state) {
+  (void)state;
+  static const char *const notes[][2] = {
+      {"parameters",
+       "a cat\nSteps: 3, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, "
+       "Model: dreamy, VAE hash: 123"},
+      {"prompt",
+       "{\"1\":{\"class_type\":\"CheckpointLoaderSimple\",\"inputs\":{\"ckpt_name\":\"dreamy\"}},"
+       "\"2\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a "
+       "cat\",\"clip\":[\"1\",1]}},"
+       "\"3\":{\"class_type\":\"EmptyLatentImage\",\"inputs\":{\"width\":64,\"height\":64}},"
+       "\"4\":{\"class_type\":\"KSampler\",\"inputs\":{\"seed\":5,\"steps\":3,\"cfg\":7,"
+       "\"denoise\":1,\"sampler_name\":\"euler_ancestral\",\"scheduler\":\"normal\",\"model\":"
+       "[\"1\",0],\"positive\":[\"2\",0],\"negative\":[\"2\",0],\"latent_image\":[\"3\",0]}},"
+       "\"5\":{\"class_type\":\"VAELoader\",\"inputs\":{}}}"}};
+  for (int i = 0; i < 2; i++) {
+    ink_error error = {0};
+    ink_picture picture;
+    ink_picture_extras extras = {0};
+    ink_text bytes = {0};
+    assert_ok(ink_picture_new(64, 64, 3, &picture, &error));
+    memset(picture.pixels, 90, ink_picture_bytes(&picture));
+    assert_ok(ink_picture_note_set(&extras, notes[i][0], notes[i][1], &error));
+    ink_picture_encoding encoding = {.extras = &extras};
+    assert_ok(ink_picture_encode(&picture, INK_PICTURE_PNG, &encoding, &bytes, &error));
+    assert_ok(ink_file_save(in_scratch("theirs.png"), bytes.bytes, bytes.size, &error));
+    ink_text_free(&bytes);
+    ink_picture_free(&picture);
+    ink_picture_extras_free(&extras);
+    program_run run = run_at_home("$INK paint --from theirs.png -o x.png");
+    assert_int_equal(run.exit_code, 1);
+    assert_non_null(strstr(run.err, "painted by \"dreamy\""));
+    assert_non_null(strstr(run.err, i ? "not obeyed: VAELoader" : "not obeyed: VAE hash"));
+    drop_run(&run);
+    run = run_at_home(AGAIN "--from theirs.png -o met.png");
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.err, "seed 5"));
+    drop_run(&run);
+    assert_size("met.png", 64, 64);
+  }
+}
+
+static void save_as(const char *name, const ink_picture *picture) {
+  ink_text bytes = {0};
+  ink_error error = {0};
+  assert_ok(ink_picture_encode(picture, INK_PICTURE_PNG, NULL, &bytes, &error));
+  assert_ok(ink_file_save(in_scratch(name), bytes.bytes, bytes.size, &error));
+  ink_text_free(&bytes);
+}
+
+// Transparent on the left, half seen on the right; the lower half is painted anew.
+static void transparency_is_kept_outside_the_mask(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_picture glass, mask;
+  assert_ok(ink_picture_new(64, 64, 4, &glass, &error));
+  assert_ok(ink_picture_new(64, 64, 1, &mask, &error));
+  for (int32_t y = 0; y < 64; y++) {
+    for (int32_t x = 0; x < 64; x++) {
+      memcpy(ink_picture_at(&glass, x, y), (uint8_t[]){200, 10, 90, x < 32 ? 0 : 128}, 4);
+      *ink_picture_at(&mask, x, y) = y < 32 ? 0 : 255;
+    }
+  }
+  save_as("glass.png", &glass);
+  save_as("lower.png", &mask);
+  ink_picture_free(&glass);
+  ink_picture_free(&mask);
+  run_fine(PAINT "cat --init glass.png --mask lower.png --seed 1 -o pane.png");
+  ink_picture pane = read_picture(in_scratch("pane.png"), NULL);
+  assert_int_equal(pane.channels, 4);
+  const uint8_t *seen = ink_picture_at(&pane, 60, 2);
+  assert_int_equal(ink_picture_at(&pane, 2, 2)[3], 0);
+  assert_int_equal(seen[3], 128);
+  assert_true(seen[0] == 200 && seen[1] == 10 && seen[2] == 90);
+  assert_int_equal(ink_picture_at(&pane, 2, 60)[3], 255);
+  assert_int_equal(ink_picture_at(&pane, 60, 60)[3], 255);
+  ink_picture_free(&pane);
+  run_fine(AGAIN "--from pane.png --init glass.png --mask lower.png -o pane2.png");
+  assert_true(same_content("pane.png", "pane2.png"));
+  // JPEG has no place for it, which is no reason to lose the work.
+  program_run run = run_at_home(PAINT "cat --init glass.png --mask lower.png --seed 1 -o pane.jpg");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.err, "laid on white"));
+  drop_run(&run);
+}
+
+static void a_weight_in_full_width_brackets_is_pointed_out(void **state) {
+  (void)state;
+  static const struct {
+    const char *prompt;
+    bool told;
+  } prompts[] = {{"一只（红色：1.3）的狐狸", true},
+                 {"（red:1.3）", true},
+                 {"一只(红色:1.3)的狐狸", false},
+                 {"狐狸（红色）", false},
+                 {"（1.3）", false}};
+  for (size_t i = 0; i < sizeof prompts / sizeof *prompts; i++) {
+    program_run run = run_at_home(PAINT "'%s' -o wide.png", prompts[i].prompt);
+    assert_int_equal(run.exit_code, 0);
+    assert_int_equal(strstr(run.err, "full-width") != NULL, prompts[i].told);
+    drop_run(&run);
+  }
+}
+
+static void the_manual_names_every_flag(void **state) {
+  (void)state;
+  ink_error error = {0};
+  char *manual;
+  size_t size;
+  assert_ok(ink_file_read(fixture_path("../../docs/painting.md"), 1 << 20, &manual, &size, &error));
+  program_run run = run_program("$INK paint --list-options");
+  int n = 0;
+  for (char *at = run.out, *name; (name = strsep(&at, "\n")) && *name; n++) {
+    // Whole names: --control does not stand for --control-model.
+    const char *found = manual;
+    size_t length = strlen(name);
+    if (strcmp(name, "--help") == 0) continue;
+    while ((found = strstr(found, name)) &&
+           (found[length] == '-' || isalpha((unsigned char)found[length])))
+      found++;
+    if (!found) fail_msg("docs/painting.md does not name %s", name);
+  }
+  assert_true(n > 40);
+  drop_run(&run);
+  free(manual);
+}
+
+static void shells_complete_what_options_know(void **state) {
+  (void)state;
+  program_run run = run_program("$INK paint --list-values sampler; $INK paint --list-values model");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "dpm++2m-sde\n"));
+  assert_null(strstr(run.out, "karras"));
+  drop_run(&run);
+  run = run_program(
+      "command -v bash >/dev/null || exit 77; cd && mkdir bin && ln -s \"$INK\" bin/inkstone && "
+      "PATH=\"$PWD/bin:$PATH\" bash -c '. "
+      "<(inkstone completion bash); COMP_WORDS=(inkstone paint --schedule sg); COMP_CWORD=3; "
+      "_inkstone; echo \"${COMPREPLY[@]}\"'; rm -r bin");
+  if (run.exit_code != 77) assert_string_equal(run.out, "sgm-uniform\n");
+  drop_run(&run);
+}
+
+// The tiny model's own size is 16 x 16, its factor 2.
+static void a_picture_that_is_painted_over_keeps_its_form(void **state) {
+  (void)state;
+  static const struct {
+    int width, height;        // of the picture that is begun from
+    int to_width, to_height;  // 0: as it is
+  } sizes[] = {{20, 14, 0, 0}, {64, 32, 22, 12}, {21, 14, 20, 14}, {4, 8, 12, 22}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    ink_picture picture;
+    ink_error error = {0};
+    char said[64];
+    assert_ok(ink_picture_new(sizes[i].width, sizes[i].height, 3, &picture, &error));
+    memset(picture.pixels, 90, ink_picture_bytes(&picture));
+    save_as("from.png", &picture);
+    ink_picture_free(&picture);
+    program_run run =
+        run_at_home(AGAIN "cat --steps 3 --unmarked --init from.png --seed 1 -o over.png");
+    assert_int_equal(run.exit_code, 0);
+    bool kept = sizes[i].to_width == 0;
+    int width = kept ? sizes[i].width : sizes[i].to_width,
+        height = kept ? sizes[i].height : sizes[i].to_height;
+    snprintf(said, sizeof said, "from.png: %d x %d, brought to %d x %d", sizes[i].width,
+             sizes[i].height, width, height);
+    assert_true((strstr(run.err, said) == NULL) == kept);
+    drop_run(&run);
+    assert_size("over.png", width, height);
+  }
+}
+
+// What others read: plug-ins with the hash that sites know them by, and ComfyUI's graph, in PNG
+// and, where readers of JSON in Model would fail, in Exif's Make.
+static void parameters_are_written_as_others_read_them(void **state) {
+  (void)state;
+  run_fine("mkdir -p told && cp \"$FIXTURES/embedding/style.safetensors\" told/");
+  run_fine(PAINT
+           "'cat <lora:style:0.5>' --lora-dir told --sampler euler --seed 2 -o told.png && " AGAIN
+           "--from told.png --lora-dir told -o told.webp");
+  size_t size;
+  char *bytes = read_file(in_scratch("told/style.safetensors"), &size), hash[INK_SHA256_HEX],
+       words[80];
+  ink_error error = {0};
+  size_t head = 8 + (size_t)ink_little((const unsigned char *)bytes, 8);
+  assert_ok(ink_sha256_of(bytes + head, size - head, hash, &error));
+  free(bytes);
+  snprintf(words, sizeof words, "Lora hashes: \"style: %.12s\"", hash);
+  ink_picture picture;
+  ink_picture_extras extras = {0};
+  picture = read_picture(in_scratch("told.png"), &extras);
+  assert_non_null(strstr(ink_picture_note(&extras, "parameters"), words));
+  assert_non_null(strstr(ink_picture_note(&extras, "parameters"), "cat <lora:style:0.5>"));
+  assert_non_null(
+      strstr(ink_picture_note(&extras, "prompt"), "\"lora_name\":\"style.safetensors\""));
+  ink_picture_free(&picture);
+  ink_picture_extras_free(&extras);
+  bytes = read_file(in_scratch("told.webp"), &size);
+  assert_non_null(memmem(bytes, size, "Prompt:{\"1\":{\"class_type\":", 26));
+  free(bytes);
+}
+
+static void faults_of_painting_are_said_in_chinese(void **state) {
+  (void)state;
+  static const struct {
+    const char *flags, *word;
+  } said[] = {{"--size 17x16", "此模型要求 2 的倍数"},
+              {"--sampler eulr", "是否想用 euler"},
+              {"--init file", "不是 PNG、JPEG 或 WebP"},
+              {"--lora foreign.safetensors", "此插件属于另一种模型"}};
+  run_fine(
+      "echo no > file && cp \"$FIXTURES/networks/lora/kohya.safetensors\" foreign.safetensors");
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+    program_run run = run_at_home("export INKSTONE_LANG=zh && " PAINT "x %s", said[i].flags);
+    assert_int_not_equal(run.exit_code, 0);
+    if (!strstr(run.err, said[i].word)) fail_msg("%s", run.err);
+    drop_run(&run);
+  }
 }
 
 int main(void) {
@@ -763,6 +1070,7 @@ int main(void) {
       cmocka_unit_test(a_picture_from_a_picture_asks_for_it_again),
       cmocka_unit_test(a_picture_can_be_led_by_others),
       cmocka_unit_test(plug_ins_are_found_by_the_names_in_prompts),
+      cmocka_unit_test(what_of_a_plug_in_fits_nothing_is_told),
       cmocka_unit_test(large_pictures_and_sheets_are_repeated),
       cmocka_unit_test(margins_are_painted_around_a_picture),
       cmocka_unit_test(a_picture_can_be_enlarged_alone),
@@ -776,6 +1084,16 @@ int main(void) {
       cmocka_unit_test(detect_looks_into_the_noise_under_a_model_that_is_named),
       cmocka_unit_test(a_picture_decoded_by_a_tiny_autoencoder_is_repeated),
       cmocka_unit_test(a_tiny_autoencoder_that_is_wrong_is_refused_by_name),
+      cmocka_unit_test(where_a_picture_goes_is_asked_before_the_work),
+      cmocka_unit_test(samplers_go_by_the_names_that_others_give_them),
+      cmocka_unit_test(a_picture_that_is_painted_over_keeps_its_form),
+      cmocka_unit_test(transparency_is_kept_outside_the_mask),
+      cmocka_unit_test(a_picture_of_another_tool_asks_for_its_model),
+      cmocka_unit_test(a_weight_in_full_width_brackets_is_pointed_out),
+      cmocka_unit_test(the_manual_names_every_flag),
+      cmocka_unit_test(shells_complete_what_options_know),
+      cmocka_unit_test(parameters_are_written_as_others_read_them),
+      cmocka_unit_test(faults_of_painting_are_said_in_chinese),
       cmocka_unit_test(what_cannot_be_painted_is_refused_with_a_word),
   };
   return cmocka_run_group_tests_name("paint", tests, scratch_open, scratch_close);
