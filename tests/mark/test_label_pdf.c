@@ -35,13 +35,6 @@ static ink_text label_pdf(const ink_text *pdf, bool at_end, ink_label_place plac
   return label_blob("a.pdf", &b, &r, result);
 }
 
-static bool has_font(void) {
-  ink_error error = {0};
-  int32_t width, height;
-  ink_lettering lettering = {.text = "AI", .language = "en", .capital_height = 20};
-  return ink_canvas_measure(&lettering, &width, &height, &error) == INK_OK;
-}
-
 static bool holds(const ink_text *out, size_t from, const char *words) {
   return memmem(out->bytes + from, out->size - from, words, strlen(words)) != NULL;
 }
