@@ -25,7 +25,7 @@ stamp=$build/.up-to-date
 
 packages='fonts-droid-fallback gcc libc6-dev meson ninja-build pkg-config libcbor-dev libchafa-dev
   libcmocka-dev libcurl4-openssl-dev libedit-dev libexpat1-dev libfyaml-dev libgif-dev libimage-exiftool-perl libjansson-dev libjpeg62-turbo-dev
-  libpango1.0-dev libpcre2-dev libpng-dev libssl-dev libutf8proc-dev libsqlite3-dev libwebp-dev libxml2-dev libzip-dev zlib1g-dev'
+  libmp3lame-dev libpango1.0-dev libpcre2-dev libpng-dev libssl-dev libutf8proc-dev libsqlite3-dev libwebp-dev libxml2-dev libzip-dev zlib1g-dev'
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -35,7 +35,7 @@ complete() {
   for tool in cc meson ninja pkg-config exiftool; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
-  pkg-config --exists chafa cmocka expat libcbor libcurl libedit libfyaml jansson libjpeg libpcre2-8 libpng \
+  pkg-config --exists chafa cmocka expat lame libcbor libcurl libedit libfyaml jansson libjpeg libpcre2-8 libpng \
     libcrypto libutf8proc libwebp libwebpdemux libwebpmux libxml-2.0 libzip pangocairo sqlite3 zlib || return 1
   # giflib has no file for pkg-config.
   echo '#include <gif_lib.h>' | cc -E - >/dev/null 2>&1 || return 1

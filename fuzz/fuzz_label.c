@@ -1,10 +1,12 @@
 // Fuzz target: labelling a file; the first byte chooses its name, by which texts are told apart.
-// What is labelled must be readable again, and bear the label.
+// What is labelled must be readable again, and bear the label; a WAV is listened to.
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mark/label/label.h"
+#include "mark/label/rhythm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
@@ -27,6 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     ink_status status =
         ink_label_read(name, (const unsigned char *)out.bytes, out.size, &aigc, &error);
     if (status != INK_OK || (result.metadata[0] && !aigc)) abort();
+    double at;
+    bool sounds = result.visible[0] && strcmp(result.format, "wav") == 0;
+    if (sounds &&
+        (ink_wav_hear((const unsigned char *)out.bytes, out.size, &at, &error) != INK_OK ||
+         at < 0)) {
+      abort();
+    }
   }
   json_decref(aigc);
   ink_text_free(&out);

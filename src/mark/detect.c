@@ -15,6 +15,7 @@
 #include "mark/label/document_label.h"
 #include "mark/label/front_matter.h"
 #include "mark/label/label_parts.h"
+#include "mark/label/rhythm.h"
 #include "mark/label/xmp.h"
 #include "mark/ledger/noise_records.h"
 #include "mark/ledger/picture_identity.h"
@@ -214,6 +215,24 @@ ink_status ink_detect_aigc(const char *name, const char *bytes, size_t size, jso
   return INK_OK;
 }
 
+// "AI" in Morse code; an MP3 is not decoded.
+static ink_status judge_audible(const unsigned char *bytes, size_t size, ink_detection *d,
+                                ink_error *error) {
+  const ink_carrier *wav = ink_carrier_named("wav"), *mp3 = ink_carrier_named("mp3");
+  bool heard = wav->recognise(bytes, size);
+  if (!heard && !mp3->recognise(bytes, size)) return INK_OK;
+  ink_evidence *e = add_evidence(d, INK_EVIDENCE_LABEL, "audible label");
+  if (!e) return INK_OK;
+  double at = -1;
+  ink_error unread = {0};
+  ink_status status = heard ? ink_wav_hear(bytes, size, &at, &unread) : INK_ERR_UNSUPPORTED;
+  if (status == INK_ERR_MEMORY) return ink_fail(error, status, "%s", unread.text);
+  e->found = at >= 0;
+  if (status != INK_OK) snprintf(e->detail, sizeof e->detail, "not listened to: coded sound");
+  if (e->found) snprintf(e->detail, sizeof e->detail, "\"%s\" at %.1f s", INK_RHYTHM, at);
+  return INK_OK;
+}
+
 ink_status ink_detect_metadata(const char *name, const char *bytes, size_t size, ink_detection *d,
                                ink_error *error) {
   json_t *aigc = NULL;
@@ -223,7 +242,7 @@ ink_status ink_detect_metadata(const char *name, const char *bytes, size_t size,
   }
   if (aigc) judge_metadata(aigc, d);
   json_decref(aigc);
-  return INK_OK;
+  return judge_audible((const unsigned char *)bytes, size, d, error);
 }
 
 static const char *find_words(const char *from, const char *end, const char *words) {

@@ -86,8 +86,8 @@ bool ink_detect_is_picture(const char *bytes, size_t size);
 // as ink_picture_decode.
 ink_status ink_detect_picture(const char *name, const char *bytes, size_t size,
                               ink_detection *detection, ink_error *error);
-// Look for the metadata label alone, in documents and sounds (PDF, WAV, MP3). One that cannot be
-// read says nothing.
+// Look for the metadata label alone, in documents and sounds (PDF, WAV, MP3), and listen for the
+// audible one in a WAV. One that cannot be read says nothing.
 ink_status ink_detect_metadata(const char *name, const char *bytes, size_t size,
                                ink_detection *detection, ink_error *error);
 // True for the first bytes of a ZIP archive, as office documents and EPUBs are.

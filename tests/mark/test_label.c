@@ -366,7 +366,7 @@ static void texts_that_cannot_take_a_label_are_refused(void **state) {
   }
 }
 
-// ---- documents and sounds -----------------------------------------------------------------------
+// ---- documents ----------------------------------------------------------------------------------
 
 static void a_pdf_keeps_what_it_says_and_gets_its_label(void **state) {
   (void)state;
@@ -403,130 +403,6 @@ static void a_pdf_keeps_what_it_says_and_gets_its_label(void **state) {
     blob again = {(unsigned char *)out.bytes, out.size};
     ink_text more_out = {0};
     assert_int_equal(label_as(names[i], &again, &r, &more_out, &result, &error), INK_ERR_CONFLICT);
-    ink_text_free(&out);
-    free(b.bytes);
-  }
-}
-
-static void put_le(ink_text *out, uint32_t value, int n) {
-  for (int i = 0; i < n; i++) {
-    unsigned char byte = (unsigned char)(value >> (8 * i));
-    ink_text_add_bytes(out, &byte, 1);
-  }
-}
-
-// A second of one value in a WAV of some format.
-static blob wav_of(unsigned tag, unsigned bits, unsigned channels, unsigned rate) {
-  ink_text out = {0};
-  uint32_t block = channels * bits / 8, data = rate * block;
-  ink_text_add(&out, "RIFF");
-  put_le(&out, 4 + 24 + 12 + 8 + data + (data & 1), 4);
-  ink_text_add(&out, "WAVEfmt ");
-  put_le(&out, 16, 4);
-  put_le(&out, tag, 2);
-  put_le(&out, channels, 2);
-  put_le(&out, rate, 4);
-  put_le(&out, rate * block, 4);
-  put_le(&out, block, 2);
-  put_le(&out, bits, 2);
-  ink_text_add(&out, "fact");
-  put_le(&out, 4, 4);
-  put_le(&out, rate, 4);
-  ink_text_add(&out, "data");
-  put_le(&out, data, 4);
-  for (uint32_t i = 0; i < data; i++) ink_text_add(&out, "\x11");
-  ink_text_add_bytes(&out, "", data & 1);
-  return (blob){(unsigned char *)out.bytes, out.size};
-}
-
-static double sample_at(const unsigned char *b, unsigned tag, unsigned bits) {
-  if (tag == 3) {
-    float value;
-    memcpy(&value, b, 4);
-    return (double)value;
-  }
-  if (bits == 8) return (b[0] - 128) / 127.0;
-  uint32_t value = 0;
-  for (unsigned i = 0; i < bits / 8; i++) value |= (uint32_t)b[i] << (8 * i);
-  return (double)(int32_t)(value << (32 - bits)) / 2147483648.0;
-}
-
-static uint32_t le_at(const char *bytes, size_t n) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < n; i++) value |= (uint32_t)(unsigned char)bytes[i] << (8 * i);
-  return value;
-}
-
-// Ears hear the rhythm short, long, short, short: an envelope of a hundredth of a second tells it.
-static void a_sound_says_ai_in_morse_code_and_stays_whole(void **state) {
-  (void)state;
-  static const struct {
-    unsigned tag, bits, channels, rate;
-    bool at_end;
-  } cases[] = {{1, 16, 2, 44100, false}, {1, 8, 1, 8000, true},    {1, 24, 1, 48000, false},
-               {1, 32, 2, 22050, true},  {3, 32, 2, 44100, false}, {1, 8, 1, 11025, false}};
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    ink_error error = {0};
-    blob b = wav_of(cases[i].tag, cases[i].bits, cases[i].channels, cases[i].rate);
-    ink_label_request r = request_for(INK_LAW_CN);
-    ink_label_result result;
-    r.at_end = cases[i].at_end;
-    ink_text out = label_blob("a.wav", &b, &r, &result);
-    assert_int_equal(item_of(&result, INK_LAW_CN, "audible label")->outcome, INK_LABEL_GOT);
-    assert_int_equal(le_at(out.bytes + 4, 4), out.size - 8);
-    unsigned block = cases[i].bits / 8 * cases[i].channels;
-    size_t was = (size_t)cases[i].rate * block, now = le_at(out.bytes + 52, 4);
-    size_t frames = (now - was) / block;
-    assert_int_equal(le_at(out.bytes + 44, 4), cases[i].rate + frames);  // "fact"
-    const char *data = out.bytes + 56, *tone = data + (cases[i].at_end ? was : 0);
-    assert_memory_equal(data + (cases[i].at_end ? 0 : now - was), b.bytes + 56, was);
-    char heard[64];
-    size_t n = 0, step = cases[i].rate / 100, run = 0;
-    for (size_t at = 0; at + step <= frames; at += step) {
-      double loudest = 0;
-      for (size_t j = at; j < at + step; j++) {
-        double v = sample_at((const unsigned char *)tone + j * block, cases[i].tag, cases[i].bits);
-        if (v > loudest) loudest = v;
-      }
-      if (loudest > 0.1) {
-        run++;
-      } else if (run) {
-        heard[n++] = run > 20 ? '-' : '.';
-        run = 0;
-      }
-    }
-    heard[n] = 0;
-    assert_string_equal(heard, ".-..");
-    json_t *aigc;
-    assert_ok(ink_label_read("a.wav", (unsigned char *)out.bytes, out.size, &aigc, &error));
-    assert_int_equal(json_object_size(aigc), 7);
-    json_decref(aigc);
-    ink_text_free(&out);
-    free(b.bytes);
-  }
-}
-
-static void an_mp3_keeps_its_frames_and_gets_its_label(void **state) {
-  (void)state;
-  static const char *const names[] = {"plain.mp3", "tagged.mp3"};
-  for (int i = 0; i < 2; i++) {
-    ink_error error = {0};
-    blob b = load(names[i]);
-    ink_label_request r = request_for(INK_LAW_CA);
-    ink_label_result result;
-    ink_text out = label_blob(names[i], &b, &r, &result);
-    // What followed the head of the tag, or all of it, stands at the end.
-    size_t from = i == 1 ? 10 : 0;
-    assert_memory_equal(out.bytes + out.size - (b.size - from), b.bytes + from, b.size - from);
-    json_t *aigc;
-    assert_ok(ink_label_read(names[i], (unsigned char *)out.bytes, out.size, &aigc, &error));
-    assert_int_equal(json_object_size(aigc), 7);
-    json_decref(aigc);
-    assert_int_equal(state_of(out.bytes, out.size, ink_carrier_named("mp3"), NULL, NULL),
-                     INK_C2PA_VALID);
-    assert_int_equal(item_of(&result, INK_LAW_CA, "latent disclosure")->outcome, INK_LABEL_GOT);
-    assert_int_equal(item_of(&result, INK_LAW_CA, "name of the provider")->outcome,
-                     INK_LABEL_MISSING);
     ink_text_free(&out);
     free(b.bytes);
   }
@@ -608,8 +484,6 @@ int main(void) {
       cmocka_unit_test(texts_are_labelled_and_else_stay_as_they_are),
       cmocka_unit_test(texts_that_cannot_take_a_label_are_refused),
       cmocka_unit_test(a_pdf_keeps_what_it_says_and_gets_its_label),
-      cmocka_unit_test(a_sound_says_ai_in_morse_code_and_stays_whole),
-      cmocka_unit_test(an_mp3_keeps_its_frames_and_gets_its_label),
       cmocka_unit_test(each_law_is_told_what_it_got),
       cmocka_unit_test(exiftool_reads_the_fields),
   };

@@ -27,13 +27,13 @@ static void add_size(ink_text *out, size_t size, int bits) {
   ink_text_add_bytes(out, bytes, 4);
 }
 
-// Size of the tag with its header; 0 without one.
-static size_t tag_size(const unsigned char *bytes, size_t size) {
+size_t ink_id3_size(const unsigned char *bytes, size_t size) {
   if (size < TAG || memcmp(bytes, "ID3", 3) != 0) return 0;
   for (int i = 6; i < TAG; i++) {
     if (bytes[i] & 0x80) return 0;
   }
-  size_t whole = TAG + size_at(bytes + 6, 7);
+  bool foot = bytes[3] == 4 && bytes[5] & 0x10;
+  size_t whole = TAG + size_at(bytes + 6, 7) + (foot ? TAG : 0);
   return whole <= size ? whole : 0;
 }
 
@@ -48,13 +48,13 @@ static bool is_sync(const unsigned char *bytes, size_t size, size_t at) {
 }
 
 static bool recognise(const unsigned char *bytes, size_t size) {
-  return is_sync(bytes, size, tag_size(bytes, size));
+  return is_sync(bytes, size, ink_id3_size(bytes, size));
 }
 
 static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                        ink_place *place, ink_error *error) {
   (void)carrier;
-  size_t end = tag_size(bytes, size);
+  size_t end = ink_id3_size(bytes, size);
   if (!end || !is_plain(bytes)) return INK_OK;
   int bits = bytes[3] == 4 ? 7 : 8;
   for (size_t at = TAG; ink_fits(at, FRAME, end) && bytes[at];) {
@@ -86,7 +86,7 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
 }
 
 bool ink_id3_next(const unsigned char *bytes, size_t size, size_t *at, ink_id3_frame *frame) {
-  size_t end = tag_size(bytes, size);
+  size_t end = ink_id3_size(bytes, size);
   if (!end || !is_plain(bytes)) return false;
   if (*at < TAG) *at = TAG;
   if (!ink_fits(*at, FRAME, end) || !bytes[*at]) return false;
@@ -99,11 +99,11 @@ bool ink_id3_next(const unsigned char *bytes, size_t size, size_t *at, ink_id3_f
 
 ink_status ink_id3_add(const unsigned char *bytes, size_t size, const char *id,
                        const ink_text *content, ink_text *out, size_t *at, ink_error *error) {
-  size_t tag = tag_size(bytes, size), begin = out->size;
+  size_t tag = ink_id3_size(bytes, size), begin = out->size;
   if (tag && !is_plain(bytes)) {
     return ink_fail(error, INK_ERR_UNSUPPORTED,
-                    "MP3: its ID3 tag is of a kind that is not written here; --sidecar puts the "
-                    "manifest beside it");
+                    "MP3: its ID3 tag is of a kind that is not written here; have a tagger write it "
+                    "as ID3v2.3 or 2.4, or put the manifest beside it (`inkstone sign --sidecar`)");
   }
   size_t old = tag ? tag - TAG : 0;
   int bits = tag && bytes[3] == 3 ? 8 : 7;
@@ -139,7 +139,7 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
 static ink_status take_out(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                            const ink_place *place, ink_text *out, ink_error *error) {
   (void)carrier;
-  size_t end = place->start + place->length, old = tag_size(bytes, size), frame = 0;
+  size_t end = place->start + place->length, old = ink_id3_size(bytes, size), frame = 0;
   ink_id3_frame around = {0};
   for (size_t at = 0; at < end; frame = (size_t)(around.data - bytes) - FRAME) {
     if (!ink_id3_next(bytes, size, &at, &around)) {

@@ -14,6 +14,9 @@ typedef struct ink_id3_frame {
   size_t size;
 } ink_id3_frame;
 
+// Size of that tag with its head and foot; 0 without one, or where it is longer than the file.
+size_t ink_id3_size(const unsigned char *bytes, size_t size);
+
 // The next frame from *at (0 to begin with), which moves behind it; false at the end, and in tags
 // of a kind that is not read here.
 bool ink_id3_next(const unsigned char *bytes, size_t size, size_t *at, ink_id3_frame *frame);

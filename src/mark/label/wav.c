@@ -1,17 +1,15 @@
-// Labels of sounds: WAV (a chunk AIGC, and the rhythm short-long-short-short that GB 45438-2025,
-// section 5.3, has for ears: "AI" in Morse code), MP3 (a frame TXXX).
+// Labels of WAV: a chunk AIGC, and the rhythm of GB 45438-2025, section 5.3, before or behind the
+// samples.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "mark/c2pa/carrier_mp3.h"
 #include "mark/label/label_parts.h"
+#include "mark/label/rhythm.h"
 
-static const char rhythm[] = "·– ··";
-
-// ---- WAV: chunks --------------------------------------------------------------------------------
+// ---- chunks -------------------------------------------------------------------------------------
 
 enum { RIFF = 12, CHUNK = 8 };
 
@@ -52,7 +50,7 @@ static void put_chunk(ink_text *out, const char *id, const void *data, size_t si
   ink_text_add_bytes(out, "", size & 1);
 }
 
-// ---- WAV: the rhythm ----------------------------------------------------------------------------
+// ---- the rhythm ---------------------------------------------------------------------------------
 
 typedef struct samples {
   unsigned channels, rate, bits;
@@ -68,12 +66,38 @@ static bool read_format(const chunk *c, samples *s) {
                  .rate = u32_at(c->data + 4),
                  .bits = c->data[14] | (unsigned)c->data[15] << 8,
                  .real = tag == 3};
+  // A frame holds its samples and nothing else.
+  unsigned frame = c->data[12] | (unsigned)c->data[13] << 8;
+  if (frame != s->channels * (s->bits / 8)) return false;
   bool whole = tag == 1 && s->bits % 8 == 0 && s->bits >= 8 && s->bits <= 32;
-  return (whole || (s->real && s->bits == 32)) && s->channels >= 1 && s->channels <= 64 &&
-         s->rate >= 4000 && s->rate <= 768000;
+  return (whole || (s->real && (s->bits == 32 || s->bits == 64))) && s->channels >= 1 &&
+         s->channels <= 64 && s->rate >= 4000 && s->rate <= 768000;
+}
+
+static double sample_at(const unsigned char *b, const samples *s) {
+  uint64_t bits = 0;
+  for (unsigned i = 0; i < s->bits / 8; i++) bits |= (uint64_t)b[i] << (8 * i);
+  if (s->real) {
+    double value;
+    float narrow;
+    uint32_t low = (uint32_t)bits;
+    memcpy(&value, &bits, sizeof value);
+    memcpy(&narrow, &low, sizeof narrow);
+    if (s->bits == 32) value = (double)narrow;
+    return fabs(value) < 1e6 ? value : 0;  // nor NaN
+  }
+  if (s->bits == 8) return ((double)bits - 128) / 128;
+  return (double)(int32_t)(uint32_t)(bits << (32 - s->bits)) / 2147483648.0;
 }
 
 static void put_sample(ink_text *out, const samples *s, double value) {
+  if (s->real && s->bits == 64) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put_u32(out, (uint32_t)bits);
+    put_u32(out, (uint32_t)(bits >> 32));
+    return;
+  }
   if (s->real) {
     float real = (float)value;
     uint32_t bits;
@@ -90,76 +114,69 @@ static void put_sample(ink_text *out, const samples *s, double value) {
   }
 }
 
-// How loud the tone is in the middle of the i-th of `n` samples of a sign: soft at its edges.
-static double envelope(size_t i, size_t n, size_t edge) {
-  size_t near = i < n - 1 - i ? i : n - 1 - i;
-  return near >= edge ? 1 : 0.5 - 0.5 * cos(3.14159265358979 * (double)near / (double)edge);
-}
-
-// "AI" in Morse code, a tenth of a second a unit, with silence behind. Returns how many frames.
+// Returns how many frames.
 static size_t put_rhythm(ink_text *out, const samples *s) {
-  static const struct {
-    int units;
-    bool sounds;
-  } signs[] = {{1, true}, {1, false}, {3, true}, {3, false},
-               {1, true}, {1, false}, {1, true}, {4, false}};
-  enum { PITCH = 880 };
-  static const double loudness = 0.25;  // -12 dB
-  size_t unit = s->rate / 10, edge = s->rate / 200, frames = 0;
-  for (size_t j = 0; j < sizeof signs / sizeof *signs; j++) {
-    size_t n = unit * (size_t)signs[j].units;
-    for (size_t i = 0; i < n; i++, frames++) {
-      double phase = 2 * 3.14159265358979 * PITCH * (double)i / s->rate;
-      double value = signs[j].sounds ? loudness * envelope(i, n, edge) * sin(phase) : 0;
-      for (unsigned c = 0; c < s->channels; c++) put_sample(out, s, value);
-    }
+  size_t n = ink_rhythm_length(s->rate);
+  for (size_t i = 0; i < n; i++) {
+    double value = ink_rhythm_sample(s->rate, i);
+    for (unsigned c = 0; c < s->channels; c++) put_sample(out, s, value);
   }
-  return frames;
+  return n;
 }
 
 // What the labelled file is put together from.
 typedef struct wav {
+  size_t end;  // of its chunks
   samples samples;
-  bool known;     // its samples can be written
-  bool has_data;  // one chunk of them
-  bool pointed;   // other chunks point at samples by number: none may be put before them
+  bool known;    // they can be read and written, and stand in one chunk
+  bool pointed;  // other chunks point at samples by number: none may be put before them
+  chunk data;
 } wav;
 
-static ink_status look_at(const ink_label_work *w, wav *v, ink_error *error) {
+// Where the chunks end: others may have put something behind them.
+static size_t end_of(const unsigned char *bytes, size_t size) {
+  uint64_t stated = size >= RIFF ? (uint64_t)u32_at(bytes + 4) + CHUNK : 0;
+  stated += stated & 1;
+  return stated < size ? (size_t)stated : size;
+}
+
+static ink_status look_at(const unsigned char *bytes, size_t size, wav *v, ink_error *error) {
   chunk c;
-  *v = (wav){0};
+  *v = (wav){.end = end_of(bytes, size)};
   size_t at = RIFF, n_data = 0;
-  while (next_chunk(w->bytes, w->size, &at, &c)) {
+  while (next_chunk(bytes, v->end, &at, &c)) {
     if (is(&c, "fmt ")) v->known = read_format(&c, &v->samples);
-    n_data += is(&c, "data");
+    if (is(&c, "data") && n_data++ == 0) v->data = c;
     v->pointed = v->pointed || is(&c, "cue ") || is(&c, "smpl") || is(&c, "plst") || is(&c, "bext");
   }
-  v->has_data = n_data == 1;
-  if (w->size > at && w->size - at >= CHUNK) {
+  v->known = v->known && n_data == 1;
+  if (v->end > at) {
     return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)at, "WAV: a chunk is cut short");
   }
-  if (w->size >= RIFF && n_data) return INK_OK;
+  if (size >= RIFF && n_data) return INK_OK;
   return ink_fail(error, INK_ERR_FORMAT, "WAV: it holds no samples");
 }
 
-static void put_samples(const chunk *c, const ink_text *tone, bool at_end, ink_text *out) {
+// The label `place` bytes behind their start.
+static void put_samples(const chunk *c, const ink_text *tone, size_t place, ink_text *out) {
   size_t size = c->size + tone->size;
   ink_text_add(out, "data");
   put_u32(out, (uint32_t)size);
-  if (!at_end) ink_text_add_bytes(out, ink_text_string(tone), tone->size);
-  ink_text_add_bytes(out, c->data, c->size);
-  if (at_end) ink_text_add_bytes(out, ink_text_string(tone), tone->size);
+  ink_text_add_bytes(out, c->data, place);
+  ink_text_add_bytes(out, ink_text_string(tone), tone->size);
+  ink_text_add_bytes(out, c->data + place, c->size - place);
   ink_text_add_bytes(out, "", size & 1);
 }
 
 static ink_status write_wav(const ink_label_work *w, const ink_text *tone, size_t frames,
                             bool at_end, ink_text *out, ink_error *error) {
   chunk c;
-  size_t at = RIFF, begin = out->size;
+  size_t at = RIFF, begin = out->size, end = end_of(w->bytes, w->size);
   ink_text_add_bytes(out, w->bytes, RIFF);
-  while (next_chunk(w->bytes, w->size, &at, &c)) {
+  while (next_chunk(w->bytes, end, &at, &c)) {
     if (is(&c, "data") && tone->size) {
-      put_samples(&c, tone, at_end, out);
+      // A frame that is cut short stays behind.
+      put_samples(&c, tone, at_end ? c.size - c.size % (tone->size / frames) : 0, out);
     } else if (is(&c, "fact") && c.size >= 4 && tone->size) {
       ink_text fact = {0};
       put_u32(&fact, u32_at(c.data) + (uint32_t)frames);
@@ -180,7 +197,8 @@ static ink_status write_wav(const ink_label_work *w, const ink_text *tone, size_
     return ink_fail(error, INK_ERR_UNSUPPORTED, "WAV: no room for a label below 4 GiB");
   }
   for (int i = 0; i < 4; i++) out->bytes[begin + 4 + (size_t)i] = (char)(stated >> (8 * i));
-  return INK_OK;
+  ink_text_add_bytes(out, w->bytes + end, w->size - end);
+  return ink_text_status(out, error);
 }
 
 static ink_status label_wav(const ink_label_work *w, ink_labelled *out, ink_error *error) {
@@ -190,13 +208,13 @@ static ink_status label_wav(const ink_label_work *w, ink_labelled *out, ink_erro
   out->what = "audible label";
   out->visible_rule = "5.3";
   out->metadata_rule = "Annex E";
-  INK_TRY(look_at(w, &v, error));
+  INK_TRY(look_at(w->bytes, w->size, &v, error));
   bool at_end = w->request->at_end || v.pointed;
-  if (w->request->visible && v.known && v.has_data) {
+  if (w->request->visible && v.known) {
     frames = put_rhythm(&tone, &v.samples);
     INK_TRY(ink_text_status(&tone, error));
-    snprintf(out->visible, sizeof out->visible, "\"%s\", %s, 880 Hz", rhythm,
-             at_end ? "end" : "start");
+    snprintf(out->visible, sizeof out->visible, "\"%s\", %s, %d Hz", INK_RHYTHM,
+             at_end ? "end" : "start", INK_RHYTHM_PITCH);
   } else if (w->request->visible) {
     out->no_visible = "its samples are coded in a way that is not written here";
   }
@@ -221,74 +239,37 @@ static ink_status read_wav(const char *name, const unsigned char *bytes, size_t 
   return INK_OK;
 }
 
-// ---- MP3 ----------------------------------------------------------------------------------------
+// ---- hearing ------------------------------------------------------------------------------------
 
-static ink_status label_mp3(const ink_label_work *w, ink_labelled *out, ink_error *error) {
-  out->what = "audible label";
-  out->visible_rule = "5.3";
-  out->metadata_rule = "Annex E";
-  out->no_visible = "MP3 is not coded anew here; label a WAV, and code that";
-  snprintf(out->metadata, sizeof out->metadata, "ID3 TXXX AIGC");
-  if (!w->aigc) {
-    ink_text_add_bytes(&out->file, w->bytes, w->size);
-    return ink_text_status(&out->file, error);
-  }
-  char *label = json_dumps(w->aigc, JSON_COMPACT);
-  if (!label) return ink_fail(error, INK_ERR_MEMORY, "no memory for the label");
-  // Latin-1, the description, its NUL, the value.
-  static const char head[] = "\0AIGC";
-  ink_text frame = {0};
-  size_t at;
-  ink_text_add_bytes(&frame, head, sizeof head);
-  ink_text_add(&frame, label);
-  free(label);
-  ink_status status = ink_text_status(&frame, error);
-  if (status == INK_OK) {
-    status = ink_id3_add(w->bytes, w->size, "TXXX", &frame, &out->file, &at, error);
-  }
-  ink_text_free(&frame);
-  return status;
-}
-
-// A text frame's characters, those of UTF-16 as far as they are ASCII, which a label is.
-static void add_characters(const ink_id3_frame *f, ink_text *out) {
-  bool wide = f->data[0] == 1 || f->data[0] == 2;
-  for (size_t i = 1; i < f->size; i++) {
-    unsigned char c = f->data[i];
-    if (!wide) {
-      ink_text_add_bytes(out, &c, 1);
-    } else if (i + 1 < f->size) {
-      unsigned char other = f->data[++i];
-      unsigned char low = c ? c : other;
-      if (c >= 0xFE || (c && other)) continue;  // the byte order, or no ASCII
-      ink_text_add_bytes(out, &low, 1);
+// The loudness of all channels together, a hundredth of a second at a time.
+static void measure(const chunk *c, const samples *s, float *loudness, size_t n, size_t frames) {
+  size_t each = s->bits / 8, per_window = frames * s->channels;
+  for (size_t i = 0; i < n; i++) {
+    double sum = 0;
+    for (size_t j = 0; j < per_window; j++) {
+      double value = sample_at(c->data + (i * per_window + j) * each, s);
+      sum += value * value;
     }
+    loudness[i] = (float)sqrt(sum / (double)per_window);
   }
 }
 
-static ink_status read_mp3(const char *name, const unsigned char *bytes, size_t size, json_t **aigc,
-                           ink_error *error) {
-  (void)name;
-  ink_id3_frame f;
-  *aigc = NULL;
-  for (size_t at = 0; !*aigc && ink_id3_next(bytes, size, &at, &f);) {
-    if (memcmp(f.id, "TXXX", 4) != 0 || f.size < 2) continue;
-    ink_text text = {0};
-    add_characters(&f, &text);
-    ink_status status = ink_text_status(&text, error);
-    if (status == INK_OK && text.size >= 5 && memcmp(text.bytes, "AIGC", 5) == 0) {
-      // Behind the NUL of the description.
-      *aigc = json_loads(text.bytes + 5, 0, NULL);
-      if (!*aigc) *aigc = json_null();
-    }
-    ink_text_free(&text);
-    INK_TRY(status);
-  }
+ink_status ink_wav_hear(const unsigned char *bytes, size_t size, double *at, ink_error *error) {
+  wav v;
+  *at = -1;
+  INK_TRY(look_at(bytes, size, &v, error));
+  if (!v.known) return ink_fail(error, INK_ERR_UNSUPPORTED, "WAV: its samples are not read here");
+  size_t frames = v.samples.rate / INK_RHYTHM_WINDOWS;
+  size_t n = v.data.size / (frames * v.samples.channels * (v.samples.bits / 8));
+  float *loudness = malloc((n ? n : 1) * sizeof *loudness);
+  if (!loudness) return ink_fail(error, INK_ERR_MEMORY, "no memory to listen to a sound");
+  measure(&v.data, &v.samples, loudness, n, frames);
+  size_t found = ink_rhythm_find(loudness, n);
+  if (found < n) *at = (double)(found * frames) / v.samples.rate;
+  free(loudness);
   return INK_OK;
 }
 
-static const char *const wavs[] = {"wav", NULL}, *const mp3s[] = {"mp3", NULL};
+static const char *const wavs[] = {"wav", NULL};
 const ink_labeller ink_labeller_wav = {
     .formats = wavs, .disclosed = true, .label = label_wav, .read = read_wav};
-const ink_labeller ink_labeller_mp3 = {
-    .formats = mp3s, .disclosed = true, .label = label_mp3, .read = read_mp3};
