@@ -349,7 +349,9 @@ static void texts_that_cannot_take_a_label_are_refused(void **state) {
        "ProduceID 8", INK_ERR_CONFLICT},
       {"a.txt", "\xFF\xFE", "UTF-8", INK_ERR_FORMAT},
       {"a.bin", "x", "not labelled", INK_ERR_UNSUPPORTED},
-      {"a.docx", "x", "not labelled", INK_ERR_UNSUPPORTED},
+      {"a.docx", "x", "its name is that of a file of kind \"docx\"", INK_ERR_UNSUPPORTED},
+      {"a.mp3", "words", "kind \"mp3\", its content is not", INK_ERR_UNSUPPORTED},
+      {"a.wav", "", "it is empty", INK_ERR_UNSUPPORTED},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ink_error error = {0};

@@ -35,6 +35,14 @@ static bool has_ending(const ink_carrier *carrier, const char *ending) {
   return false;
 }
 
+const ink_carrier *ink_carrier_by_ending(const char *name) {
+  const char *dot = name ? strrchr(ink_path_name(name), '.') : NULL;
+  for (size_t i = 0; dot && i < N_CARRIER; i++) {
+    if (has_ending(carriers[i], dot + 1)) return carriers[i];
+  }
+  return NULL;
+}
+
 const ink_carrier *ink_carrier_for(const char *name, const unsigned char *bytes, size_t size) {
   for (size_t i = 0; i < N_CARRIER; i++) {
     if (carriers[i]->recognise && carriers[i]->recognise(bytes, size)) return carriers[i];

@@ -82,6 +82,8 @@ void ink_place_free(ink_place *place);
 // The carrier for a file, by its content, else by its name (a path, may be NULL); NULL when none
 // fits.
 const ink_carrier *ink_carrier_for(const char *name, const unsigned char *bytes, size_t size);
+// The carrier whose files have names like this one; NULL when none has.
+const ink_carrier *ink_carrier_by_ending(const char *name);
 // A carrier by its own name ("png", "text", …).
 const ink_carrier *ink_carrier_named(const char *name);
 // All of them.

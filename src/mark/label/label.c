@@ -62,6 +62,13 @@ static ink_status choose(const char *name, const unsigned char *bytes, size_t si
   *carrier = ink_carrier_for(name, bytes, size);
   *labeller = labeller_for(*carrier);
   if (*labeller) return INK_OK;
+  const ink_carrier *named = ink_carrier_by_ending(name);
+  if (named && labeller_for(named)) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED,
+                    "its name is that of a file of kind \"%s\", its content is not: it is empty, "
+                    "damaged or of another kind",
+                    named->name);
+  }
   return ink_fail(
       error, INK_ERR_UNSUPPORTED,
       "files of this kind are not labelled here; PNG, JPEG, WebP, GIF, SVG, PDF, WAV, MP3, "
