@@ -147,7 +147,7 @@ static void the_rhythm_is_heard_where_it_is(void **state) {
     assert_true(told);
     // A sign that is silent makes it another rhythm.
     size_t tone = 56 + (r.at_end ? b.size - 56 : 0), unit = 800 * (i < 2 ? 2 : 1);
-    for (size_t j = 0; j < unit; j++) out.bytes[tone + 8 * unit + j] = i < 2 ? 0 : (char)128;
+    for (size_t j = 0; j < unit; j++) out.bytes[tone + 8 * unit + j] = (char)(i < 2 ? 0 : 128);
     assert_true(heard_at(out.bytes, out.size) < 0);
     ink_text_free(&out);
     free(b.bytes);

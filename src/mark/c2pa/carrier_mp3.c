@@ -101,9 +101,10 @@ ink_status ink_id3_add(const unsigned char *bytes, size_t size, const char *id,
                        const ink_text *content, ink_text *out, size_t *at, ink_error *error) {
   size_t tag = ink_id3_size(bytes, size), begin = out->size;
   if (tag && !is_plain(bytes)) {
-    return ink_fail(error, INK_ERR_UNSUPPORTED,
-                    "MP3: its ID3 tag is of a kind that is not written here; have a tagger write it "
-                    "as ID3v2.3 or 2.4, or put the manifest beside it (`inkstone sign --sidecar`)");
+    return ink_fail(
+        error, INK_ERR_UNSUPPORTED,
+        "MP3: its ID3 tag is of a kind that is not written here; have a tagger write it "
+        "as ID3v2.3 or 2.4, or put the manifest beside it (`inkstone sign --sidecar`)");
   }
   size_t old = tag ? tag - TAG : 0;
   int bits = tag && bytes[3] == 3 ? 8 : 7;
