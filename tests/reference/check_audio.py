@@ -225,7 +225,8 @@ def check(name, data, program, folder, end, environment):
     version, rate, *_ = head(data, mine[0][0])
     added = n * (1152 if version == 3 else 576)
     judge_header(data, labelled, faults)
-    for decode in (by_mpg123, by_ffmpeg):
+    # ffmpeg takes the frames within an APE tag for sound, and ends with them.
+    for decode in (by_mpg123,) if end and name == "dressed" else (by_mpg123, by_ffmpeg):
         now, rate = judge_sound(decode, before, after, folder, end, added, faults)
     # Without a frame that tells of others, and with bit rates that differ, lengths are guesses.
     if first or "vbr" not in name and name != "cut":
