@@ -322,7 +322,7 @@ static void plug_ins_are_found_by_the_names_in_prompts(void **state) {
   assert_non_null(strstr(run.err, "give the file's path, or with --lora-dir the folder"));
   drop_run(&run);
   // Where nothing is found by its name the folders are named all the same.
-  run = run_program("cd '%s' && " PAINT "cat --lora words/none.pt -o x.png", folder);
+  run = run_here(PAINT "cat --lora words/none.pt -o x.png");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.err, "no LoRA \"words/none.pt\": neither a file nor a name below /"));
   assert_non_null(strstr(run.err, "models/loras; give the file's path"));
@@ -459,9 +459,7 @@ static void a_picture_can_be_enlarged_alone(void **state) {
   assert_non_null(strstr(run.err, "takes at least"));
   assert_non_null(strstr(run.err, "what helps: a smaller picture, 16 bits (--bf16), a higher"));
   drop_run(&run);
-  run = run_program(
-      "cd '%s' && $INK paint --upscale nobody init.png -o x.png; ls x.png* .x.png* 2>/dev/null",
-      folder);
+  run = run_here("$INK paint --upscale nobody init.png -o x.png; ls x.png* .x.png* 2>/dev/null");
   assert_non_null(strstr(run.err, "no upscaler \"nobody\": neither a file nor a name below /"));
   assert_non_null(strstr(run.err, "give the file's path, or put it there"));
   assert_string_equal(run.out, "");
@@ -481,10 +479,10 @@ static void without_memory_the_ways_out_are_named(void **state) {
   int failed = 0;
   run_fine("mkdir -p tight");
   for (int mib = 88; mib <= 1024; mib += 24) {
-    program_run run = run_program(
-        "cd '%s/tight' && ulimit -v %d && $INK paint cat --model \"$FIXTURES/pipelines/sd1\" "
+    program_run run = run_here(
+        "cd tight && ulimit -v %d && $INK paint cat --model \"$FIXTURES/pipelines/sd1\" "
         "--steps 1 --size 256x256 --threads 2 --unmarked -o x.png; code=$?; ls -A; exit $code",
-        folder, mib << 10);
+        mib << 10);
     if (run.exit_code == 0) {
       assert_string_equal(run.out, "x.png\n");
       drop_run(&run);

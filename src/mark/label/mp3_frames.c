@@ -66,7 +66,7 @@ static size_t data_of(const ink_mp3_frame *f) {
 
 size_t ink_mp3_reaches_back(const unsigned char *bytes, size_t at, const ink_mp3_frame *frame) {
   const unsigned char *side = bytes + at + data_of(frame) - frame->side;
-  return frame->version == MPEG_1 ? be_at(side, 2) >> 7 : side[0];
+  return frame->version == MPEG_1 ? be_at(side, 2) >> 7 : (size_t)side[0];
 }
 
 static bool is_like(const ink_mp3_frame *a, const ink_mp3_frame *b) {
