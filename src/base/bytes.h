@@ -42,6 +42,10 @@ static inline void ink_little_into(unsigned char *at, uint64_t value, size_t siz
   for (size_t i = 0; i < size; i++) at[i] = (unsigned char)(value >> (8 * i));
 }
 
+static inline void ink_big_into(unsigned char *at, uint64_t value, size_t size) {
+  for (size_t i = 0; i < size; i++) at[i] = (unsigned char)(value >> (8 * (size - 1 - i)));
+}
+
 static inline void ink_text_add_little(ink_text *out, uint64_t value, size_t size) {
   unsigned char bytes[8];
   ink_little_into(bytes, value, size);
@@ -50,7 +54,7 @@ static inline void ink_text_add_little(ink_text *out, uint64_t value, size_t siz
 
 static inline void ink_text_add_big(ink_text *out, uint64_t value, size_t size) {
   unsigned char bytes[8];
-  for (size_t i = 0; i < size; i++) bytes[i] = (unsigned char)(value >> (8 * (size - 1 - i)));
+  ink_big_into(bytes, value, size);
   ink_text_add_bytes(out, bytes, size);
 }
 

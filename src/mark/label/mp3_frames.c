@@ -13,20 +13,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "mark/c2pa/carrier_mp3.h"
 
 enum { HEAD = 4, MPEG_1 = 3, MOST_BACK = 511 };
-
-static uint32_t be_at(const unsigned char *bytes, size_t n) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < n; i++) value = value << 8 | bytes[i];
-  return value;
-}
-
-static void put_be(unsigned char *bytes, size_t n, uint64_t value) {
-  for (size_t i = 0; i < n; i++) bytes[i] = (unsigned char)(value >> (8 * (n - 1 - i)));
-}
 
 // ---- frames -------------------------------------------------------------------------------------
 
@@ -61,12 +52,12 @@ bool ink_mp3_frame_at(const unsigned char *bytes, size_t size, size_t at, ink_mp
 }
 
 static size_t data_of(const ink_mp3_frame *f) {
-  return HEAD + (f->checked ? 2 : 0) + f->side;
+  return HEAD + (f->checked ? 2u : 0u) + f->side;
 }
 
 size_t ink_mp3_reaches_back(const unsigned char *bytes, size_t at, const ink_mp3_frame *frame) {
   const unsigned char *side = bytes + at + data_of(frame) - frame->side;
-  return frame->version == MPEG_1 ? be_at(side, 2) >> 7 : (size_t)side[0];
+  return frame->version == MPEG_1 ? (size_t)ink_big16(side) >> 7 : side[0];
 }
 
 static bool is_like(const ink_mp3_frame *a, const ink_mp3_frame *b) {
@@ -126,7 +117,7 @@ static size_t take(size_t *at, size_t n, bool there) {
 
 static void read_xing(const unsigned char *bytes, size_t at, size_t end, teller *t) {
   enum { FRAMES = 1, BYTES = 2, PLACES = 4, QUALITY = 8 };
-  uint32_t flags = be_at(bytes + at + 4, 4);
+  uint32_t flags = ink_big32(bytes + at + 4);
   at += 8;
   *t = (teller){.kind = XING};
   t->frames = take(&at, 4, flags & FRAMES && ink_fits(at, 4, end));
@@ -150,7 +141,7 @@ static teller read_teller(const unsigned char *bytes, size_t begin, const ink_mp
   size_t at = begin + VBRI_AT;
   if (!ink_fits(at, VBRI_HEAD, end) || memcmp(bytes + at, "VBRI", 4) != 0) return t;
   t = (teller){.kind = VBRI, .vbri = at};
-  size_t entries = be_at(bytes + at + 18, 2), entry_size = be_at(bytes + at + 22, 2);
+  size_t entries = ink_big16(bytes + at + 18), entry_size = ink_big16(bytes + at + 22);
   if (entry_size >= 1 && entry_size <= 4 && ink_fits(at + VBRI_HEAD, entries * entry_size, end)) {
     t.entries = entries;
     t.entry_size = entry_size;
@@ -214,8 +205,8 @@ const char *ink_mp3_lay_out(const unsigned char *bytes, size_t size, ink_mp3_lay
   size_t at = layout->sound;
   if (!next_frame(bytes, size, &f, &at, &layout->first)) return "it holds no sound";
   if (t.lame) {
-    layout->delay = be_at(bytes + t.lame + DELAYS, 3) >> 12;
-    layout->padding = be_at(bytes + t.lame + DELAYS, 3) & 0xFFF;
+    layout->delay = (uint32_t)ink_big(bytes + t.lame + DELAYS, 3) >> 12;
+    layout->padding = (uint32_t)ink_big(bytes + t.lame + DELAYS, 3) & 0xFFF;
   }
   read_sound(bytes, size, layout);
   return NULL;
@@ -225,8 +216,8 @@ const char *ink_mp3_lay_out(const unsigned char *bytes, size_t size, ink_mp3_lay
 
 // A count of four bytes that more is added to; it stays where it does not fit.
 static uint64_t raise_count(unsigned char *bytes, size_t more) {
-  uint64_t count = be_at(bytes, 4) + (uint64_t)more;
-  if (count <= UINT32_MAX) put_be(bytes, 4, count);
+  uint64_t count = ink_big32(bytes) + (uint64_t)more;
+  if (count <= UINT32_MAX) ink_big_into(bytes, count, 4);
   return count;
 }
 
@@ -254,7 +245,7 @@ typedef struct held {
 
 static bool music_of(const unsigned char *bytes, size_t size, const ink_mp3_layout *l,
                      const teller *t, size_t *length) {
-  size_t whole = be_at(bytes + t->lame + MUSIC, 4), head = l->sound - l->begin;
+  size_t whole = ink_big32(bytes + t->lame + MUSIC), head = l->sound - l->begin;
   *length = whole > head ? whole - head : 0;
   return ink_fits(l->sound, *length, size);
 }
@@ -267,10 +258,10 @@ static held look_at_lame(const unsigned char *bytes, size_t size, const ink_mp3_
   size_t place = t->lame + TAG_CHECK - l->begin, ways[] = {place, 190};
   for (int i = 0; i < 2 && !h.tag; i++) {
     unsigned crc = frame_checksum(bytes + l->begin, l->sound - l->begin, place, ways[i]);
-    if (crc == be_at(bytes + l->begin + place, 2)) h.tag = ways[i];
+    if (crc == ink_big16(bytes + l->begin + place)) h.tag = ways[i];
   }
   h.music = h.tag && music_of(bytes, size, l, t, &length) &&
-            checksum(bytes + l->sound, length) == be_at(bytes + t->lame + MUSIC_CHECK, 2);
+            checksum(bytes + l->sound, length) == ink_big16(bytes + t->lame + MUSIC_CHECK);
   return h;
 }
 
@@ -284,11 +275,11 @@ static void mend_xing(unsigned char *bytes, size_t size, const ink_mp3_layout *l
   size_t length;
   raise_count(bytes + t->lame + MUSIC, more_bytes);
   if (h.music && music_of(bytes, size, l, t, &length)) {
-    put_be(bytes + t->lame + MUSIC_CHECK, 2, checksum(bytes + l->sound, length));
+    ink_big_into(bytes + t->lame + MUSIC_CHECK, checksum(bytes + l->sound, length), 2);
   }
   size_t place = t->lame + TAG_CHECK - l->begin;
-  put_be(bytes + t->lame + TAG_CHECK, 2,
-         frame_checksum(bytes + l->begin, l->sound - l->begin, place, h.tag));
+  ink_big_into(bytes + t->lame + TAG_CHECK,
+               frame_checksum(bytes + l->begin, l->sound - l->begin, place, h.tag), 2);
 }
 
 // Bytes of the next n frames from *at on, which moves behind them.
@@ -313,15 +304,15 @@ static void mend_vbri(unsigned char *bytes, const ink_mp3_layout *l, const telle
     uint64_t n = bytes_of(bytes, l, &at, each);
     if (n > most) most = n;
   }
-  uint64_t scale = be_at(vbri + 20, 2), least = (most + top - 1) / top;
+  uint64_t scale = ink_big16(vbri + 20), least = (most + top - 1) / top;
   if (scale < least) scale = least;
   if (!scale || scale > 0xFFFF || each > 0xFFFF) return;
-  put_be(vbri + 20, 2, scale);
-  put_be(vbri + 24, 2, each);
+  ink_big_into(vbri + 20, scale, 2);
+  ink_big_into(vbri + 24, each, 2);
   at = l->sound;
   for (size_t i = 0; i < t->entries; i++) {
-    put_be(vbri + VBRI_HEAD + i * t->entry_size, t->entry_size,
-           bytes_of(bytes, l, &at, each) / scale);
+    ink_big_into(vbri + VBRI_HEAD + i * t->entry_size, bytes_of(bytes, l, &at, each) / scale,
+                 t->entry_size);
   }
 }
 
