@@ -366,7 +366,7 @@ static void requests_out_of_range_are_refused(void **state) {
   bad[9].prompt = "\xff";
   bad[10].cache = -1;
   bad[11].cache = INK_PAINT_MOST_CACHE + 1;
-  static const char *const words[BAD] = {"width",    "height",  "steps", "steps",
+  static const char *const words[BAD] = {"18 x 16",  "x 4096",  "steps", "steps",
                                          "guidance", "rescale", "clip",  "picture",
                                          "eta",      "UTF-8",   "cache", "cache"};
   for (int i = 0; i < BAD; i++) {
