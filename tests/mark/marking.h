@@ -104,6 +104,8 @@ static const sample samples[] = {
     {"mp3", "plain.mp3", NULL},
     {"mp3", "tagged.mp3", NULL},
     {"pdf", "plain.pdf", NULL},
+    {"pdf", "packed.pdf", NULL},
+    {"pdf", "hybrid.pdf", NULL},
     {"docx", "plain.docx", NULL},
     {"epub", "plain.epub", NULL},
     {"html", NULL,

@@ -103,6 +103,67 @@ def pdf(pages=1):
     return out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (3 + pages, table)
 
 
+def predicted(rows):
+    """Rows behind the predictors of PNG, each of the five in turn."""
+    out, above = b"", bytes(len(rows[0]))
+    for n, row in enumerate(rows):
+        expected = []
+        for i, up in enumerate(above):
+            left, corner = (row[i - 1], above[i - 1]) if i else (0, 0)
+            guess = left + up - corner
+            paeth = min((left, up, corner), key=lambda v: abs(guess - v))
+            expected.append((0, left, up, (left + up) // 2, paeth)[n % 5])
+        out += bytes([n % 5]) + bytes((b - e) % 256 for b, e in zip(row, expected))
+        above = row
+    return out
+
+
+def packed_pdf(hybrid=False, free=False):
+    """A page and a title in an object stream, with a stream of cross-references. A hybrid shows its catalog and its page to
+    those who read tables alone; the title is in the stream beside the table, which does not list it or calls it free."""
+    objects = {1: b"<< /Type /Catalog /Pages 2 0 R >>", 2: b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+               3: b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents 5 0 R >>",
+               4: b"<< /Title (A \\(title\\)) /Author <FEFF00410042> >>"}
+    content = b"0.5 g 20 20 40 40 re f"
+    hidden = [4] if hybrid else [1, 2, 3, 4]
+    out, places = b"%PDF-1.5\n", {}
+
+    def add(number, dictionary, data=None):
+        nonlocal out
+        places[number] = (1, len(out), 0)
+        if data is not None:
+            dictionary = b"<< %s /Length %d >>\nstream\n%s\nendstream" % (dictionary, len(data), data)
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, dictionary)
+
+    for number, value in objects.items():
+        if number not in hidden:
+            add(number, value)
+    add(5, b"", content)
+    header, body = b"", b""
+    for index, number in enumerate(hidden):
+        header += b"%d %d " % (number, len(body))
+        body += objects[number] + b"\n"
+        places[number] = (2, 6, index)
+    add(6, b"/Type /ObjStm /N %d /First %d /Filter /FlateDecode" % (len(hidden), len(header)),
+        zlib.compress(header + body))
+    at = places[7] = (1, len(out), 0)
+    listed = [4, 6, 7] if hybrid else list(range(8))
+    index = b"4 1 6 2" if hybrid else b"0 8"
+    rows = [struct.pack(">BIB", *places.get(number, (0, 0, 255))) for number in listed]
+    keys = b"/Size 8 /Root 1 0 R /Info 4 0 R"
+    add(7, b"/Type /XRef /W [1 4 1] /Index [%s] %s /Filter [/FlateDecode] /DecodeParms [<< /Predictor 15 /Columns 6 >>]"
+        % (index, keys), zlib.compress(predicted(rows)))
+    end = at[1]
+    if hybrid:
+        end = len(out)
+        lines = {n: b"%010d 00000 n \n" % places[n][1] if n in (1, 2, 3, 5) else b"0000000000 %05d f \n" % (0 if n else 65535)
+                 for n in range(8)}
+        runs = [range(8)] if free else [range(4), range(5, 6)]
+        out += b"xref\n" + b"".join(b"%d %d\n" % (r[0], len(r)) + b"".join(lines[n] for n in r) for r in runs)
+        out += b"trailer\n<< %s /XRefStm %d >>\n" % (keys, at[1])
+    return out + b"startxref\n%d\n%%%%EOF\n" % end
+
+
 def mp3(frames=3, title=None):
     """Silent frames of MPEG-1 layer III, 128 kbit/s at 44.1 kHz; a title in an ID3v2.3 tag with padding."""
     tag = b""
@@ -121,6 +182,9 @@ def files():
     picture.save(OUT / "plain.webp", quality=60)
     picture.quantize(16).save(OUT / "plain.gif", comment=b"of the second version")
     (OUT / "plain.pdf").write_bytes(pdf())
+    (OUT / "packed.pdf").write_bytes(packed_pdf())
+    (OUT / "hybrid.pdf").write_bytes(packed_pdf(hybrid=True))
+    (OUT / "hidden.pdf").write_bytes(packed_pdf(hybrid=True, free=True))
     (OUT / "plain.mp3").write_bytes(mp3())
     (OUT / "tagged.mp3").write_bytes(mp3(title=b"Autumn night"))
     with wave.open(str(OUT / "plain.wav"), "wb") as out:

@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "mark/c2pa/carrier.h"
 
-enum { DEEP = 32, TAIL = 2048, ENTRY = 20 };
+enum { DEEP = 32 };
 
 // ---- tokens
 
@@ -98,7 +97,12 @@ static size_t skip_value(const ink_pdf *p, size_t at, int depth) {
 }
 
 size_t ink_pdf_skip(const ink_pdf *p, size_t at) {
-  return skip_value(p, at, 0);
+  size_t end = skip_value(p, at, 0);
+  if (at < p->file_size && end > p->file_size) return 0;
+  for (size_t i = 0; i < p->n_packed; i++) {
+    if (at < p->packed[i].end && end > p->packed[i].end) return 0;
+  }
+  return end;
 }
 
 size_t ink_pdf_value(const ink_pdf *p, size_t at, const char *key) {
@@ -129,89 +133,16 @@ bool ink_pdf_is_dictionary(const ink_pdf *p, size_t at) {
   }
 }
 
-// ---- cross-references
+// ---- objects
 
-// Sections of a table from `at`; each names its first object and how many. Calls end with the place
-// of the trailer's dictionary, or 0. *offset is set when `wanted` is listed as in use.
-static size_t walk_table(const ink_pdf *p, size_t at, size_t wanted, size_t *offset) {
-  size_t first, count;
-  at = ink_pdf_skip_space(p, at);
-  if (!ink_pdf_is_word(p, at, "xref")) return 0;
-  for (at = ink_pdf_skip_space(p, at + 4); !ink_pdf_is_word(p, at, "trailer");
-       at = ink_pdf_skip_space(p, at)) {
-    if (!ink_pdf_read_number(p, &at, &first) || !ink_pdf_read_number(p, &at, &count)) return 0;
-    at = ink_pdf_skip_space(p, at);
-    if (count > (p->size - at) / ENTRY) return 0;
-    if (wanted >= first && wanted - first < count &&
-        p->bytes[at + (wanted - first) * ENTRY + 17] == 'n') {
-      size_t entry = at + (wanted - first) * ENTRY;
-      if (!ink_pdf_read_number(p, &entry, offset)) return 0;
-    }
-    at += count * ENTRY;
-  }
-  return ink_pdf_skip_space(p, at + 7);
-}
-
-static ink_status refuse(const char *what, ink_error *error) {
-  return ink_fail(error, INK_ERR_UNSUPPORTED, "PDF: %s", what);
-}
-
-ink_status ink_pdf_load(const unsigned char *bytes, size_t size, ink_pdf *p, ink_error *error) {
-  *p = (ink_pdf){.bytes = bytes, .size = size};
-  size_t from = size > TAIL ? size - TAIL : 0, last = size, at = from;
-  while ((at = ink_find_bytes(bytes, size, at, "startxref")) != size) last = at++;
-  size_t table, none = 0;
-  at = last + 9;
-  if (last == size || !ink_pdf_read_number(p, &at, &table)) {
-    return ink_fail(error, INK_ERR_FORMAT, "PDF: it does not say where its cross-references are");
-  }
-  while (p->n_table < INK_PDF_UPDATES) {
-    if (table >= size || !ink_pdf_is_word(p, ink_pdf_skip_space(p, table), "xref")) {
-      return refuse("its cross-references are a stream, which is not read here", error);
-    }
-    size_t trailer = walk_table(p, table, SIZE_MAX, &none);
-    if (!trailer) return ink_fail(error, INK_ERR_FORMAT, "PDF: its cross-references are broken");
-    if (!p->n_table) p->trailer = trailer;
-    p->tables[p->n_table++] = table;
-    if (ink_pdf_value(p, trailer, "/XRefStm")) {
-      return refuse("its cross-references are also a stream, which is not read here", error);
-    }
-    size_t previous = ink_pdf_value(p, trailer, "/Prev");
-    if (!previous) return INK_OK;
-    if (!ink_pdf_read_number(p, &previous, &table)) break;
-  }
-  return ink_fail(error, INK_ERR_FORMAT, "PDF: its updates do not end");
-}
-
-// What stands behind "n g obj" of an object, 0 when it is not there.
-static size_t object(const ink_pdf *p, size_t number) {
-  for (size_t i = 0; i < p->n_table; i++) {
-    size_t at = 0, found, generation;
-    if (!walk_table(p, p->tables[i], number, &at) || !at) continue;
-    if (!ink_pdf_read_number(p, &at, &found) || found != number ||
-        !ink_pdf_read_number(p, &at, &generation))
-      return 0;
-    at = ink_pdf_skip_space(p, at);
-    return ink_pdf_is_word(p, at, "obj") ? ink_pdf_skip_space(p, at + 3) : 0;
-  }
-  return 0;
-}
-
-size_t ink_pdf_resolve(const ink_pdf *p, size_t at) {
-  size_t number, generation, behind = at;
-  if (!at) return 0;
-  return ink_pdf_read_reference(p, &behind, &number, &generation) ? object(p, number) : at;
-}
-
-size_t ink_pdf_catalog(const ink_pdf *p) {
+size_t ink_pdf_catalog(ink_pdf *p) {
   return ink_pdf_resolve(p, ink_pdf_value(p, p->trailer, "/Root"));
 }
 
-bool ink_pdf_stream(const ink_pdf *p, size_t stream, size_t *start, size_t *length) {
+bool ink_pdf_stream(ink_pdf *p, size_t stream, size_t *start, size_t *length) {
   size_t at = ink_pdf_resolve(p, ink_pdf_value(p, stream, "/Length"));
-  if (!at || !ink_pdf_read_number(p, &at, length) || ink_pdf_value(p, stream, "/Filter")) {
-    return false;
-  }
+  // Streams are not packed into others.
+  if (!at || !ink_pdf_read_number(p, &at, length) || stream >= p->file_size) return false;
   at = ink_pdf_skip_space(p, ink_pdf_skip(p, stream));
   if (!ink_pdf_is_word(p, at, "stream")) return false;
   at += 6;
@@ -223,8 +154,12 @@ bool ink_pdf_stream(const ink_pdf *p, size_t stream, size_t *start, size_t *leng
     return false;
   }
   *start = at;
-  return ink_fits(at, *length, p->size) &&
+  return ink_fits(at, *length, p->file_size) &&
          ink_pdf_is_word(p, ink_pdf_skip_space(p, at + *length), "endstream");
+}
+
+bool ink_pdf_plain_stream(ink_pdf *p, size_t stream, size_t *start, size_t *length) {
+  return !ink_pdf_value(p, stream, "/Filter") && ink_pdf_stream(p, stream, start, length);
 }
 
 bool ink_pdf_is_name(const ink_pdf *p, size_t at, const char *name) {
@@ -233,13 +168,19 @@ bool ink_pdf_is_name(const ink_pdf *p, size_t at, const char *name) {
 
 // ---- updates
 
-ink_status ink_pdf_update(const unsigned char *bytes, size_t size, ink_text *out, ink_pdf_writer *w,
-                          ink_error *error) {
-  *w = (ink_pdf_writer){.out = out, .begin = out->size};
-  INK_TRY(ink_pdf_load(bytes, size, &w->pdf, error));
-  const ink_pdf *p = &w->pdf;
+static ink_status read_catalog(ink_pdf_writer *w, const char *encrypted, ink_error *error) {
+  ink_pdf *p = &w->pdf;
+  if (ink_pdf_value(p, p->trailer, "/Encrypt")) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED, "PDF: %s", ink_error_say(error, encrypted));
+  }
+  if (p->n_section == INK_PDF_UPDATES) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED, "PDF: it has too many updates for one more");
+  }
   size_t root = ink_pdf_value(p, p->trailer, "/Root"), at = ink_pdf_value(p, p->trailer, "/Size");
   w->catalog = ink_pdf_catalog(p);
+  if (!w->catalog && p->fault) {
+    return ink_fail(error, INK_ERR_FORMAT, "PDF: %s", ink_error_say(error, p->fault));
+  }
   if (!root || !w->catalog || !ink_pdf_is_dictionary(p, w->catalog) || !at ||
       !ink_pdf_read_number(p, &at, &w->next) ||
       !ink_pdf_read_reference(p, &root, &w->root, &w->root_generation)) {
@@ -247,14 +188,25 @@ ink_status ink_pdf_update(const unsigned char *bytes, size_t size, ink_text *out
   }
   // New objects must not stand in place of old ones.
   bool taken = w->root >= w->next || w->next > SIZE_MAX - INK_PDF_OBJECTS;
-  for (size_t i = 0; i < INK_PDF_OBJECTS && !taken; i++) taken = object(p, w->next + i) != 0;
+  for (size_t i = 0; i < INK_PDF_OBJECTS && !taken; i++) taken = ink_pdf_has(p, w->next + i);
   if (taken) {
     return ink_fail(error, INK_ERR_FORMAT, "PDF: it has more objects than its trailer says");
   }
-  w->catalog_end = ink_pdf_skip(p, w->catalog);
-  ink_text_add_bytes(out, bytes, size);
-  ink_text_add(out, "\n");
-  return ink_text_status(out, error);
+  return INK_OK;
+}
+
+ink_status ink_pdf_update(const unsigned char *bytes, size_t size, const char *encrypted,
+                          ink_text *out, ink_pdf_writer *w, ink_error *error) {
+  *w = (ink_pdf_writer){.out = out, .begin = out->size};
+  INK_TRY(ink_pdf_load(bytes, size, &w->pdf, error));
+  ink_status status = read_catalog(w, encrypted, error);
+  if (status == INK_OK) {
+    ink_text_add_bytes(out, bytes, size);
+    ink_text_add(out, "\n");
+    status = ink_text_status(out, error);
+  }
+  if (status != INK_OK) ink_pdf_free(&w->pdf);
+  return status;
 }
 
 void ink_pdf_begin(ink_pdf_writer *w, size_t number, size_t generation) {
@@ -285,21 +237,10 @@ static void copy_value(const ink_pdf *p, const char *key, ink_text *out) {
   ink_text_add(out, "\n");
 }
 
-void ink_pdf_close(ink_pdf_writer *w, size_t info) {
+// What the trailer and the stream in its place say alike.
+static void add_trailer(ink_pdf_writer *w, size_t info) {
   const ink_pdf *p = &w->pdf;
-  size_t table = w->out->size - w->begin;
-  qsort(w->objects, w->n_object, sizeof *w->objects, by_number);
-  ink_text_add(w->out, "xref\n");
-  for (size_t i = 0, run; i < w->n_object; i += run) {
-    for (run = 1;
-         i + run < w->n_object && w->objects[i + run].number == w->objects[i].number + run;)
-      run++;
-    ink_text_format(w->out, "%zu %zu\n", w->objects[i].number, run);
-    for (size_t j = i; j < i + run; j++) {
-      ink_text_format(w->out, "%010zu %05zu n \n", w->objects[j].offset, w->objects[j].generation);
-    }
-  }
-  ink_text_format(w->out, "trailer\n<< /Size %zu\n/Prev %zu\n", w->next, p->tables[0]);
+  ink_text_format(w->out, "/Size %zu\n/Prev %zu\n", w->next, p->sections[0].at);
   copy_value(p, "/Root", w->out);
   if (info) {
     ink_text_format(w->out, "/Info %zu 0 R\n", info);
@@ -307,5 +248,66 @@ void ink_pdf_close(ink_pdf_writer *w, size_t info) {
     copy_value(p, "/Info", w->out);
   }
   copy_value(p, "/ID", w->out);
-  ink_text_format(w->out, ">>\nstartxref\n%zu\n%%%%EOF\n", table);
+}
+
+// How many of the objects from `i` on, which are in order, have numbers that follow each other.
+static size_t run_length(const ink_pdf_writer *w, size_t i) {
+  size_t run = 1;
+  while (i + run < w->n_object && w->objects[i + run].number == w->objects[i].number + run) run++;
+  return run;
+}
+
+static void add_table(ink_pdf_writer *w, size_t info) {
+  ink_text_add(w->out, "xref\n");
+  for (size_t i = 0, run; i < w->n_object; i += run) {
+    run = run_length(w, i);
+    ink_text_format(w->out, "%zu %zu\n", w->objects[i].number, run);
+    for (size_t j = i; j < i + run; j++) {
+      ink_text_format(w->out, "%010zu %05zu n \n", w->objects[j].offset, w->objects[j].generation);
+    }
+  }
+  ink_text_add(w->out, "trailer\n<< ");
+  add_trailer(w, info);
+  ink_text_add(w->out, ">>\n");
+}
+
+static void add_field(size_t value, size_t width, ink_text *out) {
+  while (width) {
+    unsigned char byte = (unsigned char)(value >> --width * 8);
+    ink_text_add_bytes(out, &byte, 1);
+  }
+}
+
+// A stream, which lists itself as well. Bytes as they are: there are too few to pack them.
+static void add_cross_stream(ink_pdf_writer *w, size_t info) {
+  enum { TYPE = 1, GENERATION = 2, IN_USE = 1 };
+  size_t place = w->out->size - w->begin > UINT32_MAX ? 8 : 4;
+  ink_text_add(w->out, "<< /Type /XRef /Index [");
+  for (size_t i = 0, run; i < w->n_object; i += run) {
+    run = run_length(w, i);
+    ink_text_format(w->out, "%s%zu %zu", i ? " " : "", w->objects[i].number, run);
+  }
+  ink_text_format(w->out, "] /W [%d %zu %d] /Length %zu\n", TYPE, place, GENERATION,
+                  w->n_object * (TYPE + place + GENERATION));
+  add_trailer(w, info);
+  ink_text_add(w->out, ">>\nstream\n");
+  for (size_t i = 0; i < w->n_object; i++) {
+    add_field(IN_USE, TYPE, w->out);
+    add_field(w->objects[i].offset, place, w->out);
+    add_field(w->objects[i].generation, GENERATION, w->out);
+  }
+  ink_text_add(w->out, "\nendstream\nendobj\n");
+}
+
+void ink_pdf_close(ink_pdf_writer *w, size_t info) {
+  bool stream = !w->pdf.sections[0].is_table;
+  size_t at = w->out->size - w->begin;
+  if (stream) ink_pdf_begin(w, w->next++, 0);
+  qsort(w->objects, w->n_object, sizeof *w->objects, by_number);
+  if (stream) {
+    add_cross_stream(w, info);
+  } else {
+    add_table(w, info);
+  }
+  ink_text_format(w->out, "startxref\n%zu\n%%%%EOF\n", at);
 }

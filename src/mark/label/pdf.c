@@ -81,17 +81,12 @@ static void read_string(const ink_pdf *p, size_t at, ink_text *out) {
 
 // ---- reading
 
-static ink_status read_aigc(const char *name, const unsigned char *bytes, size_t size,
-                            json_t **aigc, ink_error *error) {
-  (void)name;
-  ink_pdf p;
-  *aigc = NULL;
-  INK_TRY(ink_pdf_load(bytes, size, &p, error));
-  size_t info = ink_pdf_resolve(&p, ink_pdf_value(&p, p.trailer, "/Info"));
-  size_t at = info ? ink_pdf_resolve(&p, ink_pdf_value(&p, info, "/AIGC")) : 0;
+static ink_status read_info(ink_pdf *p, json_t **aigc, ink_error *error) {
+  size_t info = ink_pdf_resolve(p, ink_pdf_value(p, p->trailer, "/Info"));
+  size_t at = info ? ink_pdf_resolve(p, ink_pdf_value(p, info, "/AIGC")) : 0;
   if (!at) return INK_OK;
   ink_text text = {0};
-  read_string(&p, at, &text);
+  read_string(p, at, &text);
   json_t *json = json_loads(ink_text_string(&text), 0, NULL);
   // In some files the label is wrapped.
   json_t *inner = json_object_get(json, "AIGC");
@@ -102,11 +97,22 @@ static ink_status read_aigc(const char *name, const unsigned char *bytes, size_t
   return status;
 }
 
+static ink_status read_aigc(const char *name, const unsigned char *bytes, size_t size,
+                            json_t **aigc, ink_error *error) {
+  (void)name;
+  ink_pdf p;
+  *aigc = NULL;
+  INK_TRY(ink_pdf_load(bytes, size, &p, error));
+  ink_status status = read_info(&p, aigc, error);
+  ink_pdf_free(&p);
+  return status;
+}
+
 // ---- writing
 
 // The document information once more, with the label. Returns its object's number when it is new.
 static ink_status add_info(ink_pdf_writer *w, const json_t *aigc, size_t *info, ink_error *error) {
-  const ink_pdf *p = &w->pdf;
+  ink_pdf *p = &w->pdf;
   size_t at = ink_pdf_value(p, p->trailer, "/Info"), number, generation, there = 0;
   *info = 0;
   if (at) {
@@ -145,7 +151,7 @@ static void add_stream(ink_pdf_writer *w, const ink_text *packet) {
 // whether the fields stand there.
 static ink_status add_xmp(ink_pdf_writer *w, const ink_label_work *work, bool *tells,
                           ink_error *error) {
-  const ink_pdf *p = &w->pdf;
+  ink_pdf *p = &w->pdf;
   const ink_label_request *r = work->request;
   ink_xmp_labels labels = {.source_type = work->source_type,
                            .system = r->system,
@@ -157,7 +163,7 @@ static ink_status add_xmp(ink_pdf_writer *w, const ink_label_work *work, bool *t
   if (at) {
     size_t stream = ink_pdf_resolve(p, at);
     if (!stream || !ink_pdf_read_reference(p, &at, &number, &generation) ||
-        !ink_pdf_stream(p, stream, &start, &length)) {
+        !ink_pdf_plain_stream(p, stream, &start, &length)) {
       return INK_OK;
     }
   }
@@ -181,21 +187,26 @@ static ink_status add_xmp(ink_pdf_writer *w, const ink_label_work *work, bool *t
   return INK_OK;
 }
 
+static ink_status add_labels(ink_pdf_writer *w, const ink_label_work *work, ink_labelled *out,
+                             ink_error *error) {
+  size_t info = 0;
+  if (work->aigc) INK_TRY(add_info(w, work->aigc, &info, error));
+  INK_TRY(add_xmp(w, work, &out->tells_source, error));
+  if (work->request->visible) INK_TRY(ink_pdf_show_label(w, work, out, error));
+  ink_pdf_close(w, info);
+  return ink_text_status(&out->file, error);
+}
+
 static ink_status label(const ink_label_work *work, ink_labelled *out, ink_error *error) {
   ink_pdf_writer w;
-  size_t info = 0;
-  INK_TRY(ink_pdf_update(work->bytes, work->size, &out->file, &w, error));
-  if (ink_pdf_value(&w.pdf, w.pdf.trailer, "/Encrypt")) {
-    return ink_fail(error, INK_ERR_UNSUPPORTED, "PDF: it is encrypted; label it before that");
-  }
-  if (work->aigc) INK_TRY(add_info(&w, work->aigc, &info, error));
-  INK_TRY(add_xmp(&w, work, &out->tells_source, error));
-  if (work->request->visible) INK_TRY(ink_pdf_show_label(&w, work, out, error));
-  ink_pdf_close(&w, info);
+  INK_TRY(ink_pdf_update(work->bytes, work->size, "it is encrypted; label it before that",
+                         &out->file, &w, error));
+  ink_status status = add_labels(&w, work, out, error);
+  ink_pdf_free(&w.pdf);
   out->visible_rule = "5.1";
   out->metadata_rule = "Annex E";
   snprintf(out->metadata, sizeof out->metadata, "Info /AIGC");
-  return ink_text_status(&out->file, error);
+  return status;
 }
 
 static const char *const formats[] = {"pdf", NULL};

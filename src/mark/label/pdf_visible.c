@@ -13,7 +13,7 @@ enum { DEEPEST = 64, MOST_KIDS = 1 << 20, STENCIL_CAPITAL = 40, SIGNATURES_EXIST
 // ---- numbers
 
 // A real number or an integer, as it stands or referred to.
-static bool read_real(const ink_pdf *p, size_t at, double *number) {
+static bool read_real(ink_pdf *p, size_t at, double *number) {
   at = ink_pdf_resolve(p, at);
   size_t end = at ? ink_pdf_skip(p, at) : 0, i = at;
   double value = 0, unit = 1;
@@ -50,7 +50,7 @@ typedef struct page {
 } page;
 
 // The first or last of a tree's pages; false where the tree is not what it should be.
-static bool find_page(const ink_pdf *p, size_t catalog, bool last, page *found) {
+static bool find_page(ink_pdf *p, size_t catalog, bool last, page *found) {
   size_t reference = ink_pdf_value(p, catalog, "/Pages");
   for (int depth = 0; depth < DEEPEST; depth++) {
     size_t behind = reference;
@@ -75,7 +75,7 @@ static bool find_page(const ink_pdf *p, size_t catalog, bool last, page *found) 
 }
 
 // What a page says, or those above it say for it.
-static size_t inherited(const ink_pdf *p, size_t node, const char *key) {
+static size_t inherited(ink_pdf *p, size_t node, const char *key) {
   for (int depth = 0; node && depth < DEEPEST; depth++) {
     size_t value = ink_pdf_value(p, node, key);
     if (value) return ink_pdf_resolve(p, value);
@@ -84,7 +84,7 @@ static size_t inherited(const ink_pdf *p, size_t node, const char *key) {
   return 0;
 }
 
-static bool read_box(const ink_pdf *p, size_t at, double box[4]) {
+static bool read_box(ink_pdf *p, size_t at, double box[4]) {
   if (!at || !ink_pdf_is_word(p, at, "[")) return false;
   at++;
   for (int i = 0; i < 4; i++) {
@@ -101,7 +101,7 @@ static bool read_box(const ink_pdf *p, size_t at, double box[4]) {
 }
 
 // What is shown is the crop box, as far as it lies on the medium.
-static bool measure_page(const ink_pdf *p, page *g) {
+static bool measure_page(ink_pdf *p, page *g) {
   enum { LEAST = 36, MOST = 1 << 20 };
   double medium[4], crop[4], degrees = 0;
   if (!read_box(p, inherited(p, g->at, "/MediaBox"), medium)) return false;
@@ -218,7 +218,7 @@ static void add_stream(ink_pdf_writer *w, size_t number, const ink_text *content
 
 // The page once more, its contents between ours. Whatever state they leave is undone by Q.
 static void add_page(ink_pdf_writer *w, const page *g, size_t before, size_t behind) {
-  const ink_pdf *p = &w->pdf;
+  ink_pdf *p = &w->pdf;
   size_t contents = ink_pdf_value(p, g->at, "/Contents"), list = ink_pdf_resolve(p, contents);
   ink_pdf_begin(w, g->number, g->generation);
   ink_text_add(w->out, "<<");
@@ -241,7 +241,7 @@ static void add_page(ink_pdf_writer *w, const page *g, size_t before, size_t beh
 }
 
 // A signature that is there covers the pages as they are.
-static bool bears_signature(const ink_pdf *p, size_t catalog) {
+static bool bears_signature(ink_pdf *p, size_t catalog) {
   size_t form = ink_pdf_resolve(p, ink_pdf_value(p, catalog, "/AcroForm"));
   size_t flags = form ? ink_pdf_resolve(p, ink_pdf_value(p, form, "/SigFlags")) : 0, number = 0;
   return (flags && ink_pdf_read_number(p, &flags, &number) && (number & SIGNATURES_EXIST)) ||
