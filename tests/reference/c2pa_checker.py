@@ -110,9 +110,14 @@ def find_pdf(data):
     need(re.search(rb"/AFRelationship /C2PA_Manifest[^>]*/EF << /F " + match[1] + rb" 0 R", data), "file specification")
     size = int(match[2])
     need(data[match.end() + size:].startswith(b"\nendstream"), "length of the stream")
-    # The last table says where the stream's object stands.
-    table = int(re.findall(rb"startxref\s+(\d+)\s+%%EOF", data)[-1])
-    need(data[table:table + 4] == b"xref" and b"%010d 00000 n" % match.start() in data[table:], "cross-references")
+    # The last cross-references, a table or a stream with fields of 1, 4 and 2 bytes, say where the stream's object stands.
+    last = int(re.findall(rb"startxref\s+(\d+)\s+%%EOF", data)[-1])
+    entry = b"\1" + struct.pack(">IH", match.start(), 0)
+    if data[last:last + 4] == b"xref":
+        entry = b"%010d 00000 n" % match.start()
+    else:
+        need(re.match(rb"\d+ 0 obj\n<< /Type /XRef [^>]*/W \[1 4 2\]", data[last:]), "stream of cross-references")
+    need(entry in data[last:], "cross-references")
     return data[match.end():match.end() + size], match.end(), size
 
 

@@ -122,7 +122,7 @@ def packed_pdf(hybrid=False, free=False):
     """A page and a title in an object stream, with a stream of cross-references. A hybrid shows its catalog and its page to
     those who read tables alone; the title is in the stream beside the table, which does not list it or calls it free."""
     objects = {1: b"<< /Type /Catalog /Pages 2 0 R >>", 2: b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-               3: b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents 5 0 R >>",
+               3: b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Resources << >> /Contents 5 0 R >>",
                4: b"<< /Title (A \\(title\\)) /Author <FEFF00410042> >>"}
     content = b"0.5 g 20 20 40 40 re f"
     hidden = [4] if hybrid else [1, 2, 3, 4]

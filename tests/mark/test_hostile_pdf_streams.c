@@ -330,5 +330,5 @@ int main(void) {
       cmocka_unit_test(a_packed_association_is_seen),
       cmocka_unit_test(hostile_files_are_refused_with_words),
   };
-  return cmocka_run_group_tests_name("pdf_streams", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("hostile_pdf_streams", tests, NULL, NULL);
 }
