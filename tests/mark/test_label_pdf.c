@@ -119,6 +119,24 @@ static void pages_that_are_none_get_no_label_and_are_told(void **state) {
   }
 }
 
+// An update that held one object twice would lose the first of them.
+static void one_object_is_not_two_things(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  const char *objects[] = {"<< /Type /Catalog /Pages 2 0 R /Metadata 3 0 R >>",
+                           "<< /Type /Pages /Kids [3 0 R] /MediaBox [0 0 200 200] >>",
+                           "<< /Type /Page /Parent 2 0 R /Length 0 >>\nstream\n\nendstream", NULL};
+  ink_text pdf = pdf_of(objects), out = {0};
+  blob b = {(unsigned char *)pdf.bytes, pdf.size};
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_label_result result;
+  ink_error error = {0};
+  assert_int_equal(label_as("a.pdf", &b, &r, &out, &result, &error), INK_ERR_FORMAT);
+  assert_non_null(strstr(error.text, "one object stands for two things"));
+  ink_text_free(&out);
+  ink_text_free(&pdf);
+}
+
 // ---- what is seen -------------------------------------------------------------------------------
 
 // The box of what is dark on a page as poppler shows it at 72 dots an inch.
@@ -208,6 +226,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_page_keeps_what_it_has_in_whatever_form),
       cmocka_unit_test(pages_that_are_none_get_no_label_and_are_told),
+      cmocka_unit_test(one_object_is_not_two_things),
       cmocka_unit_test(labels_are_seen_upright_in_their_corner),
   };
   return cmocka_run_group_tests_name("label_pdf", tests, NULL, NULL);

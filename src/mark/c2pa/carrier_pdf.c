@@ -105,9 +105,9 @@ static ink_status embed(const ink_carrier *carrier, const unsigned char *bytes, 
         specification);
   }
   ink_text_add(out, " >>\nendobj\n");
-  ink_pdf_close(&w, 0);
+  ink_status status = ink_pdf_close(&w, 0, error);
   ink_pdf_free(&w.pdf);
-  return ink_text_status(out, error);
+  return status;
 }
 
 // True when the newest cross-references stand behind the store, and those before them are the

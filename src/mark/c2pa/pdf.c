@@ -299,15 +299,21 @@ static void add_cross_stream(ink_pdf_writer *w, size_t info) {
   ink_text_add(w->out, "\nendstream\nendobj\n");
 }
 
-void ink_pdf_close(ink_pdf_writer *w, size_t info) {
+ink_status ink_pdf_close(ink_pdf_writer *w, size_t info, ink_error *error) {
   bool stream = !w->pdf.sections[0].is_table;
   size_t at = w->out->size - w->begin;
   if (stream) ink_pdf_begin(w, w->next++, 0);
   qsort(w->objects, w->n_object, sizeof *w->objects, by_number);
+  for (size_t i = 1; i < w->n_object; i++) {
+    if (w->objects[i].number == w->objects[i - 1].number) {
+      return ink_fail(error, INK_ERR_FORMAT, "PDF: one object stands for two things");
+    }
+  }
   if (stream) {
     add_cross_stream(w, info);
   } else {
     add_table(w, info);
   }
   ink_text_format(w->out, "startxref\n%zu\n%%%%EOF\n", at);
+  return ink_text_status(w->out, error);
 }

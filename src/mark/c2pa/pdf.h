@@ -101,7 +101,8 @@ void ink_pdf_begin(ink_pdf_writer *writer, size_t number, size_t generation);
 // Copy a dictionary without its ">>".
 void ink_pdf_dictionary_open(ink_pdf_writer *writer, size_t at);
 // Cross-references, as a stream where the newest of the file are one, and trailer; `info` is the
-// number of a new /Info, or 0: it is as it was. Failures stay in the text.
-void ink_pdf_close(ink_pdf_writer *writer, size_t info);
+// number of a new /Info, or 0: it is as it was. FORMAT when the file uses one object, begun twice,
+// for two things.
+ink_status ink_pdf_close(ink_pdf_writer *writer, size_t info, ink_error *error);
 
 #endif

@@ -193,8 +193,7 @@ static ink_status add_labels(ink_pdf_writer *w, const ink_label_work *work, ink_
   if (work->aigc) INK_TRY(add_info(w, work->aigc, &info, error));
   INK_TRY(add_xmp(w, work, &out->tells_source, error));
   if (work->request->visible) INK_TRY(ink_pdf_show_label(w, work, out, error));
-  ink_pdf_close(w, info);
-  return ink_text_status(&out->file, error);
+  return ink_pdf_close(w, info, error);
 }
 
 static ink_status label(const ink_label_work *work, ink_labelled *out, ink_error *error) {
