@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include "labelling.h"
+#include "mark/c2pa/pdf_filter.h"
 
 static const unsigned char store[] = {
     0,   0, 0,  38, 'j', 'u', 'm', 'b', 0,   0, 0,  30,  'j', 'u', 'm', 'd', 'c', '2', 'p',
@@ -14,6 +15,8 @@ enum { CATALOG = 1, PAGES, PAGE, INFO, OBJECTS, XREF, LENGTH, SIZE, ROW = 7, PAC
 
 // What differs from a file that is in order; zeros are that file.
 typedef struct shape {
+  const char *xmp;         // the catalog's, in object 7
+  size_t renumbered;       // by how much the numbers in the object stream are too high
   int predictor;           // 0: nothing is packed; 1: zlib; 10 to 14: each row by that one
   const char *parameters;  // instead of /DecodeParms
   const char *filter, *widths, *index, *size, *more;
@@ -71,9 +74,10 @@ static ink_text build(const shape *s) {
     packed[0] = "<< /Type /Catalog /Pages 2 0 R /AF [4 0 R] >>";
     packed[3] = "<< /Type /Filespec /AFRelationship /C2PA_Manifest /EF << /F 7 0 R >> >>";
   }
+  if (s->xmp) packed[0] = "<< /Type /Catalog /Pages 2 0 R /Metadata 7 0 R >>";
   ink_text_add(&out, "%PDF-1.5\n");
   for (size_t i = 0; i < 4; i++) {
-    ink_text_format(&header, "%zu %zu ", i + 1, body.size);
+    ink_text_format(&header, "%zu %zu ", i + 1 + s->renumbered, body.size);
     ink_text_format(&body, "%s\n", packed[i]);
   }
   size_t first = header.size;
@@ -97,6 +101,18 @@ static ink_text build(const shape *s) {
     ink_text_format(&out, "7 0 obj\n<< /Length %zu >>\nstream\n", sizeof store);
     ink_text_add_bytes(&out, store, sizeof store);
     ink_text_add(&out, "\nendstream\nendobj\n");
+  } else if (s->xmp) {
+    ink_text plain = {0}, xmp = {0};
+    ink_text_add(&plain, s->xmp);
+    add_packed(&plain, true, &xmp);
+    ink_text_format(&out,
+                    "7 0 obj\n<< /Type /Metadata /Subtype /XML /Filter /FlateDecode /Length %zu "
+                    ">>\nstream\n",
+                    xmp.size);
+    ink_text_add_bytes(&out, xmp.bytes, xmp.size);
+    ink_text_add(&out, "\nendstream\nendobj\n");
+    ink_text_free(&plain);
+    ink_text_free(&xmp);
   } else {
     ink_text_format(&out, "7 0 obj\n%zu\nendobj\n", body.size);
   }
@@ -143,6 +159,51 @@ static ink_text build(const shape *s) {
 
 static bool holds(const ink_text *out, size_t from, const char *words) {
   return memmem(out->bytes + from, out->size - from, words, strlen(words)) != NULL;
+}
+
+// ---- predictors ---------------------------------------------------------------------------------
+
+static void predictors_give_back_what_png_took_away(void **state) {
+  (void)state;
+  enum { ROWS = 12, WIDE = 24 };
+  uint32_t seed = 1;
+  for (size_t pixel = 1; pixel <= 6; pixel++) {
+    ink_pdf_filter filter = {.deflated = true, .predicted = true};
+    ink_text plain = {0}, rows = {0}, packed = {0}, out = {0};
+    unsigned char above[WIDE] = {0}, row[WIDE], line[WIDE + 1];
+    assert_true(ink_pdf_filter_shape(&filter, pixel, 8, WIDE / pixel));
+    for (int y = 0; y < ROWS; y++) {
+      line[0] = (unsigned char)(y % 5);
+      for (size_t x = 0; x < filter.row; x++) {
+        seed = seed * 1664525 + 1013904223;
+        row[x] = (unsigned char)(seed >> 24);
+        bool inner = x >= pixel;
+        line[x + 1] = (unsigned char)(row[x] - expected(line[0], inner ? row[x - pixel] : 0,
+                                                        above[x], inner ? above[x - pixel] : 0));
+      }
+      memcpy(above, row, WIDE);
+      ink_text_add_bytes(&plain, row, filter.row);
+      ink_text_add_bytes(&rows, line, filter.row + 1);
+    }
+    add_packed(&rows, true, &packed);
+    for (size_t most = 0; most <= plain.size + 1; most++) {
+      size_t size = most < plain.size ? most : plain.size;
+      ink_text_clear(&out);
+      assert_true(
+          ink_pdf_unfilter(&filter, (unsigned char *)packed.bytes, packed.size, most, &out));
+      assert_int_equal(out.size, size);
+      if (size) assert_memory_equal(out.bytes, plain.bytes, size);
+    }
+    // Cut short, it leaves nothing behind.
+    ink_text_clear(&out);
+    assert_false(ink_pdf_unfilter(&filter, (unsigned char *)packed.bytes, packed.size / 2,
+                                  plain.size, &out));
+    assert_int_equal(out.size, 0);
+    ink_text_free(&plain);
+    ink_text_free(&rows);
+    ink_text_free(&packed);
+    ink_text_free(&out);
+  }
 }
 
 // ---- what is read and written -------------------------------------------------------------------
@@ -235,6 +296,25 @@ static void hybrids_keep_their_table(void **state) {
   }
 }
 
+static void deflated_xmp_keeps_what_it_says(void **state) {
+  (void)state;
+  static const char xmp[] =
+      "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF "
+      "xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><rdf:Description rdf:about=\"\" "
+      "xmlns:my=\"http://example.org/my/\" my:stays=\"whole\"/></rdf:RDF></x:xmpmeta>";
+  ink_text pdf = build(&(shape){.predictor = 1, .xmp = xmp});
+  blob b = {(unsigned char *)pdf.bytes, pdf.size};
+  ink_label_request r = request_for(INK_LAW_EU);
+  r.visible = false;
+  ink_text out = label_blob("a.pdf", &b, &r, NULL);
+  assert_false(holds(&pdf, 0, "my:stays"));
+  assert_true(holds(&out, pdf.size, "my:stays=\"whole\""));
+  assert_true(holds(&out, pdf.size, "trainedAlgorithmicMedia"));
+  assert_true(holds(&out, pdf.size, "\n7 0 obj\n<< /Type /Metadata /Subtype /XML /Length"));
+  ink_text_free(&out);
+  ink_text_free(&pdf);
+}
+
 // A manifest that another program packed is found all the same.
 static void a_packed_association_is_seen(void **state) {
   (void)state;
@@ -287,6 +367,7 @@ static void hostile_files_are_refused_with_words(void **state) {
       {{.predictor = 1, .itself = true}, "an object stream depends on another"},
       {{.predictor = 1, .length = "4 0 R"}, "an object stream depends on another"},
       {{.predictor = 1, .objects = "/DecodeParms 4 0 R"}, "an object stream depends on another"},
+      {{.predictor = 1, .renumbered = 1}, "its catalog cannot be read"},
       {{.predictor = 1, .length = "3"}, "an object stream cannot be read"},
       {{.objects = "/Filter /FlateDecode"}, "an object stream cannot be unpacked"},
       {{.objects = "/Filter /LZWDecode"}, "an object stream is packed in a way"},
@@ -324,9 +405,11 @@ static void hostile_files_are_refused_with_words(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(predictors_give_back_what_png_took_away),
       cmocka_unit_test(packed_objects_are_found_behind_every_predictor),
       cmocka_unit_test(forms_that_are_in_order_are_read),
       cmocka_unit_test(hybrids_keep_their_table),
+      cmocka_unit_test(deflated_xmp_keeps_what_it_says),
       cmocka_unit_test(a_packed_association_is_seen),
       cmocka_unit_test(hostile_files_are_refused_with_words),
   };

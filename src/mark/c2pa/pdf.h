@@ -72,7 +72,9 @@ size_t ink_pdf_catalog(ink_pdf *pdf);
 bool ink_pdf_has(const ink_pdf *pdf, size_t number);
 // The bytes of a stream as they stand in the file.
 bool ink_pdf_stream(ink_pdf *pdf, size_t stream, size_t *start, size_t *length);
-// The same where no filter stands before them.
+// What they unpack to, appended: false where that is more than `most` bytes, or not read here.
+bool ink_pdf_unpack_stream(ink_pdf *pdf, size_t stream, size_t most, ink_text *out);
+// The bytes of a stream that no filter stands before.
 bool ink_pdf_plain_stream(ink_pdf *pdf, size_t stream, size_t *start, size_t *length);
 
 // ---- updates

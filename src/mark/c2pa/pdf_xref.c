@@ -65,6 +65,14 @@ static bool read_filter(ink_pdf *p, size_t stream, ink_pdf_filter *f) {
   return predictor == 1 || (f->predicted && ink_pdf_filter_shape(f, colours, bits, columns));
 }
 
+bool ink_pdf_unpack_stream(ink_pdf *p, size_t stream, size_t most, ink_text *out) {
+  ink_pdf_filter filter;
+  size_t start, length, begin = out->size;
+  return ink_pdf_stream(p, stream, &start, &length) && read_filter(p, stream, &filter) &&
+         ink_pdf_unfilter(&filter, p->bytes + start, length, most + 1, out) &&
+         out->size - begin <= most;
+}
+
 // ---- cross-references
 
 typedef enum kind { ABSENT, FREE, PLAIN, PACKED } kind;

@@ -10,6 +10,8 @@
 #include "mark/label/pdf_visible.h"
 #include "mark/label/xmp.h"
 
+enum { MOST_XMP = 1 << 24 };
+
 // ---- strings
 
 // A literal string: parentheses and the backslash are escaped.
@@ -147,30 +149,40 @@ static void add_stream(ink_pdf_writer *w, const ink_text *packet) {
   ink_text_add(w->out, "\nendstream\nendobj\n");
 }
 
-// IPTC's fields into the XMP of the catalog. XMP behind a filter is left as it is: *tells says
-// whether the fields stand there.
-static ink_status add_xmp(ink_pdf_writer *w, const ink_label_work *work, bool *tells,
-                          ink_error *error) {
-  ink_pdf *p = &w->pdf;
+// The XMP that is there, with IPTC's fields.
+static ink_status label_xmp(const ink_text *there, const ink_label_work *work, ink_text *packet,
+                            ink_error *error) {
   const ink_label_request *r = work->request;
   ink_xmp_labels labels = {.source_type = work->source_type,
                            .system = r->system,
                            .system_version = r->system_version,
                            .prompt = r->prompt};
+  INK_TRY(ink_xmp_keep_source(there->bytes, there->size, &labels.source_type, error));
+  return ink_xmp_label(there->bytes, there->size, &labels, packet, error);
+}
+
+// IPTC's fields into the XMP of the catalog. XMP that cannot be unpacked is left as it is: *tells
+// says whether the fields stand there.
+static ink_status add_xmp(ink_pdf_writer *w, const ink_label_work *work, bool *tells,
+                          ink_error *error) {
+  ink_pdf *p = &w->pdf;
   size_t at = ink_pdf_value(p, w->catalog, "/Metadata"), number = 0, generation = 0;
-  size_t start = 0, length = 0;
+  ink_text there = {0}, packet = {0};
   *tells = false;
   if (at) {
     size_t stream = ink_pdf_resolve(p, at);
     if (!stream || !ink_pdf_read_reference(p, &at, &number, &generation) ||
-        !ink_pdf_plain_stream(p, stream, &start, &length)) {
+        !ink_pdf_unpack_stream(p, stream, MOST_XMP, &there)) {
+      ink_text_free(&there);
       return INK_OK;
     }
   }
-  const char *there = length ? (const char *)p->bytes + start : NULL;
-  ink_text packet = {0};
-  INK_TRY(ink_xmp_keep_source(there, length, &labels.source_type, error));
-  INK_TRY(ink_xmp_label(there, length, &labels, &packet, error));
+  ink_status status = label_xmp(&there, work, &packet, error);
+  ink_text_free(&there);
+  if (status != INK_OK) {
+    ink_text_free(&packet);
+    return status;
+  }
   *tells = work->source_type != NULL;
   if (at) {
     ink_pdf_begin(w, number, generation);
