@@ -67,7 +67,7 @@ static bool undo_predictor(const ink_pdf_filter *f, const ink_text *raw, size_t 
     size_t size = raw->size - at < f->row ? raw->size - at : f->row, begin = out->size;
     if (size > most) size = most;
     ink_text_add_bytes(out, raw->bytes + at, size);
-    if (out->failed) return false;
+    if (out->failed || !out->bytes) return false;
     unsigned char *all = (unsigned char *)out->bytes;
     if (size &&
         !add_expected(type, all + begin, above == SIZE_MAX ? NULL : all + above, size, f->pixel)) {
