@@ -306,9 +306,10 @@ static void print_result(const ink_label_request *q, const ink_label_result *r, 
   }
 }
 
-static ink_status label(const arguments *a, const char *path, ink_label_request *r,
+static ink_status label(const arguments *a, const char *path, const ink_label_request *asked,
                         ink_error *error) {
   char identity[INK_UUID_TEXT], created[24];
+  ink_label_request r = *asked;
   ink_map map;
   ink_signer *signer = NULL;
   ink_cli_stamper stamper = {0};
@@ -316,14 +317,14 @@ static ink_status label(const arguments *a, const char *path, ink_label_request 
   ink_label_result result = {0};
   INK_TRY(ink_mark_identity(identity, error));
   ink_clock_utc(created);
-  r->identity = identity;
-  r->created = created;
+  r.identity = identity;
+  r.created = created;
   INK_TRY(ink_map_open(path, &map, error));
   ink_status status = INK_OK;
   if (map.size > MOST_FILE) {
     status = ink_fail(error, INK_ERR_UNSUPPORTED, "%s: more than 512 MiB", path);
   }
-  if (status == INK_OK && ink_label_signs(path, map.data, map.size, r->laws)) {
+  if (status == INK_OK && ink_label_signs(path, map.data, map.size, r.laws)) {
     status = ink_signing_open(&a->signing, &signer, error);
     // Who labels a file that is there can label it again. Plain text holds no time-stamp.
     if (status == INK_OK && !ink_carrier_for(path, map.data, map.size)->value_sized) {
@@ -331,18 +332,18 @@ static ink_status label(const arguments *a, const char *path, ink_label_request 
     }
   }
   if (status == INK_OK) {
-    status = ink_label_file(path, map.data, map.size, r, signer, &file, &result, error);
+    status = ink_label_file(path, map.data, map.size, &r, signer, &file, &result, error);
     if (status != INK_OK) ink_context(error, status, "%s", path);
   }
   ink_map_close(&map);
   if (status == INK_OK) status = write_file(path, a->out, &file, &result, error);
-  if (status == INK_OK) status = note(r, &result, a->out ? a->out : path, &file, error);
+  if (status == INK_OK) status = note(&r, &result, a->out ? a->out : path, &file, error);
   ink_signer_free(signer);
   ink_text_free(&file);
   INK_TRY(status);
   const char *written = a->out ? a->out : path;
-  if (a->json) return print_json(r, &result, written, error);
-  print_result(r, &result, written);
+  if (a->json) return print_json(&r, &result, written, error);
+  print_result(&r, &result, written);
   return INK_OK;
 }
 
