@@ -595,9 +595,10 @@ ink_status ink_ledger_store(ink_ledger *ledger, const char *sha256, unsigned cha
     status = ink_ledger_fault(ledger, error);
   }
   if (status == INK_OK) {
-    const void *bytes = sqlite3_column_blob(s, 0);
+    const void *blob = sqlite3_column_blob(s, 0);  // NULL where it is empty
+    const void *bytes = blob ? blob : "";
     *size = (size_t)sqlite3_column_bytes(s, 0);
-    status = ink_sha256_of(bytes ? bytes : "", *size, hash, error);
+    status = ink_sha256_of(bytes, *size, hash, error);
     if (status == INK_OK && strcmp(hash, sha256) != 0) {
       status = ink_fail(error, INK_ERR_CONFLICT, "%s: the manifest %.12s… was changed in it",
                         ledger->path, sha256);
