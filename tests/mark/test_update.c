@@ -3,6 +3,7 @@
 #include "mark/c2pa/manifest_parts.h"
 #include "mark/c2pa/parent.h"
 #include "marking.h"
+#include "resealing.h"
 #include "stamp_server.h"
 
 static const char later_identity[] = "0b0b0b0b-ceb2-4faa-b6bf-329bf39fa1e4";
@@ -313,6 +314,72 @@ static void updates_that_say_what_they_may_not_are_refused(void **state) {
   ink_signer_free(signer);
 }
 
+// One parent, with the manifest that the file holds, which is signed.
+static void updates_of_no_one_manifest_are_refused(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_text out = {0};
+  ink_c2pa_parent parent = {0};
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  const ink_carrier *png = ink_carrier_named("png");
+  blob plain = load("plain.png");
+  ink_text file = sign_blob(&plain, png, &manifest, signer);
+  manifest.identity = latest_identity;
+  ink_text other = sign_blob(&plain, png, &manifest, signer);
+  assert_int_equal(file.size, other.size);
+  const unsigned char *bytes = (const unsigned char *)file.bytes;
+  assert_ok(ink_c2pa_parent_read("before", png, bytes, file.size, &parent, &error));
+  const ink_c2pa_ingredient good = parent.ingredient;
+  ink_c2pa_ingredient placed = good, bare = good, shown = good,
+                      two[] = {good, {.relationship = "inputTo", .title = "prompt"}};
+  placed.relationship = "componentOf";
+  bare.store = NULL;
+  shown.thumbnail = "x";
+  shown.thumbnail_size = 1;
+  const ink_c2pa_soft_binding soft = {"x", "y", 1};
+  const struct {
+    const ink_c2pa_ingredient *ingredients;
+    size_t n;
+    const ink_c2pa_soft_binding *soft;
+  } cases[] = {{NULL, 0, NULL},  {two, 2, NULL},    {&placed, 1, NULL},
+               {&bare, 1, NULL}, {&shown, 1, NULL}, {&good, 1, &soft}};
+  ink_c2pa_manifest said = update_manifest(later_identity);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    said.ingredients = cases[i].ingredients;
+    said.n_ingredient = cases[i].n;
+    said.soft = cases[i].soft;
+    ink_status status = ink_c2pa_update(bytes, file.size, png, &said, signer, &out, &error);
+    if (status != INK_ERR_USAGE) fail_msg("case %zu: %d %s", i, status, error.text);
+    assert_int_equal(out.size, 0);
+  }
+  said = update_manifest(later_identity);
+  said.ingredients = &good;
+  said.n_ingredient = 1;
+  assert_int_equal(
+      ink_c2pa_update((unsigned char *)other.bytes, other.size, png, &said, signer, &out, &error),
+      INK_ERR_CONFLICT);
+  assert_int_equal(out.size, 0);
+  // A signature that is none.
+  ink_text unsigned_one = {0};
+  ink_c2pa_ingredient faulty = good;
+  ink_text_add_bytes(&unsigned_one, good.store, good.store_size);
+  char *box = unsigned_one.bytes + unsigned_one.size;
+  while (memcmp(box, "c2pa.signature", 15) != 0) box--;
+  memcpy(box + 19, "cbox", 4);
+  faulty.store = unsigned_one.bytes;
+  said.ingredients = &faulty;
+  assert_int_equal(ink_c2pa_update(bytes, file.size, NULL, &said, signer, &out, &error),
+                   INK_ERR_FORMAT);
+  assert_int_equal(out.size, 0);
+  ink_text_free(&unsigned_one);
+  ink_c2pa_parent_free(&parent);
+  ink_text_free(&other);
+  ink_text_free(&file);
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
 // ---- what others may write
 
 // The codes of a store with an update manifest made by hand, beside its file.
@@ -384,7 +451,136 @@ static void each_fault_of_an_update_has_its_code(void **state) {
   ink_signer_free(signer);
 }
 
+static ink_text updated_sidecar(void) {
+  ink_error error = {0};
+  ink_text side = {0}, out = {0};
+  ink_c2pa_parent parent = {0};
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest(), said = update_manifest(later_identity);
+  const unsigned char *data = (const unsigned char *)"data";
+  assert_ok(ink_c2pa_sign(data, 4, NULL, &manifest, signer, &side, &error));
+  assert_ok(ink_c2pa_parent_beside("data", NULL, data, 4, side.bytes, side.size, &parent, &error));
+  said.ingredients = &parent.ingredient;
+  said.n_ingredient = 1;
+  assert_ok(ink_c2pa_update(data, 4, NULL, &said, signer, &out, &error));
+  ink_c2pa_parent_free(&parent);
+  ink_text_free(&side);
+  ink_signer_free(signer);
+  return out;
+}
+
+// Without a code all holds.
+static void assert_sidecar(const ink_text *store, const char *what, const char *code) {
+  ink_error error = {0};
+  ink_c2pa_report report = {0};
+  assert_ok(ink_c2pa_validate((const unsigned char *)"data", 4, NULL, (unsigned char *)store->bytes,
+                              store->size, NULL, &report, &error));
+  if ((report.state == INK_C2PA_VALID) != !code || (code && !ink_c2pa_failed_with(&report, code))) {
+    char *text = json_dumps(json_object_get(report.results, "failure"), 0);
+    fail_msg("%s: no %s in %s", what, code ? code : "good", text);
+  }
+  ink_c2pa_report_free(&report);
+}
+
+static void an_update_stands_on_what_is_there_and_is_signed(void **state) {
+  (void)state;
+  ink_text store = updated_sidecar(), alone = {0};
+  assert_sidecar(&store, "as written", NULL);
+  ink_arena *arena = ink_arena_new(1 << 24);
+  const ink_jumbf *root = boxes_in(arena, &store);
+  size_t begin = ink_jumbf_begin(&alone, root->kind, root->label);
+  ink_jumbf_box(&alone, "jumb", root->last->bytes, root->last->size);
+  ink_jumbf_end(&alone, begin);
+  assert_sidecar(&alone, "without what it updates", "claim.hardBindings.missing");
+  char *box = store.bytes + store.size;
+  while (memcmp(box, "c2pa.signature", 15) != 0) box--;
+  box[13] = 'X';
+  assert_sidecar(&store, "without a signature", "claimSignature.missing");
+  ink_arena_free(arena);
+  ink_text_free(&alone);
+  ink_text_free(&store);
+}
+
+// A map of names to tokens that is not empty, once.
+static void stamps_of_another_form_are_malformed(void **state) {
+  (void)state;
+  static const char one[] = "c2pa.time-stamp", more[] = "c2pa.time-stamp__1";
+  static const char bad[] = "assertion.timestamp.malformed";
+  static const struct {
+    const char *what, *label, *bytes;
+    size_t size;
+    const char *code;
+  } cases[] = {{"a token that is none", one, "\xA1\x61x\x41y", 5, NULL},
+               {"a second assertion", more, "\xA1\x61x\x41y", 5, bad},
+               {"no map", one, "\x81\x61x", 3, bad},
+               {"text alone", one, "\x61x", 2, bad},
+               {"an empty map", one, "\xA0", 1, bad},
+               {"text for a token", one, "\xA1\x61x\x61y", 5, bad},
+               {"a number for a name", one, "\xA1\x01\x41y", 4, bad},
+               {"text before a token", one, "\xA2\x61x\x61y\x61z\x41y", 9, bad},
+               {"text behind a token", one, "\xA2\x61x\x41y\x61z\x61y", 9, bad},
+               {"no CBOR", one, "\xFF", 1, bad}};
+  ink_text store = updated_sidecar();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_text content = {0};
+    ink_text_add_bytes(&content, cases[i].bytes, cases[i].size);
+    ink_text out = resealed(&store, &(reseal){.label = cases[i].label, .content = &content});
+    assert_sidecar(&out, cases[i].what, cases[i].code);
+    ink_text_free(&out);
+    ink_text_free(&content);
+  }
+  ink_text_free(&store);
+}
+
 // ---- time-stamps that come later
+
+enum { ED25519_SIGNATURE = 64, TOKEN = 3000 };
+
+// A token for what is signed now, none for the bare signature of before.
+static ink_status stamp_the_new(const ink_stamper *self, const void *bytes, size_t size,
+                                ink_text *token, ink_error *error) {
+  (void)self;
+  (void)bytes;
+  if (size == ED25519_SIGNATURE) return INK_OK;
+  for (size_t i = 0; i < TOKEN; i++) ink_text_add(token, "t");
+  return ink_text_status(token, error);
+}
+
+// Where the store keeps its size a stamp needs room too: no update drops it in silence.
+static void an_update_without_room_for_its_stamp_is_refused(void **state) {
+  (void)state;
+  static const ink_stamper stamper = {.stamp = stamp_the_new};
+  const ink_carrier *webp = ink_carrier_named("webp");
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  blob plain = load("plain.webp");
+  // First as much as the update needs without a stamp, then what is said to be missing.
+  for (int i = 0; i < 3; i++) {
+    ink_error error = {0};
+    ink_text out = {0};
+    signer->stamper = NULL;
+    ink_text file = sign_blob(&plain, webp, &manifest, signer);
+    signer->stamper = i ? &stamper : NULL;
+    ink_status status =
+        try_update(&file, webp, update_manifest(later_identity), signer, &out, &error);
+    if (i < 2) {
+      if (status != INK_ERR_UNSUPPORTED) fail_msg("%d: %d %s", i, status, error.text);
+      assert_non_null(strstr(error.text, "--reserve"));
+      manifest.reserve += strtoul(strstr(error.text, " and ") + 5, NULL, 10) + 16;
+      assert_true(i == 0 || manifest.reserve > TOKEN);
+    } else {
+      ink_c2pa_report report = {0};
+      assert_ok(status);
+      assert_int_equal(state_of(out.bytes, out.size, webp, NULL, &report), INK_C2PA_VALID);
+      assert_true(ink_c2pa_says(&report, "timeStamp.malformed"));
+      ink_c2pa_report_free(&report);
+    }
+    ink_text_free(&out);
+    ink_text_free(&file);
+  }
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
 
 static void a_later_stamp_outlives_the_certificate(void **state) {
   (void)state;
@@ -450,7 +646,11 @@ int main(void) {
       cmocka_unit_test(a_changed_content_breaks_an_update),
       cmocka_unit_test(metadata_and_reviews_are_said),
       cmocka_unit_test(updates_that_say_what_they_may_not_are_refused),
+      cmocka_unit_test(updates_of_no_one_manifest_are_refused),
       cmocka_unit_test(each_fault_of_an_update_has_its_code),
+      cmocka_unit_test(an_update_stands_on_what_is_there_and_is_signed),
+      cmocka_unit_test(stamps_of_another_form_are_malformed),
+      cmocka_unit_test(an_update_without_room_for_its_stamp_is_refused),
       cmocka_unit_test(a_later_stamp_outlives_the_certificate),
   };
   return cmocka_run_group_tests(tests, stamp_set_up, stamp_take_down);
