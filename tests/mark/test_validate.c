@@ -1,5 +1,6 @@
 // The validator: states and codes as c2pa-rs gives them for the same files; trust, time, structure.
 #include "marking.h"
+#include "resealing.h"
 
 static ink_c2pa_report report_of(const char *path) {
   blob b = load_path(path);
@@ -108,6 +109,234 @@ static void box_hashes_cover_all_of_a_file(void **state) {
     free(b.bytes);
   }
 }
+
+// ---- c2pa.hash.boxes of others
+
+enum { MOST_PARTS = 32, MOST_ENTRIES = 6 };
+
+// One entry: the parts from `begin` to `end`; with their names backwards where that comes before.
+typedef struct entry {
+  size_t begin, end;
+} entry;
+
+// "plain.png" as bound by its boxes, and its parts as some carrier names them.
+typedef struct boxed {
+  blob plain;
+  ink_text file;
+  ink_place place;
+  ink_named_range parts[MOST_PARTS];
+  size_t n;
+} boxed;
+
+static boxed boxed_by(const ink_carrier *carrier) {
+  ink_error error = {0};
+  ink_text parts = {0};
+  ink_c2pa_manifest manifest = test_manifest();
+  ink_signer *signer = signer_named("ed25519");
+  boxed b = {.plain = load("plain.png")};
+  manifest.binding = INK_C2PA_BIND_BOXES;
+  b.file = sign_blob(&b.plain, ink_carrier_named("png"), &manifest, signer);
+  const unsigned char *bytes = (const unsigned char *)b.file.bytes;
+  assert_ok(carrier->find(carrier, bytes, b.file.size, &b.place, &error));
+  assert_ok(carrier->divide(carrier, bytes, b.file.size, &b.place, &parts, &error));
+  b.n = parts.size / sizeof *b.parts;
+  assert_true(b.n >= 5 && b.n <= MOST_PARTS);
+  memcpy(b.parts, parts.bytes, parts.size);
+  assert_string_equal(b.parts[2].name, "C2PA");
+  ink_text_free(&parts);
+  ink_signer_free(signer);
+  return b;
+}
+
+static void boxed_free(boxed *b) {
+  free(b->plain.bytes);
+  ink_text_free(&b->file);
+  ink_place_free(&b->place);
+}
+
+static ink_text entries_of(const boxed *b, const entry *entries, size_t n) {
+  ink_error error = {0};
+  ink_arena *arena = ink_arena_new(1 << 20);
+  ink_cbor_builder c = {.arena = arena};
+  ink_cbor *map = ink_cbor_new_map(&c), *list = ink_cbor_new_array(&c);
+  for (size_t i = 0; i < n; i++) {
+    bool backwards = entries[i].end < entries[i].begin;
+    size_t begin = backwards ? entries[i].end : entries[i].begin,
+           end = backwards ? entries[i].begin : entries[i].end;
+    ink_cbor *one = ink_cbor_new_map(&c), *names = ink_cbor_new_array(&c);
+    for (size_t j = begin; j < end; j++) {
+      size_t which = backwards ? end - 1 - (j - begin) : j;
+      ink_cbor_add(&c, names, ink_cbor_new_text(&c, b->parts[which].name));
+    }
+    size_t start = b->parts[begin].start,
+           stop = end > begin ? b->parts[end - 1].start + b->parts[end - 1].length : start;
+    unsigned char *hash = ink_arena_zeros(arena, 32, 1);
+    assert_ok(ink_digest_sha256(b->file.bytes + start, stop - start, hash, &error));
+    ink_cbor_put(&c, one, "names", names);
+    ink_cbor_put(&c, one, "hash", ink_cbor_new_bytes(&c, hash, 32));
+    ink_cbor_add(&c, list, one);
+  }
+  ink_cbor_put(&c, map, "boxes", list);
+  ink_cbor_put_text(&c, map, "alg", "sha256");
+  ink_text out = encoded(&c, map);
+  ink_arena_free(arena);
+  return out;
+}
+
+// Without a code the file is what was signed.
+static void assert_boxes(const boxed *b, const ink_carrier *carrier, const ink_text *content,
+                         const char *what, const char *code) {
+  ink_error error = {0};
+  ink_text out = {0};
+  size_t start, length;
+  ink_c2pa_report report = {0};
+  ink_text store =
+      resealed(&b->place.store, &(reseal){.label = "c2pa.hash.boxes", .content = content});
+  assert_ok(carrier->embed(carrier, b->plain.bytes, b->plain.size, (unsigned char *)store.bytes,
+                           store.size, &out, &start, &length, &error));
+  ink_c2pa_state found = state_of(out.bytes, out.size, carrier, NULL, &report);
+  if ((found == INK_C2PA_VALID) != !code || (code && !ink_c2pa_failed_with(&report, code))) {
+    fail_msg("%s: no %s in %s", what, code ? code : "good",
+             codes_of(json_object_get(report.results, "failure")));
+  }
+  ink_c2pa_report_free(&report);
+  ink_text_free(&store);
+  ink_text_free(&out);
+}
+
+static const char unknown_box[] = "assertion.boxesHash.unknownBox";
+
+// Parts in their order, none left out, the store alone, and that once.
+static void boxes_name_all_parts_in_their_order(void **state) {
+  (void)state;
+  const ink_carrier *png = ink_carrier_named("png");
+  boxed b = boxed_by(png);
+  const size_t n = b.n;
+  const struct {
+    const char *what;
+    entry entries[MOST_ENTRIES];
+    size_t n;
+    const char *code;
+  } cases[] = {
+      {"three", {{0, 2}, {2, 3}, {3, n}}, 3, NULL},
+      {"more", {{0, 1}, {1, 2}, {2, 3}, {3, n - 1}, {n - 1, n}}, 5, NULL},
+      {"names backwards", {{0, 2}, {2, 3}, {n, 3}}, 3, unknown_box},
+      {"the store first", {{2, 3}, {0, 2}, {3, n}}, 3, unknown_box},
+      {"one twice", {{0, 2}, {1, 2}, {2, 3}, {3, n}}, 4, unknown_box},
+      {"one left out", {{0, 1}, {2, 3}, {3, n}}, 3, unknown_box},
+      {"without the last", {{0, 2}, {2, 3}, {3, n - 1}}, 3, unknown_box},
+      {"without those behind the store", {{0, 2}, {2, 3}}, 2, unknown_box},
+      {"without the store", {{0, 2}, {3, n}}, 2, unknown_box},
+      {"without names", {{0, 0}, {0, 2}, {2, 3}, {3, n}}, 4, unknown_box},
+      {"the store and the next", {{0, 2}, {2, 4}, {4, n}}, 3, unknown_box},
+      {"the store and all behind it", {{0, 2}, {2, n}}, 2, unknown_box},
+      {"the store behind another", {{0, 3}, {3, n}}, 2, unknown_box},
+      {"all in one", {{0, n}}, 1, unknown_box},
+      {"none", {{0, 0}}, 0, "assertion.boxesHash.malformed"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_text content = entries_of(&b, cases[i].entries, cases[i].n);
+    assert_boxes(&b, png, &content, cases[i].what, cases[i].code);
+    ink_text_free(&content);
+  }
+  static const char *const broken[] = {"\xA0", "\xFF", "\xA1\145boxes\x61x"};
+  for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+    ink_text content = {0};
+    ink_text_add(&content, broken[i]);
+    assert_boxes(&b, png, &content, "no list", "assertion.boxesHash.malformed");
+    ink_text_free(&content);
+  }
+  boxed_free(&b);
+}
+
+// Carriers that divide a file otherwise than one part behind the other to its end.
+static ink_status divide_then(const unsigned char *bytes, size_t size, const ink_place *place,
+                              ink_text *ranges, ink_named_range **last, ink_error *error) {
+  const ink_carrier *png = ink_carrier_named("png");
+  ink_status status = png->divide(png, bytes, size, place, ranges, error);
+  *last = (ink_named_range *)(void *)(ranges->bytes + ranges->size) - 1;
+  return status;
+}
+
+static ink_status with_a_gap(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                             const ink_place *place, ink_text *ranges, ink_error *error) {
+  (void)carrier;
+  ink_named_range *last;
+  INK_TRY(divide_then(bytes, size, place, ranges, &last, error));
+  last[-1].length--;
+  return INK_OK;
+}
+
+static ink_status not_to_the_end(const ink_carrier *carrier, const unsigned char *bytes,
+                                 size_t size, const ink_place *place, ink_text *ranges,
+                                 ink_error *error) {
+  (void)carrier;
+  ink_named_range *last;
+  INK_TRY(divide_then(bytes, size, place, ranges, &last, error));
+  last->length--;
+  return INK_OK;
+}
+
+static ink_status and_an_empty_one(const ink_carrier *carrier, const unsigned char *bytes,
+                                   size_t size, const ink_place *place, ink_text *ranges,
+                                   ink_error *error) {
+  (void)carrier;
+  ink_named_range *last;
+  const ink_named_range empty = {"none", size, 0};
+  INK_TRY(divide_then(bytes, size, place, ranges, &last, error));
+  ink_text_add_bytes(ranges, &empty, sizeof empty);
+  return ink_text_status(ranges, error);
+}
+
+static ink_status the_store_in_two(const ink_carrier *carrier, const unsigned char *bytes,
+                                   size_t size, const ink_place *place, ink_text *ranges,
+                                   ink_error *error) {
+  (void)carrier;
+  ink_named_range *last;
+  ink_text whole = {0};
+  ink_status status = divide_then(bytes, size, place, &whole, &last, error);
+  for (ink_named_range *at = (ink_named_range *)(void *)whole.bytes; at <= last; at++) {
+    ink_named_range half = *at;
+    if (strcmp(half.name, "C2PA") == 0) {
+      half.length = 8;
+      ink_text_add_bytes(ranges, &half, sizeof half);
+      half = (ink_named_range){"C2PA", at->start + 8, at->length - 8};
+    }
+    ink_text_add_bytes(ranges, &half, sizeof half);
+  }
+  ink_text_free(&whole);
+  return status == INK_OK ? ink_text_status(ranges, error) : status;
+}
+
+static void boxes_leave_no_byte_between_them(void **state) {
+  (void)state;
+  static const struct {
+    const char *what;
+    ink_status (*divide)(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                         const ink_place *place, ink_text *ranges, ink_error *error);
+    size_t store_end, left;
+  } cases[] = {{"a gap", with_a_gap, 3, 0},
+               {"not to the end", not_to_the_end, 3, 0},
+               {"not all of them", and_an_empty_one, 3, 1},
+               {"two stores", the_store_in_two, 4, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_carrier odd = *ink_carrier_named("png");
+    odd.divide = cases[i].divide;
+    boxed b = boxed_by(&odd);
+    const size_t n = b.n - cases[i].left;
+    entry entries[MOST_ENTRIES] = {{0, 2}, {2, 3}};
+    size_t k = 2;
+    if (cases[i].store_end == 4) entries[k++] = (entry){.begin = 3, .end = 4};
+    entries[k++] = (entry){.begin = cases[i].store_end, .end = n - 1};
+    entries[k++] = (entry){.begin = n - 1, .end = n};
+    ink_text content = entries_of(&b, entries, k);
+    assert_boxes(&b, &odd, &content, cases[i].what, unknown_box);
+    ink_text_free(&content);
+    boxed_free(&b);
+  }
+}
+
+// ---- who signed, and when
 
 static void anchors_make_a_signer_trusted(void **state) {
   (void)state;
@@ -230,6 +459,8 @@ int main(void) {
       cmocka_unit_test(public_files_are_judged_as_the_reference_judges_them),
       cmocka_unit_test(files_that_the_reference_signed_are_valid),
       cmocka_unit_test(box_hashes_cover_all_of_a_file),
+      cmocka_unit_test(boxes_name_all_parts_in_their_order),
+      cmocka_unit_test(boxes_leave_no_byte_between_them),
       cmocka_unit_test(anchors_make_a_signer_trusted),
       cmocka_unit_test(signatures_outside_their_certificates_time_are_invalid),
       cmocka_unit_test(each_fault_has_its_code),
