@@ -35,9 +35,9 @@ static ink_status broken(const char *what, ink_error *error) {
   return ink_fail(error, INK_ERR_FORMAT, "ZIP: %s", ink_error_say(error, what));
 }
 
-// A relative path that leads nowhere else.
+// A relative path that leads nowhere else. What begins with a slash has an empty step before it.
 static bool is_path(const unsigned char *name, size_t size) {
-  if (!size || name[0] == '/' || !ink_utf8_valid((const char *)name, size, NULL)) return false;
+  if (!size || !ink_utf8_valid((const char *)name, size, NULL)) return false;
   for (size_t from = 0; from < size;) {
     const unsigned char *slash = memchr(name + from, '/', size - from);
     size_t length = slash ? (size_t)(slash - name) - from : size - from;

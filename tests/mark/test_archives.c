@@ -57,6 +57,18 @@ static void in_front(blob *b) {
   b->size++;
 }
 
+// As bytes in front of an archive are read by who counts from its directory: every place is told.
+static void in_front_and_told(blob *b) {
+  in_front(b);
+  size_t at = get(end_of(b) + 16, 4) + 1;
+  put(end_of(b) + 16, at, 4);
+  for (size_t left = get(end_of(b) + 10, 2); left; left--) {
+    unsigned char *head = b->bytes + at;
+    put(head + 42, get(head + 42, 4) + 1, 4);
+    at += 46 + get(head + 28, 2) + get(head + 30, 2) + get(head + 32, 2);
+  }
+}
+
 static void behind(blob *b) {
   b->bytes = realloc(b->bytes, b->size + 1);
   b->bytes[b->size++] = 0;
@@ -125,6 +137,12 @@ static void a_gap_behind_the_directory(blob *b) {
   b->size++;
 }
 
+// The directory's size has it, none of its files does.
+static void more_in_the_directory(blob *b) {
+  a_gap_behind_the_directory(b);
+  put(end_of(b) + 12, get(end_of(b) + 12, 4) + 1, 4);
+}
+
 static void fewer_than_there_are(blob *b) {
   size_t n = get(end_of(b) + 8, 2) - 1;
   put(end_of(b) + 8, n, 2);
@@ -151,6 +169,7 @@ static void archives_that_say_two_things_are_refused(void **state) {
     ink_status status;
   } cases[] = {{with_gap, INK_ERR_FORMAT},
                {in_front, INK_ERR_FORMAT},
+               {in_front_and_told, INK_ERR_FORMAT},
                {behind, INK_ERR_FORMAT},
                {outside, INK_ERR_FORMAT},
                {absolute, INK_ERR_FORMAT},
@@ -167,6 +186,7 @@ static void archives_that_say_two_things_are_refused(void **state) {
                {data_that_ends_early, INK_ERR_FORMAT},
                {data_without_end, INK_ERR_UNSUPPORTED},
                {a_gap_behind_the_directory, INK_ERR_FORMAT},
+               {more_in_the_directory, INK_ERR_FORMAT},
                {fewer_than_there_are, INK_ERR_FORMAT},
                {many_disks, INK_ERR_UNSUPPORTED},
                {zip64, INK_ERR_UNSUPPORTED},
