@@ -10,13 +10,18 @@
 
 // How the last manifest of a store differs.
 typedef struct reseal {
-  // The assertion that has another content (CBOR), or is new; NULL: none. Without a content it is
-  // gone, though the claim still lists it.
+  // The assertion that has another content, or is new; NULL: none. Without a content it is gone,
+  // though the claim still lists it.
   const char *label;
   const ink_text *content;
+  const char *type;  // of the content's box; NULL: "cbor"
   // What the claim takes out: URIs; NULL in the place of one is no URI.
   const char *const *redacted;
   size_t n_redacted;
+  // The member of the claim that has another value (CBOR), or is new; NULL: none.
+  const char *member;
+  const ink_text *value;
+  bool claim_twice;
 } reseal;
 
 static inline void list_assertion(ink_cbor_builder *b, ink_cbor *list, const char *label,
@@ -45,6 +50,7 @@ static inline ink_cbor *reseal_assertions(const ink_jumbf *store, const reseal *
                                           ink_cbor_builder *b, ink_text *out) {
   ink_cbor *list = ink_cbor_new_array(b);
   size_t all = ink_jumbf_begin(out, "c2as", "c2pa.assertions");
+  const char *type = how->type ? how->type : "cbor";
   bool there = false;
   for (const ink_jumbf *at = store->first; at; at = at->next) {
     if (!at->label) continue;
@@ -53,13 +59,13 @@ static inline ink_cbor *reseal_assertions(const ink_jumbf *store, const reseal *
     there = there || other;
     if (!other) ink_jumbf_box(out, at->type, at->bytes, at->size);
     if (other && how->content) {
-      put_assertion(out, at->label, "cbor", how->content->bytes, how->content->size);
+      put_assertion(out, at->label, type, how->content->bytes, how->content->size);
     }
     list_assertion(b, list, at->label, out, begin);
   }
   if (how->content && !there) {
     size_t begin = out->size;
-    put_assertion(out, how->label, "cbor", how->content->bytes, how->content->size);
+    put_assertion(out, how->label, type, how->content->bytes, how->content->size);
     list_assertion(b, list, how->label, out, begin);
   }
   ink_jumbf_end(out, all);
@@ -70,15 +76,22 @@ static inline ink_text reseal_claim(const ink_cbor *claim, const ink_cbor *list,
                                     ink_cbor_builder *b) {
   ink_error error = {0};
   ink_text out = {0};
-  const char head = (char)(0xA0 + claim->n + (how->n_redacted ? 1 : 0));
+  bool added = how->member && !ink_cbor_get(claim, how->member);
+  const char head = (char)(0xA0 + claim->n + (how->n_redacted ? 1 : 0) + (added ? 1 : 0));
   ink_text_add_bytes(&out, &head, 1);
   for (const ink_cbor *key = claim->first; key; key = key->next->next) {
     ink_text_add_bytes(&out, key->span, key->span_size);
-    if (ink_cbor_is(key, "created_assertions")) {
+    if (how->member && ink_cbor_is(key, how->member)) {
+      ink_text_add_bytes(&out, how->value->bytes, how->value->size);
+    } else if (ink_cbor_is(key, "created_assertions")) {
       assert_ok(ink_cbor_write(b, list, &out, &error));
     } else {
       ink_text_add_bytes(&out, key->next->span, key->next->span_size);
     }
+  }
+  if (added) {
+    assert_ok(ink_cbor_write(b, ink_cbor_new_text(b, how->member), &out, &error));
+    ink_text_add_bytes(&out, how->value->bytes, how->value->size);
   }
   if (how->n_redacted) {
     ink_cbor *redacted = ink_cbor_new_array(b);
@@ -140,9 +153,11 @@ static inline ink_text resealed(const ink_text *store, const reseal *how) {
   const ink_cbor *list = reseal_assertions(ink_jumbf_child(last, "c2pa.assertions"), how, &b, &out);
   ink_text claim =
       reseal_claim(cbor_in(arena, ink_jumbf_child(last, "c2pa.claim.v2")), list, how, &b);
-  size_t claimed = ink_jumbf_begin(&out, "c2cl", "c2pa.claim.v2");
-  ink_jumbf_box(&out, "cbor", claim.bytes, claim.size);
-  ink_jumbf_end(&out, claimed);
+  for (int i = 0; i < (how->claim_twice ? 2 : 1); i++) {
+    size_t claimed = ink_jumbf_begin(&out, "c2cl", "c2pa.claim.v2");
+    ink_jumbf_box(&out, "cbor", claim.bytes, claim.size);
+    ink_jumbf_end(&out, claimed);
+  }
   reseal_signature(&claim, &out);
   ink_jumbf_end(&out, begin);
   ink_jumbf_end(&out, all);
