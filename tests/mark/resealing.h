@@ -211,4 +211,33 @@ static inline ink_text encoded(const ink_cbor_builder *b, const ink_cbor *item) 
   return out;
 }
 
+// CBOR of JSON; a text "#…" stands for bytes.
+static inline ink_cbor *cbor_of(ink_cbor_builder *b, const json_t *json) {
+  const char *key, *text = json_string_value(json);
+  size_t i;
+  json_t *value;
+  if (text && text[0] == '#') return ink_cbor_new_bytes(b, text + 1, strlen(text + 1));
+  if (text) return ink_cbor_new_text(b, text);
+  if (json_is_integer(json)) return ink_cbor_new_int(b, json_integer_value(json));
+  if (json_is_array(json)) {
+    ink_cbor *array = ink_cbor_new_array(b);
+    json_array_foreach((json_t *)json, i, value) ink_cbor_add(b, array, cbor_of(b, value));
+    return array;
+  }
+  ink_cbor *map = ink_cbor_new_map(b);
+  json_object_foreach((json_t *)json, key, value) ink_cbor_put(b, map, key, cbor_of(b, value));
+  return map;
+}
+
+static inline ink_text cbor_text(const char *json) {
+  ink_arena *arena = ink_arena_new(1 << 16);
+  ink_cbor_builder b = {.arena = arena};
+  json_t *read = json_loads(json, JSON_DECODE_ANY, NULL);
+  assert_non_null(read);
+  ink_text out = encoded(&b, cbor_of(&b, read));
+  json_decref(read);
+  ink_arena_free(arena);
+  return out;
+}
+
 #endif

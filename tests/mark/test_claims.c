@@ -6,35 +6,6 @@
 #define ACTIONS "self#jumbf=c2pa.assertions/c2pa.actions.v2"
 #define INPUT "self#jumbf=c2pa.assertions/c2pa.ingredient.v3"
 
-// CBOR of JSON; a text "#…" stands for bytes.
-static ink_cbor *cbor_of(ink_cbor_builder *b, const json_t *json) {
-  const char *key, *text = json_string_value(json);
-  size_t i;
-  json_t *value;
-  if (text && text[0] == '#') return ink_cbor_new_bytes(b, text + 1, strlen(text + 1));
-  if (text) return ink_cbor_new_text(b, text);
-  if (json_is_integer(json)) return ink_cbor_new_int(b, json_integer_value(json));
-  if (json_is_array(json)) {
-    ink_cbor *array = ink_cbor_new_array(b);
-    json_array_foreach((json_t *)json, i, value) ink_cbor_add(b, array, cbor_of(b, value));
-    return array;
-  }
-  ink_cbor *map = ink_cbor_new_map(b);
-  json_object_foreach((json_t *)json, key, value) ink_cbor_put(b, map, key, cbor_of(b, value));
-  return map;
-}
-
-static ink_text cbor_text(const char *json) {
-  ink_arena *arena = ink_arena_new(1 << 16);
-  ink_cbor_builder b = {.arena = arena};
-  json_t *read = json_loads(json, JSON_DECODE_ANY, NULL);
-  assert_non_null(read);
-  ink_text out = encoded(&b, cbor_of(&b, read));
-  json_decref(read);
-  ink_arena_free(arena);
-  return out;
-}
-
 static ink_text sidecar(void) {
   ink_signer *signer = signer_named("ed25519");
   ink_c2pa_manifest manifest = test_manifest();
@@ -215,7 +186,16 @@ static void each_fault_of_a_claim_has_its_code(void **state) {
     ink_text_free(&out);
     ink_text_free(&value);
   }
-  ink_text out = resealed(&store, &(reseal){.claim_twice = true});
+  // A signature that its box does not call so.
+  ink_text value = cbor_text("\"self#jumbf=c2pa.signaturX\"");
+  ink_text out = resealed(&store, &(reseal){.member = "signature", .value = &value});
+  char *label = out.bytes + out.size;
+  while (memcmp(label, "c2pa.signature", 15) != 0) label--;
+  label[13] = 'X';
+  assert_said(&out, "another label", "failure", "claimSignature.missing");
+  ink_text_free(&value);
+  ink_text_free(&out);
+  out = resealed(&store, &(reseal){.claim_twice = true});
   assert_said(&out, "two claims", "failure", "claim.multiple");
   ink_text_free(&out);
   ink_text_free(&store);

@@ -272,6 +272,60 @@ static void an_action_names_what_was_taken_out(void **state) {
   ink_text_free(&store);
 }
 
+// ---- besides redaction
+
+// An assertion and a signature are those of the claim's own manifest.
+static void a_claim_speaks_of_its_own_manifest(void **state) {
+  (void)state;
+  static const struct {
+    const char *member, *json, *code;
+  } cases[] = {{"created_assertions",
+                "[{\"url\":\"" FIRST "/c2pa.assertions/org.example.note\",\"hash\":\"#x\"}]",
+                "assertion.outsideManifest"},
+               {"signature", "\"" FIRST "/c2pa.signature\"", "claimSignature.missing"}};
+  ink_text store = updated_store();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_text value = cbor_text(cases[i].json);
+    ink_text out = resealed(&store, &(reseal){.member = cases[i].member, .value = &value});
+    assert_refused(&out, cases[i].json, cases[i].code);
+    ink_text_free(&out);
+    ink_text_free(&value);
+  }
+  ink_text_free(&store);
+}
+
+// What an ingredient tells of a fault excuses that fault in that place.
+static void recorded_faults_are_those_of_their_place(void **state) {
+  (void)state;
+  static const struct {
+    const char *code, *url;
+    bool told;
+  } cases[] = {{"assertion.missing", FIRST, false},
+               {"assertion.missing", LATER, true},
+               {"assertion.undeclared", FIRST, true}};
+  ink_text store = updated_store();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char json[1024];
+    snprintf(json, sizeof json,
+             "{\"relationship\":\"parentOf\",\"activeManifest\":{\"url\":\"" FIRST
+             "\",\"hash\":\"#x\"},\"validationResults\":{\"activeManifest\":{\"failure\":"
+             "[{\"code\":\"%s\",\"url\":\"%s\"}]}}}",
+             cases[i].code, cases[i].url);
+    ink_text content = cbor_text(json);
+    ink_text other =
+        resealed(&store, &(reseal){.label = "c2pa.ingredient.v3", .content = &content});
+    ink_text out = taken_out(&other, note, NULL, NULL, 0);
+    ink_c2pa_report report = report_of(&out);
+    assert_int_equal(failed_before(&report, "assertion.missing"), cases[i].told);
+    assert_true(failed_before(&report, "ingredient.manifest.mismatch"));
+    ink_c2pa_report_free(&report);
+    ink_text_free(&out);
+    ink_text_free(&other);
+    ink_text_free(&content);
+  }
+  ink_text_free(&store);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_a_later_claim_takes_out_leaves_nothing),
@@ -279,6 +333,8 @@ int main(void) {
       cmocka_unit_test(who_redacts_knows_the_signature_before),
       cmocka_unit_test(what_no_claim_may_take_out_is_told),
       cmocka_unit_test(an_action_names_what_was_taken_out),
+      cmocka_unit_test(a_claim_speaks_of_its_own_manifest),
+      cmocka_unit_test(recorded_faults_are_those_of_their_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -433,6 +433,7 @@ static void each_fault_of_an_update_has_its_code(void **state) {
   bad = good;
   bad.ingredients = &placed;
   assert_code(&bad, NULL, "manifest.update.wrongParents");
+  assert_code(&bad, NULL, "claim.hardBindings.missing");
   bad = good;
   bad.actions = edited;
   bad.n_action = 2;
@@ -492,13 +493,57 @@ static void an_update_stands_on_what_is_there_and_is_signed(void **state) {
   ink_jumbf_box(&alone, "jumb", root->last->bytes, root->last->size);
   ink_jumbf_end(&alone, begin);
   assert_sidecar(&alone, "without what it updates", "claim.hardBindings.missing");
-  char *box = store.bytes + store.size;
+  char *box = memmem(store.bytes, store.size, "c2ma", 4);
+  box[3] = 'x';
+  assert_sidecar(&store, "of what is no manifest", "claim.hardBindings.missing");
+  box[3] = 'a';
+  box = store.bytes + store.size;
   while (memcmp(box, "c2pa.signature", 15) != 0) box--;
   box[13] = 'X';
   assert_sidecar(&store, "without a signature", "claimSignature.missing");
   ink_arena_free(arena);
   ink_text_free(&alone);
   ink_text_free(&store);
+}
+
+// With the store the ranges behind it move; none may move out of the file.
+static void ranges_that_leave_a_grown_file_are_malformed(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_text file = {0};
+  size_t start, length;
+  ink_c2pa_report report = {0};
+  const ink_carrier *png = ink_carrier_named("png");
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  blob plain = load("plain.png");
+  ink_text first = sign_blob(&plain, png, &manifest, signer);
+  ink_place place = place_of(&first, png);
+  char json[256];
+  snprintf(json, sizeof json,
+           "{\"alg\":\"sha256\",\"hash\":\"#x\",\"exclusions\":[{\"start\":%zu,\"length\":1},"
+           "{\"start\":%zu,\"length\":4}]}",
+           place.start, plain.size);
+  ink_text content = cbor_text(json);
+  ink_text store =
+      resealed(&place.store, &(reseal){.label = "c2pa.hash.data", .content = &content});
+  assert_ok(png->embed(png, plain.bytes, plain.size, (unsigned char *)store.bytes, store.size,
+                       &file, &start, &length, &error));
+  assert_int_equal(state_of(file.bytes, file.size, png, NULL, &report), INK_C2PA_INVALID);
+  assert_true(ink_c2pa_failed_with(&report, "assertion.dataHash.mismatch"));
+  ink_c2pa_report_free(&report);
+  ink_text later = updated(&file, png, update_manifest(later_identity), signer);
+  assert_int_equal(state_of(later.bytes, later.size, png, NULL, &report), INK_C2PA_INVALID);
+  assert_true(ink_c2pa_failed_with(&report, "assertion.dataHash.malformed"));
+  ink_c2pa_report_free(&report);
+  ink_text_free(&later);
+  ink_text_free(&file);
+  ink_text_free(&store);
+  ink_text_free(&content);
+  ink_text_free(&first);
+  ink_place_free(&place);
+  free(plain.bytes);
+  ink_signer_free(signer);
 }
 
 // A map of names to tokens that is not empty, once.
@@ -649,6 +694,7 @@ int main(void) {
       cmocka_unit_test(updates_of_no_one_manifest_are_refused),
       cmocka_unit_test(each_fault_of_an_update_has_its_code),
       cmocka_unit_test(an_update_stands_on_what_is_there_and_is_signed),
+      cmocka_unit_test(ranges_that_leave_a_grown_file_are_malformed),
       cmocka_unit_test(stamps_of_another_form_are_malformed),
       cmocka_unit_test(an_update_without_room_for_its_stamp_is_refused),
       cmocka_unit_test(a_later_stamp_outlives_the_certificate),

@@ -336,6 +336,86 @@ static void boxes_leave_no_byte_between_them(void **state) {
   }
 }
 
+// ---- what c2pa.hash.data of others leaves out
+
+// The content of a binding that leaves out two ranges of a file, of which one may be empty.
+static ink_text leaving_out(const ink_text *file, const ink_digest_range ranges[2]) {
+  ink_error error = {0};
+  ink_arena *arena = ink_arena_new(1 << 16);
+  ink_cbor_builder c = {.arena = arena};
+  ink_cbor *map = ink_cbor_new_map(&c), *list = ink_cbor_new_array(&c);
+  unsigned char hash[32];
+  assert_ok(ink_digest_ranges("sha256", (const unsigned char *)file->bytes, file->size, ranges, 2,
+                              false, hash, &error));
+  for (int i = 0; i < 2; i++) {
+    ink_cbor *one = ink_cbor_new_map(&c);
+    ink_cbor_put(&c, one, "start", ink_cbor_new_int(&c, (int64_t)ranges[i].start));
+    ink_cbor_put(&c, one, "length", ink_cbor_new_int(&c, (int64_t)ranges[i].length));
+    ink_cbor_add(&c, list, one);
+  }
+  ink_cbor_put(&c, map, "exclusions", list);
+  ink_cbor_put_text(&c, map, "alg", "sha256");
+  ink_cbor_put(&c, map, "hash", ink_cbor_new_bytes(&c, hash, 32));
+  ink_text out = encoded(&c, map);
+  ink_arena_free(arena);
+  return out;
+}
+
+// Ranges apart from the store may be left out, and are told of. The one of the store ends with it:
+// it would hide what was changed beside it.
+static void what_a_binding_leaves_out_is_judged(void **state) {
+  (void)state;
+  static const struct {
+    size_t before, behind, apart;
+    bool touches, good;
+  } cases[] = {{0, 0, 0, false, true},
+               {0, 0, 4, false, true},
+               {0, 0, 4, true, true},
+               {0, 1, 0, false, false},
+               {1, 0, 0, false, false}};
+  const ink_carrier *png = ink_carrier_named("png");
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  blob plain = load("plain.png");
+  ink_text first = sign_blob(&plain, png, &manifest, signer);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_error error = {0};
+    ink_place place = {0};
+    ink_text file = {0};
+    ink_c2pa_report report = {0};
+    ink_text_add_bytes(&file, first.bytes, first.size);
+    assert_ok(png->find(png, (unsigned char *)file.bytes, file.size, &place, &error));
+    // Once more for the place of the store that has the ranges, which is as long then.
+    for (int pass = 0; pass < 2; pass++) {
+      size_t start, length;
+      const ink_digest_range ranges[2] = {
+          {place.start - cases[i].before, place.length + cases[i].before + cases[i].behind},
+          {cases[i].touches ? place.start + place.length : file.size - 4, cases[i].apart}};
+      ink_text content = leaving_out(&file, ranges);
+      ink_text store =
+          resealed(&place.store, &(reseal){.label = "c2pa.hash.data", .content = &content});
+      ink_text_clear(&file);
+      assert_ok(png->embed(png, plain.bytes, plain.size, (unsigned char *)store.bytes, store.size,
+                           &file, &start, &length, &error));
+      ink_place_free(&place);
+      assert_ok(png->find(png, (unsigned char *)file.bytes, file.size, &place, &error));
+      ink_text_free(&content);
+      ink_text_free(&store);
+    }
+    ink_c2pa_state found = state_of(file.bytes, file.size, png, NULL, &report);
+    assert_int_equal(found == INK_C2PA_VALID, cases[i].good);
+    assert_int_equal(ink_c2pa_failed_with(&report, "assertion.dataHash.mismatch"), !cases[i].good);
+    assert_int_equal(ink_c2pa_says(&report, "assertion.dataHash.additionalExclusionsPresent"),
+                     cases[i].apart > 0);
+    ink_c2pa_report_free(&report);
+    ink_place_free(&place);
+    ink_text_free(&file);
+  }
+  ink_text_free(&first);
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
 // ---- who signed, and when
 
 static void anchors_make_a_signer_trusted(void **state) {
@@ -461,6 +541,7 @@ int main(void) {
       cmocka_unit_test(box_hashes_cover_all_of_a_file),
       cmocka_unit_test(boxes_name_all_parts_in_their_order),
       cmocka_unit_test(boxes_leave_no_byte_between_them),
+      cmocka_unit_test(what_a_binding_leaves_out_is_judged),
       cmocka_unit_test(anchors_make_a_signer_trusted),
       cmocka_unit_test(signatures_outside_their_certificates_time_are_invalid),
       cmocka_unit_test(each_fault_has_its_code),
