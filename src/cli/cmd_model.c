@@ -16,10 +16,11 @@
 typedef struct settings {
   bool json, yes, force, tensors, hash;
   const char *type;
+  ink_string_list include;
   int64_t threads, ram;  // ram in MiB
 } settings;
 
-enum { JSON, TENSORS, HASH, TYPE, FORCE, RAM, THREADS, YES, N_OPTIONS };
+enum { JSON, TENSORS, HASH, TYPE, FORCE, RAM, THREADS, YES, INCLUDE, N_OPTIONS };
 
 static void describe_options(settings *s, ink_option *options) {
   const ink_option all[N_OPTIONS] = {
@@ -57,6 +58,12 @@ static void describe_options(settings *s, ink_option *options) {
                .kind = INK_OPTION_FLAG,
                .value = &s->yes,
                .help = "rm: do not ask"},
+      [INCLUDE] = {.name = "include",
+                   .kind = INK_OPTION_LIST,
+                   .value = &s->include,
+                   .argument = "PATTERN",
+                   .help = "pull: only the files of this name, such as \"*.json\"; may be "
+                           "repeated"},
   };
   memcpy(options, all, sizeof all);
 }
@@ -145,10 +152,11 @@ static ink_status run_rm(const settings *s, char **names, int n, ink_error *erro
 
 // ---- pull ---------------------------------------------------------------------------------------
 
-static ink_status pull_one(const char *name, json_t *all, ink_error *error) {
+static ink_status pull_one(const settings *s, const char *name, json_t *all, ink_error *error) {
   ink_cli_bar bar;
   ink_progress progress = ink_cli_progress(&bar, name);
-  ink_hub_options options = {.progress = &progress};
+  ink_hub_options options = {
+      .progress = &progress, .include = s->include.items, .n_include = s->include.n};
   char *path;
   ink_status status = ink_hub_pull(name, &options, &path, error);
   ink_cli_progress_end(&bar);
@@ -166,7 +174,7 @@ static ink_status pull_one(const char *name, json_t *all, ink_error *error) {
 static ink_status run_pull(const settings *s, char **names, int n, ink_error *error) {
   json_t *all = s->json ? json_array() : NULL;
   ink_status status = INK_OK;
-  for (int i = 0; i < n && status == INK_OK; i++) status = pull_one(names[i], all, error);
+  for (int i = 0; i < n && status == INK_OK; i++) status = pull_one(s, names[i], all, error);
   if (status == INK_OK && all) {
     return ink_cli_print_json(json_pack("{s:o}", "models", all), error);
   }
@@ -242,7 +250,7 @@ typedef struct action {
 
 static const action actions[] = {
     {"list", 0, 0, "nothing", BIT(JSON), run_list},
-    {"pull", 1, 64, "ORG/REPO[:QUANT][@REVISION]...", BIT(JSON), run_pull},
+    {"pull", 1, 64, "ORG/REPO[:QUANT][@REVISION]...", BIT(JSON) | BIT(INCLUDE), run_pull},
     {"show", 1, 1, "one model", BIT(JSON) | BIT(TENSORS) | BIT(HASH), run_show},
     {"convert", 2, 2, "a model, and a folder or a .gguf file to write",
      BIT(TYPE) | BIT(FORCE) | BIT(RAM) | BIT(THREADS), run_convert},
@@ -297,6 +305,8 @@ const ink_command ink_command_model = {
         "inkstone model list\n"
         "inkstone model pull Qwen/Qwen3-0.6B\n"
         "inkstone model pull unsloth/Qwen3-0.6B-GGUF:Q4_K_M\n"
+        "inkstone model pull openai/clip-vit-large-patch14 --include vocab.json --include "
+        "merges.txt\n"
         "inkstone model show poet\n"
         "inkstone model convert poet poet-folder --type F32\n"
         "inkstone model quantize poet-folder poet-q4.gguf Q4_K_M\n"

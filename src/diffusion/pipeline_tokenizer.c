@@ -84,8 +84,8 @@ ink_status ink_paint_open_tokenizer(const ink_stable_diffusion *sd, size_t which
   if (status == INK_OK && !*tokenizer) {
     status = ink_fail(error, INK_ERR_NOT_FOUND,
                       "%s: the model brings no vocabulary; put CLIP's vocab.json and merges.txt "
-                      "into %stokenizer, or run `inkstone model pull %s` once, which every model "
-                      "of one file can use",
+                      "into %stokenizer, or run `inkstone model pull %s --include vocab.json "
+                      "--include merges.txt` once (1.5 MB), which every model of one file can use",
                       sd->path, folder, home);
   }
   free(beside);

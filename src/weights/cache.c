@@ -317,21 +317,30 @@ static ink_status find_in_snapshot(const ink_hub_ref *ref, const char *snapshot,
   return status;
 }
 
-ink_status ink_cache_find(const ink_hub_ref *ref, char **path, ink_error *error) {
-  char *folder, *snapshot = NULL, commit[INK_COMMIT_HEX];
+ink_status ink_cache_snapshot(const ink_hub_ref *ref, char **path, ink_error *error) {
+  char *folder, commit[INK_COMMIT_HEX];
   *path = NULL;
   INK_TRY(ink_cache_folder(ref->repo, &folder, error));
   ink_status status = ink_cache_commit(folder, ref->revision, commit, error);
-  if (status == INK_OK && asprintf(&snapshot, "%s/snapshots/%s", folder, commit) < 0) {
-    snapshot = NULL;
+  if (status == INK_OK && asprintf(path, "%s/snapshots/%s", folder, commit) < 0) {
+    *path = NULL;
     status = no_memory(error);
   }
-  if (status == INK_OK && !ink_file_is_folder(snapshot)) {
-    status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: not in the cache", snapshot);
+  if (status == INK_OK && !ink_file_is_folder(*path)) {
+    status = ink_fail(error, INK_ERR_NOT_FOUND, "%s: not in the cache", *path);
+    free(*path);
+    *path = NULL;
   }
-  if (status == INK_OK) status = find_in_snapshot(ref, snapshot, path, error);
-  free(snapshot);
   free(folder);
+  return status;
+}
+
+ink_status ink_cache_find(const ink_hub_ref *ref, char **path, ink_error *error) {
+  char *snapshot;
+  *path = NULL;
+  INK_TRY(ink_cache_snapshot(ref, &snapshot, error));
+  ink_status status = find_in_snapshot(ref, snapshot, path, error);
+  free(snapshot);
   return status;
 }
 

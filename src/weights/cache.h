@@ -48,6 +48,10 @@ ink_status ink_hub_choose_gguf(const char *repo, const char *const *paths, size_
 ink_status ink_folder_walk(const char *folder, char ***names, size_t *n, ink_error *error);
 void ink_walk_free(char **names, size_t n);
 
+// The folder of a reference's revision in the cache, whatever of it is there. malloc'ed. NOT_FOUND
+// when the cache lacks it.
+ink_status ink_cache_snapshot(const ink_hub_ref *ref, char **path, ink_error *error);
+
 // What ink_weights_open takes for a reference in the cache: the snapshot when it holds safetensors
 // and no quantisation is asked for, else the GGUF in it. NOT_FOUND when the cache lacks it.
 ink_status ink_cache_find(const ink_hub_ref *ref, char **path, ink_error *error);

@@ -256,7 +256,13 @@ static ink_status plan_file(pull *p, wanted *w, ink_error *error) {
 
 static ink_status plan_files(pull *p, ink_error *error) {
   size_t *indices;
-  INK_TRY(ink_listing_select(&p->listing, &p->ref, &indices, &p->n, error));
+  const ink_hub_options *o = p->options;
+  if (o->n_include) {
+    INK_TRY(ink_listing_include(&p->listing, p->ref.repo, o->include, o->n_include, &indices, &p->n,
+                                error));
+  } else {
+    INK_TRY(ink_listing_select(&p->listing, &p->ref, &indices, &p->n, error));
+  }
   p->files = calloc(p->n + 1, sizeof *p->files);
   ink_status status = p->files ? INK_OK : no_memory(error);
   for (size_t i = 0; i < p->n && status == INK_OK; i++) {
@@ -449,9 +455,41 @@ static ink_status run(pull *p, ink_error *error) {
   return move_reference(p, error);
 }
 
-static ink_status find_offline(const ink_hub_ref *ref, char **path, ink_error *error) {
+// The folder of a revision in the cache, in which every pattern names a file.
+static ink_status find_included(const ink_hub_ref *ref, const ink_hub_options *options, char **path,
+                                ink_error *error) {
+  char **names, *folder;
+  size_t n;
+  INK_TRY(ink_cache_snapshot(ref, &folder, error));
+  ink_status status = ink_folder_walk(folder, &names, &n, error);
+  for (size_t j = 0; status == INK_OK && j < options->n_include; j++) {
+    bool met = false;
+    for (size_t i = 0; i < n && !met; i++)
+      met = ink_hub_path_matches(options->include[j], names[i]);
+    if (met) continue;
+    status = ink_fail(error, INK_ERR_NOT_FOUND, "no \"%.*s\" in %s", INK_SHOWN(options->include[j]),
+                      folder);
+  }
+  ink_walk_free(names, n);
+  if (status == INK_OK) {
+    *path = folder;
+  } else {
+    free(folder);
+  }
+  return status;
+}
+
+// What a pull of these files gives.
+static ink_status find_pulled(const ink_hub_ref *ref, const ink_hub_options *options, char **path,
+                              ink_error *error) {
+  if (options->n_include) return find_included(ref, options, path, error);
+  return ink_cache_find(ref, path, error);
+}
+
+static ink_status find_offline(const ink_hub_ref *ref, const ink_hub_options *options, char **path,
+                               ink_error *error) {
   ink_error inner = {0};
-  ink_status status = ink_cache_find(ref, path, &inner);
+  ink_status status = find_pulled(ref, options, path, &inner);
   if (status == INK_OK) return INK_OK;
   return ink_fail(error, status, "%s: HF_HUB_OFFLINE is set and it is not in the cache (%.300s)",
                   ref->repo, inner.text);
@@ -463,12 +501,15 @@ ink_status ink_hub_pull(const char *reference, const ink_hub_options *options, c
   pull p = {.options = options ? options : &defaults, .lock = -1};
   *path = NULL;
   INK_TRY(ink_hub_ref_parse(reference, &p.ref, error));
-  if (is_offline()) return find_offline(&p.ref, path, error);
+  if (p.options->n_include && p.ref.quant[0]) {
+    return ink_fail(error, INK_ERR_USAGE, "%s: name files or a type, not both", reference);
+  }
+  if (is_offline()) return find_offline(&p.ref, p.options, path, error);
   ink_status status = run(&p, error);
   if (status == INK_OK) {
     ink_hub_ref pulled = p.ref;
     snprintf(pulled.revision, sizeof pulled.revision, "%s", p.listing.commit);
-    status = ink_cache_find(&pulled, path, error);
+    status = find_pulled(&pulled, p.options, path, error);
   }
   if (p.lock >= 0) close(p.lock);
   for (size_t i = 0; i < p.n && p.files; i++) free(p.files[i].blob);

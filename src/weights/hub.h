@@ -67,12 +67,18 @@ typedef struct ink_hub_options {
   int64_t stall_seconds;         // give up a transfer that stands still this long; 0: 60
   int32_t retries;     // without progress: broken connections, 429 and 5xx; negative: none; 0: 5
   int64_t backoff_ms;  // before the first retry, doubled each time up to 30 s; 0: 500
+  // The files that are wanted, by patterns over their whole paths (*, ?, [a-z]; * also crosses
+  // folders, and "folder/" is all of it), as huggingface_hub's `allow_patterns`. None: see below.
+  const char *const *include;
+  size_t n_include;
 } ink_hub_options;
 
 // Bring ORG/REPO[:QUANT][@REVISION] into the cache and say where it is (*path, malloc'ed): what
 // ink_weights_open takes. Takes safetensors, config and tokenizer where the repository has
 // safetensors and no quantisation was named, else the GGUF whose name carries the quantisation
 // (none named: Q4_K_M, then Q8_0, then the only one), without regard to case, with all its parts.
+// With `include` it takes what the patterns name and nothing else, and *path is the folder in which
+// that lies; a pattern that names nothing is NOT_FOUND, a quantisation beside them USAGE.
 // Files that are in the cache are not asked for again; partial ones are resumed; LFS files are
 // checked against their SHA-256, all against their size. One pull per repository at a time: a
 // second process waits for the first.

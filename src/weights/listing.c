@@ -1,13 +1,14 @@
 // Reading a repository's listing, and choosing from it.
 #include "weights/listing.h"
 
-#include <stdbool.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "weights/check.h"
 #include "weights/files.h"
 
@@ -259,4 +260,53 @@ ink_status ink_listing_select(const ink_listing *listing, const ink_hub_ref *ref
   *indices = s.indices;
   *n = s.n;
   return INK_OK;
+}
+
+// -- What is asked for by name --------------------------------------------------------------------
+
+bool ink_hub_path_matches(const char *pattern, const char *path) {
+  if (ends_with(pattern, "/")) return starts_with(path, pattern);
+  return fnmatch(pattern, path, FNM_NOESCAPE) == 0;
+}
+
+static ink_status names_nothing(const ink_listing *listing, const char *repo, const char *pattern,
+                                ink_error *error) {
+  ink_text names = {0};
+  for (size_t i = 0; i < listing->n; i++) {
+    ink_text_format(&names, "%s%s", i ? ", " : "", listing->files[i].path);
+  }
+  ink_status status =
+      ink_fail(error, INK_ERR_NOT_FOUND, "%s: no file is named by \"%.*s\"; there are %.400s", repo,
+               INK_SHOWN(pattern), names.size ? ink_text_string(&names) : "-");
+  ink_text_free(&names);
+  return status;
+}
+
+ink_status ink_listing_include(const ink_listing *listing, const char *repo,
+                               const char *const *include, size_t n_include, size_t **indices,
+                               size_t *n, ink_error *error) {
+  *n = 0;
+  *indices = calloc(listing->n + 1, sizeof **indices);
+  bool *met = calloc(n_include + 1, sizeof *met);
+  ink_status status = INK_OK;
+  if (!*indices || !met) {
+    status = ink_fail(error, INK_ERR_MEMORY, "%s: no memory for its files", repo);
+  }
+  for (size_t i = 0; status == INK_OK && i < listing->n; i++) {
+    bool wanted = false;
+    for (size_t j = 0; j < n_include; j++) {
+      if (!ink_hub_path_matches(include[j], listing->files[i].path)) continue;
+      wanted = met[j] = true;
+    }
+    if (wanted) (*indices)[(*n)++] = i;
+  }
+  for (size_t j = 0; status == INK_OK && j < n_include; j++) {
+    if (!met[j]) status = names_nothing(listing, repo, include[j], error);
+  }
+  free(met);
+  if (status == INK_OK) return INK_OK;
+  free(*indices);
+  *indices = NULL;
+  *n = 0;
+  return status;
 }

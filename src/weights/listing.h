@@ -4,6 +4,7 @@
 #ifndef INK_WEIGHTS_LISTING_H
 #define INK_WEIGHTS_LISTING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,5 +37,13 @@ void ink_listing_free(ink_listing *listing);
 // weights first. NOT_FOUND: no weights, or not of that quantisation (those there are, are named).
 ink_status ink_listing_select(const ink_listing *listing, const ink_hub_ref *ref, size_t **indices,
                               size_t *n, ink_error *error);
+
+// True where a pattern of ink_hub_options.include names a path.
+bool ink_hub_path_matches(const char *pattern, const char *path);
+// The files that n_include patterns name, as ink_listing_select gives them. NOT_FOUND: a pattern
+// that names none (files there are, are named).
+ink_status ink_listing_include(const ink_listing *listing, const char *repo,
+                               const char *const *include, size_t n_include, size_t **indices,
+                               size_t *n, ink_error *error);
 
 #endif

@@ -53,6 +53,22 @@ static void what_is_converted_scores_as_before(void **state) {
   drop_run(&run);
 }
 
+#define COMMIT "0123456789abcdef0123456789abcdef01234567"
+
+// A repository without weights is whole where only these files were asked for.
+static void files_are_pulled_by_their_names(void **state) {
+  (void)state;
+  static const char hub[] =
+      "cd $HOME && R=hub/models--Org--Repo && mkdir -p $R/refs $R/snapshots/" COMMIT
+      " && printf " COMMIT " >$R/refs/main && echo {} >$R/snapshots/" COMMIT
+      "/vocab.json && export HF_HUB_CACHE=$HOME/hub HF_HUB_OFFLINE=1 && ";
+  expect(run_program("%s$INK model pull Org/Repo --include vocab.json --include 'voc*'", hub), 0,
+         "/hub/models--Org--Repo/snapshots/" COMMIT "\n");
+  expect(run_program("%s$INK model pull Org/Repo --include vocab.json --include merges.txt", hub),
+         1, "no \"merges.txt\" in ");
+  expect(run_program("%s$INK model pull Org/Repo", hub), 1, "no weights in ");
+}
+
 static void wrong_usage_says_what_is_right(void **state) {
   (void)state;
   static const refusal cases[] = {
@@ -68,6 +84,9 @@ static void wrong_usage_says_what_is_right(void **state) {
       {"$INK model rm poet --yes", "ORG/REPO", 2},
       {"HF_HUB_OFFLINE=1 $INK model pull Org/Repo", "HF_HUB_OFFLINE", 1},
       {"$INK model pull ../x", "ORG/REPO", 2},
+      {"$INK model pull Org/Repo:Q8_0 --include '*.json'", "not both", 2},
+      {"HF_HUB_OFFLINE=1 $INK model pull Org/Repo --include '*.json'", "HF_HUB_OFFLINE", 1},
+      {"$INK model show poet --include '*.json'", "no --include", 2},
       {"HF_ENDPOINT=ftp://x $INK model pull Org/Repo", "HF_ENDPOINT", 2},
   };
   expect_refusals("%s", cases, sizeof cases / sizeof *cases);
@@ -78,6 +97,7 @@ int main(void) {
       cmocka_unit_test(the_list_names_what_came_with_the_program),
       cmocka_unit_test(show_tells_shape_types_tokenizer_and_licence),
       cmocka_unit_test(what_is_converted_scores_as_before),
+      cmocka_unit_test(files_are_pulled_by_their_names),
       cmocka_unit_test(wrong_usage_says_what_is_right),
   };
   return cmocka_run_group_tests_name("models", tests, NULL, NULL);

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "diffusion/pipeline_parts.h"
 #include "scratch.h"
 #include "testing.h"
@@ -41,7 +43,9 @@ static void a_single_file_finds_its_vocabulary_beside_it_or_in_the_cache(void **
   ink_tokenizer *tokenizer;
   assert_int_equal(ink_paint_open_tokenizer(sd, 0, &tokenizer, &error), INK_ERR_NOT_FOUND);
   assert_null(tokenizer);
-  assert_non_null(strstr(error.text, "inkstone model pull openai/clip-vit-large-patch14"));
+  assert_non_null(strstr(error.text,
+                         "inkstone model pull openai/clip-vit-large-patch14 --include "
+                         "vocab.json --include merges.txt`"));
   assert_non_null(strstr(error.text, scratch));
 
   // A repository with another vocabulary is of no use; one with the right one is.
@@ -67,6 +71,44 @@ static void a_single_file_finds_its_vocabulary_beside_it_or_in_the_cache(void **
   ink_stable_diffusion_free(sd);
 }
 
+// CLIP's own repository with nothing but the two files that the message asks for.
+static void two_files_of_clip_are_enough_for_a_single_file(void **state) {
+  (void)state;
+  ink_error error = {0};
+  json_t *all, *pair;
+  size_t i;
+  assert_ok(
+      ink_json_load(fixture_path("pipelines/sd1/tokenizer/tokenizer.json"), 1 << 24, &all, &error));
+  const json_t *model = json_object_get(all, "model");
+  ink_text merges = {0};
+  ink_text_add(&merges, "#version: 0.2\n");
+  json_array_foreach(json_object_get(model, "merges"), i, pair) {
+    if (json_is_string(pair)) {
+      ink_text_format(&merges, "%s\n", json_string_value(pair));
+    } else {
+      ink_text_format(&merges, "%s %s\n", json_string_value(json_array_get(pair, 0)),
+                      json_string_value(json_array_get(pair, 1)));
+    }
+  }
+  char *vocab = json_dumps(json_object_get(model, "vocab"), 0);
+  assert_non_null(vocab);
+  assert_ok(ink_file_save(in_scratch("vocab.json"), vocab, strlen(vocab), &error));
+  assert_ok(ink_file_save(in_scratch("merges.txt"), merges.bytes, merges.size, &error));
+  free(vocab);
+  ink_text_free(&merges);
+  json_decref(all);
+#define CLIP "models--openai--clip-vit-large-patch14"
+  shell("rm -rf tokenizer && mkdir -p " CLIP "/snapshots/" COMMIT " " CLIP
+        "/refs && mv vocab.json merges.txt " CLIP "/snapshots/" COMMIT " && printf " COMMIT
+        " > %s/refs/main",
+        CLIP);
+  ink_stable_diffusion *sd = single_file();
+  ink_tokenizer *tokenizer;
+  assert_ok(ink_paint_open_tokenizer(sd, 0, &tokenizer, &error));
+  ink_tokenizer_free(tokenizer);
+  ink_stable_diffusion_free(sd);
+}
+
 static void what_a_single_file_predicts_is_found_out(void **state) {
   (void)state;
   ink_error error = {0};
@@ -87,6 +129,7 @@ static void what_a_single_file_predicts_is_found_out(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_single_file_finds_its_vocabulary_beside_it_or_in_the_cache),
+      cmocka_unit_test(two_files_of_clip_are_enough_for_a_single_file),
       cmocka_unit_test(what_a_single_file_predicts_is_found_out),
   };
   return cmocka_run_group_tests_name("opening", tests, set_up, scratch_close);

@@ -192,6 +192,48 @@ static void a_second_pull_fetches_nothing(void **state) {
   assert_int_equal(asked(b, "GET /Org/Repo/resolve"), before);
 }
 
+// What a single file of Stable Diffusion needs of CLIP, without its 1.7 GB of weights.
+static void files_asked_for_by_name_come_alone(void **state) {
+  bench *b = *state;
+  ink_error error = {0};
+  char *path;
+  serve(b, "vocab.json", "{\"a\": 0}", 8, false);
+  serve(b, "merges.txt", "a b\n", 4, false);
+  serve(b, "onnx/vocab.json", "{}", 2, false);
+  static const char *const two[] = {"vocab.json", "merges.txt"}, *const wrong[] = {"*.json", "no*"},
+                           *const folder[] = {"onnx/"}, *const any[] = {"*.json"};
+  ink_hub_options options = {.include = two, .n_include = 2};
+  assert_ok(ink_hub_pull("Org/Repo", &options, &path, &error));
+  assert_string_equal(path, inside(b, REPO "/snapshots/" HUB_COMMIT));
+  assert_content(inside(b, REPO "/snapshots/" HUB_COMMIT "/vocab.json"), "{\"a\": 0}", 8);
+  assert_content(inside(b, REPO "/snapshots/" HUB_COMMIT "/merges.txt"), "a b\n", 4);
+  free(path);
+  assert_int_equal(asked(b, "GET /Org/Repo/resolve"), 2);
+  assert_int_equal(asked(b, "model.safetensors"), 0);
+  // Offline they are there, and others are not.
+  setenv("HF_HUB_OFFLINE", "1", 1);
+  assert_ok(pull_with(&options, "Org/Repo", &error));
+  options = (ink_hub_options){.include = folder, .n_include = 1};
+  assert_int_equal(pull_with(&options, "Org/Repo", &error), INK_ERR_NOT_FOUND);
+  assert_non_null(strstr(error.text, "onnx/"));
+  unsetenv("HF_HUB_OFFLINE");
+  // A folder; a star, which crosses folders; a pattern that names nothing, with what there is.
+  assert_ok(pull_with(&options, "Org/Repo", &error));
+  assert_int_equal(asked(b, "GET /Org/Repo/resolve"), 3);
+  assert_int_equal(asked(b, "GET /Org/Repo/resolve/" HUB_COMMIT "/onnx/vocab.json"), 1);
+  options = (ink_hub_options){.include = any, .n_include = 1};
+  assert_ok(pull_with(&options, "Org/Repo", &error));
+  assert_int_equal(asked(b, "GET /Org/Repo/resolve/" HUB_COMMIT "/config.json"), 1);
+  options = (ink_hub_options){.include = wrong, .n_include = 2};
+  assert_int_equal(pull_with(&options, "Org/Repo", &error), INK_ERR_NOT_FOUND);
+  assert_non_null(strstr(error.text, "\"no*\"; there are config.json, merges.txt"));
+  assert_int_equal(pull_with(&options, "Org/Repo:Q8_0", &error), INK_ERR_USAGE);
+  // The weights come with the next pull, and what is there is not asked for again.
+  int before = asked(b, "GET /Org/Repo/resolve");
+  assert_ok(pull("Org/Repo", &error));
+  assert_int_equal(asked(b, "GET /Org/Repo/resolve"), before + 1);
+}
+
 static void the_quantisation_named_is_taken_with_all_its_parts(void **state) {
   bench *b = *state;
   ink_error error = {0};
@@ -615,6 +657,7 @@ int main(void) {
       WITH_HUB(files_lie_as_other_programs_look_for_them),
       WITH_HUB(files_of_a_pipeline_keep_their_folders),
       WITH_HUB(a_second_pull_fetches_nothing),
+      WITH_HUB(files_asked_for_by_name_come_alone),
       WITH_HUB(the_quantisation_named_is_taken_with_all_its_parts),
       WITH_HUB(cut_connections_go_on_where_they_ended),
       WITH_HUB(without_progress_it_gives_up_after_the_retries),
