@@ -107,6 +107,14 @@ static void a_changed_row_is_named_and_ends_with_1(void **state) {
   assert_non_null(strstr(run.out, "\"whole\": false"));
   assert_non_null(strstr(run.err, "the chain is broken at row "));
   drop_run(&run);
+  run = run_program(
+      "cd $HOME && L=.local/share/inkstone/ledger.db && (for i in 1 2 3; do $INK sign "
+      "$FIXTURES/mark/plain.png --out s.png; done) >/dev/null 2>&1 && sed -i "
+      "'s/file\\(sign\\)/fill\\1/' $L && sleep 1.1 && $INK ledger prune --older-than 0d; "
+      "$INK ledger list | wc -l");
+  assert_string_equal(run.out, "3\n");
+  assert_non_null(strstr(run.err, "nothing is taken out of it"));
+  drop_run(&run);
 }
 
 static void rows_are_shown_exported_and_pruned(void **state) {

@@ -344,6 +344,25 @@ static void pruning_keeps_the_chain_and_what_the_law_wants(void **state) {
   assert_int_equal(verdict.broken, 8);
 }
 
+// A checkpoint in place of a row that was changed would make the change good.
+static void a_broken_chain_is_not_pruned(void **state) {
+  const place *p = *state;
+  ink_error error = {0};
+  int64_t n;
+  ink_ledger *ledger = open_at(p);
+  for (int i = 0; i < 3; i++) append(ledger, noon + i * DAY, false);
+  assert_int_equal(meddle(p, WITHOUT_TRIGGERS "UPDATE ledger SET command = 'sigh' WHERE n = 1"),
+                   SQLITE_OK);
+  assert_int_equal(ink_ledger_prune(ledger, noon + 2 * DAY, noon + 400 * DAY, &n, &error),
+                   INK_ERR_CONFLICT);
+  assert_non_null(strstr(error.text, "the chain is broken at row 1"));
+  ink_ledger_close(ledger);
+  ink_ledger_query all = {0};
+  json_t *rows = rows_of(p, &all);
+  assert_int_equal(json_array_size(rows), 3);
+  json_decref(rows);
+}
+
 static void manifests_lie_beside_the_rows(void **state) {
   const place *p = *state;
   ink_error error = {0};
@@ -514,6 +533,7 @@ int main(void) {
       WITH_PLACE(processes_that_append_at_once_take_turns),
       WITH_PLACE(a_killed_process_loses_nothing),
       WITH_PLACE(pruning_keeps_the_chain_and_what_the_law_wants),
+      WITH_PLACE(a_broken_chain_is_not_pruned),
       WITH_PLACE(manifests_lie_beside_the_rows),
       WITH_PLACE(files_are_looked_for_by_their_newest_row),
       WITH_PLACE(what_is_no_ledger_is_left_alone),

@@ -118,7 +118,8 @@ ink_status ink_ledger_check_files(ink_ledger *ledger,
 
 // Take out all rows that are older than `before` (seconds since 1970), but the chain stays whole: a
 // row of kind "checkpoint" tells what was taken out and the hash that the rest begins with.
-// CONFLICT names a row among them that the law wants kept at the time `now`. *n is how many went.
+// CONFLICT names a row among them that the law wants kept at the time `now`, or where the chain is
+// broken: then nothing is taken out. *n is how many went.
 ink_status ink_ledger_prune(ink_ledger *ledger, int64_t before, int64_t now, int64_t *n,
                             ink_error *error);
 

@@ -266,13 +266,25 @@ static ink_status take_out(const ink_ledger *ledger, int64_t last, int64_t n, co
                         error);
 }
 
+// A checkpoint would vouch for whatever was done to the rows that it takes the place of.
+static ink_status check_whole(ink_ledger *ledger, ink_error *error) {
+  ink_ledger_verdict v;
+  INK_TRY(ink_ledger_verify(ledger, NULL, &v, error));
+  if (!v.broken) return INK_OK;
+  return ink_fail(error, INK_ERR_CONFLICT,
+                  "the chain is broken at row %lld%s%s: %s; nothing is taken out of it, for what "
+                  "happened there would be gone",
+                  (long long)v.broken, v.identity[0] ? ", " : "", v.identity, v.what);
+}
+
 ink_status ink_ledger_prune(ink_ledger *ledger, int64_t before, int64_t now, int64_t *n,
                             ink_error *error) {
   int64_t last;
   char hash[INK_SHA256_HEX];
   if (!now) now = (int64_t)time(NULL);
   INK_TRY(ink_ledger_run(ledger, "BEGIN IMMEDIATE", error));
-  ink_status status = find_old(ledger, before, now, &last, n, hash, error);
+  ink_status status = check_whole(ledger, error);
+  if (status == INK_OK) status = find_old(ledger, before, now, &last, n, hash, error);
   if (status == INK_OK && *n) status = take_out(ledger, last, *n, hash, now, error);
   if (status == INK_OK) status = ink_ledger_run(ledger, "COMMIT", error);
   if (status != INK_OK) sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
