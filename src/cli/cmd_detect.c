@@ -78,7 +78,7 @@ static bool is_document(const char *name, const char *bytes, size_t size) {
 static const char *identity_in_noise(const ink_detection *d) {
   size_t looked_for = 0;
   for (size_t i = 0; i < d->n_evidence; i++) {
-    looked_for += d->evidence[i].kind == INK_EVIDENCE_WATERMARK;
+    looked_for += d->evidence[i].kind == INK_EVIDENCE_WATERMARK && !d->evidence[i].unread;
   }
   for (size_t i = 0; i < d->n_evidence; i++) {
     const ink_evidence *e = &d->evidence[i];
@@ -154,7 +154,8 @@ static ink_status print_json(const ink_detection *d, const ink_model *model, ink
     json_t *one = json_pack("{s:s,s:s,s:b,s:s}", "kind", kind_name(e->kind), "name", e->name,
                             "found", (int)e->found, "detail", e->detail);
     if (one && e->doubtful) json_object_set_new(one, "doubtful", json_true());
-    if (one && e->kind == INK_EVIDENCE_WATERMARK) {
+    if (one && e->unread) json_object_set_new(one, "unread", json_true());
+    if (one && e->kind == INK_EVIDENCE_WATERMARK && !e->unread) {
       json_object_set_new(one, "p_value", json_real(e->p_value));
       json_object_set_new(one, "used", json_integer((json_int_t)e->used));
       if (e->identity[0] && (e->found || !e->tried)) {
@@ -207,17 +208,24 @@ static void print_watermark(const ink_evidence *e) {
 static void print_verdict(ink_detection *d) {
   static const char *const words[] = {
       "AI-generated, by what is found below",
-      "labelled as what may be AI-generated, by somebody who did not make it; nothing else is "
-      "found",
+      ("labelled as what may be AI-generated, by somebody who did not make it; nothing else is "
+       "found"),
       "no mark found; that does not make it a person's work",
       "cannot tell: no label, and too short, too small or too repetitive for a watermark"};
-  printf("%s\n", ink_tr(words[d->verdict]));
+  bool unread = false;
+  for (size_t i = 0; i < d->n_evidence; i++) unread = unread || d->evidence[i].unread;
+  bool nothing = d->verdict == INK_VERDICT_CANNOT_TELL;
+  printf("%s\n", ink_tr(nothing && unread ? "cannot tell: not everything could be looked at"
+                                          : words[d->verdict]));
   for (size_t i = 0; i < d->n_evidence; i++) {
     ink_evidence *e = &d->evidence[i];
     ink_cli_clean(e->name);
     ink_cli_clean(e->detail);
-    printf("  %s %-26s ", !e->found ? "-" : e->doubtful ? "?" : "+", e->name);
-    if (e->kind == INK_EVIDENCE_WATERMARK) {
+    const char *sign = e->unread ? "!" : !e->found ? "-" : e->doubtful ? "?" : "+";
+    printf("  %s %-26s ", sign, e->name);
+    if (e->unread) {
+      printf("%s: %s\n", ink_tr("could not be looked at"), e->detail);
+    } else if (e->kind == INK_EVIDENCE_WATERMARK) {
       print_watermark(e);
     } else {
       printf("%s\n", e->detail[0] ? e->detail : ink_tr("none"));

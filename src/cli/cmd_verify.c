@@ -8,6 +8,7 @@
 #include "cli/noting.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/validate.h"
+#include "mark/detect.h"
 #include "mark/keys.h"
 #include "mark/label/label.h"
 #include "mark/ledger/recover.h"
@@ -19,6 +20,8 @@ typedef struct findings {
   ink_c2pa_report report;
   json_t *aigc;  // its metadata label, or NULL
   ink_recovery recovery;
+  bool damaged;     // an archive in which nothing can be found
+  ink_text damage;  // how
 } findings;
 
 typedef struct request {
@@ -91,6 +94,13 @@ static ink_status validate(const request *r, const char *path, const ink_c2pa_op
   if (status == INK_OK && r->recover && found->report.state == INK_C2PA_NONE) {
     status = recover(r, path, &map, options, found, error);
   }
+  if (status == INK_OK && found->report.state < INK_C2PA_VALID) {
+    // Programs read English.
+    ink_error said = {.translate = r->json ? NULL : error->translate};
+    status =
+        ink_detect_damage((const char *)map.data, map.size, &found->damaged, &found->damage, &said);
+    if (status != INK_OK) ink_fail(error, status, "%s", said.text);
+  }
   if (status == INK_OK) {
     // A label that cannot be read says nothing; the manifest is what was asked for.
     ink_error unread = {0};
@@ -162,6 +172,9 @@ static void print_json(const char *path, const findings *found) {
                 "https://c2pa.org/crjson/", "extras", "https://c2pa.org/crjson/extras/",
                 "manifests", report->manifests, "ingredientDeltas", report->deltas, "jsonGenerator",
                 "name", "inkstone", "version", INKSTONE_VERSION);
+  if (json && found->damaged) {
+    json_object_set_new(json, "damaged", json_string(ink_text_string(&found->damage)));
+  }
   if (json && found->recovery.by) json_object_set_new(json, "recovered", recovery_json(found));
   char *text = ink_json_text(json);
   puts(text ? text : "");
@@ -301,7 +314,7 @@ static void print_text(const char *path, findings *found) {
                                       "its manifest holds, and its signer is trusted"};
   if (name) ink_cli_clean(name);
   printf("%s: %s: %s\n", name ? name : path, ink_c2pa_state_name(report->state),
-         ink_tr(words[report->state]));
+         found->damaged ? ink_text_string(&found->damage) : ink_tr(words[report->state]));
   free(name);
   if (report->state == INK_C2PA_NONE) return;
   // What strangers wrote is shown, and forges no line of ours.
@@ -358,7 +371,9 @@ static ink_status verify(const request *r, const char *path, ink_error *error) {
     } else {
       print_text(path, &found);
     }
-    if (found.report.state == INK_C2PA_NONE) {
+    if (found.damaged) {
+      status = ink_fail(error, INK_ERR_FORMAT, "%s: %s", path, ink_text_string(&found.damage));
+    } else if (found.report.state == INK_C2PA_NONE) {
       status = r->recover ? ink_fail(error, INK_ERR_NOT_FOUND,
                                      "%s has no manifest, and the ledger does not know it", path)
                           : ink_fail(error, INK_ERR_NOT_FOUND, "%s has no manifest", path);
@@ -371,6 +386,7 @@ static ink_status verify(const request *r, const char *path, ink_error *error) {
   }
   ink_c2pa_report_free(&found.report);
   ink_recovery_free(&found.recovery);
+  ink_text_free(&found.damage);
   json_decref(found.aigc);
   ink_anchors_free(trust);
   ink_anchors_free(stamp_trust);

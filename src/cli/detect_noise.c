@@ -20,16 +20,18 @@ typedef struct key_ring {
   size_t n;
 } key_ring;
 
+// An own key that is there but cannot be read is no reason to look for nothing else.
 static ink_status gather_keys(const ink_detect_noise_options *options, key_ring *ring,
-                              ink_error *error) {
+                              ink_detection *detection, ink_error *error) {
   char *folder = ink_keys_folder();
   ink_error absent = ink_cli_error();
   ink_status status =
       folder ? ink_shading_key_open(folder, false, &ring->keys[0], &absent) : INK_ERR_NOT_FOUND;
   free(folder);
   if (status == INK_OK) ring->n++;
+  if (status == INK_ERR_MEMORY) return ink_fail(error, status, "%s", absent.text);
   if (status != INK_OK && status != INK_ERR_NOT_FOUND) {
-    return ink_fail(error, status, "%s", absent.text);
+    ink_detect_unread(INK_EVIDENCE_WATERMARK, "gaussian-shading:own", absent.text, detection);
   }
   INK_TRY(ink_shading_key_of(NULL, 0, &ring->keys[ring->n++], error));
   if (options->keys) INK_TRY(ink_shading_key_read(options->keys, &ring->keys[ring->n++], error));
@@ -90,7 +92,7 @@ static ink_status look(ink_pipeline *pipeline, const ink_picture *picture,
   ink_picture_watermark_finding finding;
   char id[INK_SHADING_KEY_ID];
   ink_cli_bar bar;
-  INK_TRY(gather_keys(options, &ring, error));
+  INK_TRY(gather_keys(options, &ring, detection, error));
   INK_TRY(search_for(options, &ring, &search, error));
   ink_progress progress = ink_cli_progress(&bar, "detect");
   search.progress = &progress;

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/yaml.h"
+#include "mark/archive.h"
 #include "mark/c2pa/carrier.h"
 #include "mark/c2pa/validate.h"
 #include "mark/label/document_label.h"
@@ -406,8 +407,42 @@ bool ink_detect_is_archive(const char *bytes, size_t size) {
   return size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0;
 }
 
+ink_status ink_detect_damage(const char *bytes, size_t size, bool *damaged, ink_text *why,
+                             ink_error *error) {
+  ink_archive archive = {0};
+  ink_error unread = {.translate = error ? error->translate : NULL};
+  *damaged = false;
+  if (!ink_detect_is_archive(bytes, size)) return INK_OK;
+  ink_status status = ink_archive_read((const unsigned char *)bytes, size, &archive, &unread);
+  ink_archive_free(&archive);
+  if (status == INK_ERR_MEMORY) return ink_fail(error, status, "%s", unread.text);
+  // What is only too large to be read is not damaged.
+  *damaged = status == INK_ERR_FORMAT;
+  if (*damaged) {
+    ink_text_format(why, ink_error_say(error, "the archive is damaged or irregular (%s)"),
+                    unread.text);
+  }
+  return ink_text_status(why, error);
+}
+
+void ink_detect_unread(ink_evidence_kind kind, const char *name, const char *why,
+                       ink_detection *d) {
+  ink_evidence *e = add_evidence(d, kind, name);
+  if (!e) return;
+  e->unread = true;
+  copy_text(e->detail, sizeof e->detail, why, strlen(why));
+}
+
 ink_status ink_detect_document(const char *name, const char *bytes, size_t size, ink_detection *d,
                                ink_error *error) {
+  ink_text why = {0};
+  bool damaged;
+  ink_status status = ink_detect_damage(bytes, size, &damaged, &why, error);
+  if (status == INK_OK && damaged) {
+    ink_detect_unread(INK_EVIDENCE_METADATA, "AIGC", ink_text_string(&why), d);
+  }
+  ink_text_free(&why);
+  if (status != INK_OK || damaged) return status;
   json_t *aigc;
   INK_TRY(ink_detect_aigc(name, bytes, size, &aigc, error));
   if (aigc) judge_metadata(aigc, d);
@@ -518,7 +553,7 @@ void ink_detect_conclude(ink_detection *d) {
   double least = 1;
   for (size_t i = 0; i < d->n_evidence; i++) {
     const ink_evidence *e = &d->evidence[i];
-    if (e->kind != INK_EVIDENCE_WATERMARK) continue;
+    if (e->kind != INK_EVIDENCE_WATERMARK || e->unread) continue;
     looked_for++;
     if (e->p_value < least) least = e->p_value;
     if (e->used > most_used) most_used = e->used;
@@ -528,7 +563,7 @@ void ink_detect_conclude(ink_detection *d) {
   bool found = false, doubtful = false;
   for (size_t i = 0; i < d->n_evidence; i++) {
     ink_evidence *e = &d->evidence[i];
-    if (e->kind == INK_EVIDENCE_WATERMARK) {
+    if (e->kind == INK_EVIDENCE_WATERMARK && !e->unread) {
       e->found = e->p_value * (double)looked_for < e->p_limit;
     }
     found |= e->found && !e->doubtful;

@@ -27,6 +27,7 @@ typedef struct ink_evidence {
   // What is found says "perhaps": a label for what may be or is suspected to be generated, written
   // by who did not make it.
   bool doubtful;
+  bool unread;        // it could not be looked at: why stands in `detail`
   double p_value;     // a watermark's; NaN for the others
   double p_limit;     // it counts as found below this
   size_t used;        // tokens, or blocks of a picture, that a watermark was looked for in
@@ -92,9 +93,17 @@ ink_status ink_detect_metadata(const char *name, const char *bytes, size_t size,
                                ink_detection *detection, ink_error *error);
 // True for the first bytes of a ZIP archive, as office documents and EPUBs are.
 bool ink_detect_is_archive(const char *bytes, size_t size);
-// Look for the metadata label of an office document. Its words are not read.
+// Look for the metadata label of an office document. Its words are not read. An archive that is
+// damaged is evidence that could not be looked at.
 ink_status ink_detect_document(const char *name, const char *bytes, size_t size,
                                ink_detection *detection, ink_error *error);
+// True for an archive whose bytes contradict themselves or are cut short; `why` gets how, in the
+// language of `error`. MEMORY is the status.
+ink_status ink_detect_damage(const char *bytes, size_t size, bool *damaged, ink_text *why,
+                             ink_error *error);
+// Say of something that it could not be looked at, and why: the rest of the evidence stands.
+void ink_detect_unread(ink_evidence_kind kind, const char *name, const char *why,
+                       ink_detection *detection);
 // Take what was found in a picture's noise; `key_id` names the key that agrees best.
 void ink_detect_noise(const struct ink_picture_watermark_finding *finding, const char *key_id,
                       ink_detection *detection);

@@ -102,6 +102,39 @@ static void what_files_say_steers_no_terminal_and_forges_no_line(void **state) {
   drop_run(&run);
 }
 
+// An archive's directory is its end: one that came in part holds nothing that could be found.
+static void an_archive_that_is_cut_short_is_called_damaged(void **state) {
+  (void)state;
+  static const char *const files[] = {"plain.docx", "plain.epub", "text.odt"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    program_run run = run_program(
+        "cd $HOME && cp $FIXTURES/mark/%s whole && head -c $(($(stat -c %%s whole) - 30)) whole "
+        ">%s && $INK detect %s && $INK verify %s",
+        files[i], files[i], files[i], files[i]);
+    assert_int_equal(run.exit_code, 1);
+    if (!strstr(run.out, "could not be looked at: the archive is damaged") ||
+        !strstr(run.out, "not everything could be looked at") ||
+        !strstr(run.err, "the archive is damaged or irregular (ZIP: it has no directory)") ||
+        strstr(run.err, "has no manifest")) {
+      fail_msg("%s: %s%s", files[i], run.out, run.err);
+    }
+    drop_run(&run);
+    run = run_program(
+        "cd $HOME && cp $FIXTURES/mark/%s whole && head -c 200 whole >%s && $INK verify %s --json; "
+        "INKSTONE_LANG=zh $INK detect %s",
+        files[i], files[i], files[i], files[i]);
+    assert_non_null(strstr(run.out, "\"damaged\": \"the archive is damaged"));
+    assert_non_null(strstr(run.out, "归档已损坏"));
+    drop_run(&run);
+    // A whole one is not.
+    run = run_program("$INK detect $FIXTURES/mark/%s; $INK verify $FIXTURES/mark/%s", files[i],
+                      files[i]);
+    assert_null(strstr(run.out, "damaged"));
+    assert_non_null(strstr(run.err, "has no manifest"));
+    drop_run(&run);
+  }
+}
+
 static void what_is_no_file_of_bytes_is_refused_at_once(void **state) {
   (void)state;
   static const struct {
@@ -379,7 +412,6 @@ static void no_pin_stands_in_a_message(void **state) {
   drop_run(&run);
 }
 
-// Label, metadata, signature: the whole of a piece; and replay tells what was done to it.
 static void pieces_are_born_signed_and_replay_knows_them(void **state) {
   (void)state;
   program_run run = run_program(
@@ -479,6 +511,7 @@ int main(void) {
       cmocka_unit_test(findings_are_said_in_the_readers_language),
       cmocka_unit_test(verify_tells_labels_and_ingredients_of_a_picture),
       cmocka_unit_test(what_files_say_steers_no_terminal_and_forges_no_line),
+      cmocka_unit_test(an_archive_that_is_cut_short_is_called_damaged),
       cmocka_unit_test(what_is_no_file_of_bytes_is_refused_at_once),
       cmocka_unit_test(a_row_of_a_suspicion_proves_nothing),
       cmocka_unit_test(a_trust_list_makes_it_trusted),

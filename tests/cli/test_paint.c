@@ -462,6 +462,7 @@ static void a_picture_can_be_enlarged_alone(void **state) {
   run = run_here("$INK paint --upscale nobody init.png -o x.png; ls x.png* .x.png* 2>/dev/null");
   assert_non_null(strstr(run.err, "no upscaler \"nobody\": neither a file nor a name below /"));
   assert_non_null(strstr(run.err, "give the file's path, or put it there"));
+  assert_null(strstr(run.err, "-dir"));
   assert_string_equal(run.out, "");
   drop_run(&run);
   run = run_at_home(AGAIN "--from large.png -o x.png");
@@ -712,6 +713,50 @@ static void detect_looks_into_the_noise_under_a_model_that_is_named(void **state
   drop_run(&run);
   run = run_here("$INK detect looked.png --size 4 --model \"$FIXTURES/pipelines/sd1\"");
   assert_int_equal(run.exit_code, 2);
+  drop_run(&run);
+}
+
+// One key that is damaged hides what the others show no less than what stands in the labels.
+static void a_key_that_cannot_be_read_is_one_piece_of_evidence(void **state) {
+  (void)state;
+  static const char damage[] =
+      "mkdir -p hurt/.local && cp -r .local/share hurt/.local/ && export HOME=\"$PWD/hurt\" && "
+      "echo x >\"$HOME/.local/share/inkstone/keys/watermark.key\" && ";
+  run_fine(PAINT "cat --seed 1 --sampler ddim -o looked.png");
+  program_run run = run_at_home(
+      "%s$INK detect looked.png --model \"$FIXTURES/pipelines/sd1\" --steps 4 --size 64x64 --json",
+      damage);
+  json_t *json = json_of(&run), *one;
+  assert_string_equal(json_string_value(json_object_get(json, "verdict")), "generated");
+  size_t i, n_unread = 0, n_looked = 0;
+  json_array_foreach(json_object_get(json, "evidence"), i, one) {
+    bool noise = strncmp(text_at(one, "name"), "gaussian-shading:", 17) == 0;
+    if (json_is_true(json_object_get(one, "unread"))) {
+      n_unread++;
+      assert_string_equal(text_at(one, "name"), "gaussian-shading:own");
+      assert_non_null(strstr(text_at(one, "detail"), "watermark.key"));
+      assert_null(json_object_get(one, "p_value"));
+      assert_true(json_is_false(json_object_get(one, "found")));
+    } else if (noise) {
+      n_looked++;
+      assert_true(json_is_real(json_object_get(one, "p_value")));
+    }
+  }
+  assert_int_equal(n_unread, 1);
+  assert_true(n_looked >= 1);
+  json_decref(json);
+  drop_run(&run);
+  run = run_at_home(
+      "%sINKSTONE_LANG=zh $INK detect looked.png --model \"$FIXTURES/pipelines/sd1\" --steps 4",
+      damage);
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "! gaussian-shading:own"));
+  assert_non_null(strstr(run.out, "无法查看"));
+  drop_run(&run);
+  // One that was asked for by its name has to be read.
+  run = run_at_home(
+      "$INK detect looked.png --watermark-keys looked.png --model \"$FIXTURES/pipelines/sd1\"");
+  assert_int_equal(run.exit_code, 1);
   drop_run(&run);
 }
 
@@ -1080,6 +1125,7 @@ int main(void) {
       cmocka_unit_test(what_a_picture_carries_stands_in_its_recipe),
       cmocka_unit_test(another_installation_cannot_repeat_a_keyed_picture),
       cmocka_unit_test(detect_looks_into_the_noise_under_a_model_that_is_named),
+      cmocka_unit_test(a_key_that_cannot_be_read_is_one_piece_of_evidence),
       cmocka_unit_test(a_picture_decoded_by_a_tiny_autoencoder_is_repeated),
       cmocka_unit_test(a_tiny_autoencoder_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(where_a_picture_goes_is_asked_before_the_work),
