@@ -198,6 +198,7 @@ static ink_status prepare(const request *r, const char *reference, const ink_pro
   if (status == INK_OK) {
     ink_clock_utc(created);
     order.signer = signer;
+    order.training = r->signing.training;
     order.playbook = playbook;
     order.brief = brief;
     status = make(r, folder.bytes, &order, progress, error);
@@ -245,6 +246,7 @@ static int run(const ink_command *self, int argc, char **argv) {
       INK_CERTIFICATES_OPTION(&r.signing),
       INK_PASSPHRASE_OPTION(&r.signing),
       INK_TIMESTAMP_OPTION(&r.signing),
+      INK_TRAINING_OPTION(&r.signing),
       {.name = "replace",
        .kind = INK_OPTION_FLAG,
        .value = &r.replace,

@@ -20,7 +20,7 @@ enum { MOST_FILE = 1 << 30, MOST_JSON = 1 << 22, MOST_ASSERTIONS = 16 };
 
 typedef struct request {
   ink_signing_options signing;
-  const char *out, *title, *source, *carrier, *training, *metadata, *binding;
+  const char *out, *title, *source, *carrier, *metadata, *binding;
   ink_string_list assertions;
   int64_t reserve;
   bool sidecar, json, update, published;
@@ -221,7 +221,7 @@ static ink_status sign_bytes(const request *r, const char *path, const unsigned 
                                   .n_ingredient = derived,
                                   .thumbnail = thumbnail.bytes,
                                   .thumbnail_size = thumbnail.size,
-                                  .training = r->training,
+                                  .training = r->signing.training,
                                   .assertions = w->assertions,
                                   .n_assertion = w->n,
                                   .metadata = w->metadata,
@@ -298,11 +298,6 @@ static ink_status sign(const request *r, const char *path, ink_error *error) {
   }
   if (!out) return ink_fail(error, INK_ERR_USAGE, "name the signed file with --out");
   INK_TRY(check_request(r, error));
-  if (r->training && strcmp(r->training, "allowed") != 0 &&
-      strcmp(r->training, "notAllowed") != 0) {
-    return ink_fail(error, INK_ERR_USAGE, "--training is allowed or notAllowed, not \"%s\"",
-                    r->training);
-  }
   INK_TRY(ink_mark_identity(identity, error));
   INK_TRY(ink_map_open(path, &map, error));
   ink_status status = map.size > MOST_FILE ? ink_fail(error, INK_ERR_UNSUPPORTED, "more than 1 GiB")
@@ -354,11 +349,7 @@ static int run(const ink_command *self, int argc, char **argv) {
        .value = &r.source,
        .argument = "TYPE",
        .help = "IPTC digital source type (default: trainedAlgorithmicMedia)"},
-      {.name = "training",
-       .kind = INK_OPTION_STRING,
-       .value = &r.training,
-       .argument = "USE",
-       .help = "say whether models may learn from it: allowed or notAllowed"},
+      INK_TRAINING_OPTION(&r.signing),
       {.name = "carrier",
        .kind = INK_OPTION_STRING,
        .value = &r.carrier,

@@ -63,6 +63,7 @@ enum {
   CERTIFICATES,
   PASSPHRASE,
   TIMESTAMP,
+  TRAINING,
   JSON,
   N_OPTIONS
 };
@@ -197,6 +198,7 @@ void ink_paint_options(ink_paint_arguments *a, ink_option o[INK_PAINT_N_OPTIONS]
   o[CERTIFICATES] = (ink_option)INK_CERTIFICATES_OPTION(&a->signing);
   o[PASSPHRASE] = (ink_option)INK_PASSPHRASE_OPTION(&a->signing);
   o[TIMESTAMP] = (ink_option)INK_TIMESTAMP_OPTION(&a->signing);
+  o[TRAINING] = (ink_option)INK_TRAINING_OPTION(&a->signing);
   o[JSON] = flag("json", &a->json, "print one JSON object");
   o[SAMPLER].value_at = ink_paint_sampler_at;
   o[SCHEDULE].value_at = ink_paint_schedule_at;

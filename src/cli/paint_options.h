@@ -18,7 +18,7 @@ typedef struct ink_paint_arguments {
   bool bf16, brownian, lossless, json, show, unmarked, grid, preview, taesd_decode, lora_partial;
 } ink_paint_arguments;
 
-enum { INK_PAINT_N_OPTIONS = 49 };
+enum { INK_PAINT_N_OPTIONS = 50 };
 void ink_paint_options(ink_paint_arguments *arguments, ink_option options[INK_PAINT_N_OPTIONS]);
 
 // The recipe within a picture: our own, or else A1111's parameters, or else ComfyUI's graph; what

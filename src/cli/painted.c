@@ -82,6 +82,7 @@ ink_status ink_paint_output_open(ink_paint_output *output, const ink_signing_opt
   // What is left unmarked on request has to be logged: that it can be is asked before the work.
   if (output->unmarked) return ink_ledger_ready(error);
   INK_TRY(ink_signing_open(signing, &output->signer, error));
+  output->training = signing->training;
   ink_signing_stamp(signing, false, &output->stamper, output->signer);
   return init ? read_parent(output, init, init_picture, error) : INK_OK;
 }
@@ -281,6 +282,7 @@ ink_status ink_paint_write(const ink_paint_output *output, const ink_paint_recip
   ink_picture_marks marks = {
       .language = ink_language_current() == INK_LANGUAGE_ZH ? "zh-Hans" : "en",
       .producer = output->producer,
+      .training = output->training,
       .model = recipe->model,
       .model_version = recipe->model_sha256,
       .prompt = recipe->prompt,

@@ -15,6 +15,7 @@ typedef struct ink_paint_output {
   int quality;
   bool lossless, unmarked, show;
   const char *producer;  // NULL: inkstone
+  const char *training;  // what the signing options say of it
   ink_signer *signer;
   ink_cli_stamper stamper;
   ink_c2pa_parent parent;

@@ -144,6 +144,12 @@ ink_status ink_signing_open(const ink_signing_options *options, ink_signer **sig
                             ink_error *error) {
   char *passphrase = NULL, *folder = options->key ? NULL : ink_keys_folder();
   *signer = NULL;
+  if (options->training && strcmp(options->training, "allowed") != 0 &&
+      strcmp(options->training, "notAllowed") != 0) {
+    free(folder);
+    return ink_fail(error, INK_ERR_USAGE, "--training is allowed or notAllowed, not \"%s\"",
+                    options->training);
+  }
   if (options->certificates && !options->key) {
     return ink_fail(error, INK_ERR_USAGE, "--certificates goes with --key");
   }

@@ -12,7 +12,14 @@ typedef struct ink_signing_options {
   const char *passphrase_file;
   const char *key, *certificates;  // what signs instead of the installation's key
   const char *timestamp_url;
+  const char *training;  // whether models may learn from it: "allowed", "notAllowed"; NULL: unsaid
 } ink_signing_options;
+
+#define INK_TRAINING_OPTION(options)                                                         \
+  {                                                                                          \
+    .name = "training", .kind = INK_OPTION_STRING, .value = &(options)->training,            \
+    .argument = "USE", .help = "say whether models may learn from it: allowed or notAllowed" \
+  }
 
 #define INK_TIMESTAMP_OPTION(options)                                                       \
   {                                                                                         \
@@ -63,7 +70,8 @@ void ink_signing_stamp(const ink_signing_options *options, bool required, ink_cl
                        ink_signer *signer);
 
 // The installation's signer; a first use makes the keys and says so on stderr. Warns of a
-// certificate that ends soon, refuses one that has ended (CONFLICT).
+// certificate that ends soon, refuses one that has ended (CONFLICT). USAGE: options that make no
+// sense.
 ink_status ink_signing_open(const ink_signing_options *options, ink_signer **signer,
                             ink_error *error);
 

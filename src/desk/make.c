@@ -355,7 +355,9 @@ ink_status ink_piece_make(const ink_order *order, ink_pool *pool, const ink_prog
   if (status == INK_OK) status = illustrate(&w, pool, progress, error);
   if (status == INK_OK && w.illustration.prompt) status = mark_picture(&w, error);
   if (status == INK_OK) status = finish(&w, piece, error);
-  if (status == INK_OK && order->signer) status = ink_piece_sign(piece, order->signer, error);
+  if (status == INK_OK && order->signer) {
+    status = ink_piece_sign(piece, order->signer, order->training, error);
+  }
   if (status == INK_OK) {
     piece->text = strdup(w.draft.text);
     if (!piece->text) status = no_memory(error);

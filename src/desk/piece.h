@@ -25,6 +25,7 @@ typedef struct ink_order {
   const char *producer;      // for the metadata label; NULL: inkstone
   bool text_only;            // no picture, whatever the playbook says
   bool bare_noise;           // its picture's noise does not carry the identity: old records
+  const char *training;      // said where it is signed: "allowed", "notAllowed"; NULL: unsaid
   const ink_signer *signer;  // signs the files; NULL: they stay unsigned, as replay compares them
 } ink_order;
 
@@ -66,8 +67,9 @@ ink_status ink_piece_try(const ink_playbook *playbook, const ink_playbook_test *
                          ink_error *error);
 
 // Sign the files of a piece that is made: each gets a manifest with recipe and checks, and says so
-// in the record.
-ink_status ink_piece_sign(ink_piece *piece, const ink_signer *signer, ink_error *error);
+// in the record. `training` (may be NULL) is that of the order.
+ink_status ink_piece_sign(ink_piece *piece, const ink_signer *signer, const char *training,
+                          ink_error *error);
 // A signed file, as read: `bare` gets it without its manifest, `fault` (empty: none) what is wrong
 // with the signature, or with what it says against the record.
 ink_status ink_piece_unsign(const json_t *record, const char *name, const char *bytes, size_t size,

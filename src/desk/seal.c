@@ -24,7 +24,7 @@ static const char *title_of(const json_t *record) {
 
 // The brief and the model are what went in; recipe and checks stand as they are in the record.
 static ink_status sign_file(const json_t *record, const char *brief, const ink_signer *signer,
-                            ink_piece_file *file, ink_error *error) {
+                            const char *training, ink_piece_file *file, ink_error *error) {
   const json_t *recipe = json_object_get(record, "recipe");
   const json_t *model = json_object_get(recipe, "model");
   const char *name = text_at(model, "name");
@@ -69,6 +69,7 @@ static ink_status sign_file(const json_t *record, const char *brief, const ink_s
                                 .n_ingredient = painter ? 3 : 2,
                                 .assertions = assertions,
                                 .n_assertion = 2,
+                                .training = training,
                                 .model = name,
                                 .oversight = "prompt_guided"};
   ink_text out = {0};
@@ -83,14 +84,15 @@ static ink_status sign_file(const json_t *record, const char *brief, const ink_s
   return INK_OK;
 }
 
-ink_status ink_piece_sign(ink_piece *piece, const ink_signer *signer, ink_error *error) {
+ink_status ink_piece_sign(ink_piece *piece, const ink_signer *signer, const char *training,
+                          ink_error *error) {
   char *brief = json_dumps(json_object_get(piece->record, "brief"), JSON_COMPACT);
   if (!brief) return ink_fail(error, INK_ERR_MEMORY, "no memory to sign the piece");
   ink_status status = INK_OK;
   json_t *files = json_object_get(piece->record, "files");
   for (size_t i = 0; status == INK_OK && i < piece->n_file; i++) {
     char hash[INK_SHA256_HEX];
-    status = sign_file(piece->record, brief, signer, &piece->files[i], error);
+    status = sign_file(piece->record, brief, signer, training, &piece->files[i], error);
     if (status == INK_OK) {
       status = ink_sha256_of(piece->files[i].bytes, piece->files[i].size, hash, error);
     }

@@ -189,6 +189,7 @@ ink_status ink_marked_picture_sign(const ink_marked_picture *marked, const ink_t
                                 .assertions = &recipe,
                                 .n_assertion = m->recipe != NULL,
                                 .soft = holds ? &soft : NULL,
+                                .training = m->training,
                                 .model = m->model,
                                 .oversight = "prompt_guided"};
   ink_status status = ink_mark_thumbnail(&marked->picture, &thumbnail, error);

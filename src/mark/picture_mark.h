@@ -24,6 +24,7 @@ typedef struct ink_picture_marks {
   // For the manifest alone.
   const char *title;            // NULL: the prompt, or "picture"
   const json_t *recipe;         // org.inkstone.recipe; NULL: none
+  const char *training;         // whether models may learn from it, as in ink_c2pa_manifest
   ink_c2pa_ingredient *inputs;  // beside prompt and model: a mask, plug-ins
   size_t n_input;
   // The picture that this one was made from; NULL: none.

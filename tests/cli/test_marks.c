@@ -412,6 +412,27 @@ static void no_pin_stands_in_a_message(void **state) {
   drop_run(&run);
 }
 
+// Label, metadata, signature: the whole of a piece; and replay tells what was done to it.
+static void whether_models_may_learn_from_a_piece_is_said(void **state) {
+  (void)state;
+  program_run run = run_program(
+      "cd $HOME && $INK make poem --set theme=秋夜 --set form=五绝 --set picture=no --seed 7 "
+      "--training notAllowed --out p >/dev/null && $INK replay p >&2 && $INK verify p/poem.md "
+      "--json");
+  json_t *json = json_of(&run);
+  const json_t *manifest = json_array_get(json_object_get(json, "manifests"), 0);
+  const json_t *said =
+      json_object_get(json_object_get(manifest, "assertions"), "cawg.training-mining");
+  const json_t *entry = json_object_get(json_object_get(said, "entries"), "cawg.ai_training");
+  assert_string_equal(text_at(entry, "use"), "notAllowed");
+  json_decref(json);
+  drop_run(&run);
+  expect(run_program("cd $HOME && $INK make poem --set theme=秋夜 --training maybe --out p"), 2,
+         "--training is allowed or notAllowed");
+  expect(run_program("cd $HOME && $INK sign $FIXTURES/mark/plain.png --training maybe --out p"), 2,
+         "--training is allowed or notAllowed");
+}
+
 static void pieces_are_born_signed_and_replay_knows_them(void **state) {
   (void)state;
   program_run run = run_program(
@@ -523,6 +544,7 @@ int main(void) {
       cmocka_unit_test(keys_that_are_given_sign_and_say_when_they_end),
       cmocka_unit_test(an_operators_key_signs_whatever_leaves),
       cmocka_unit_test(no_pin_stands_in_a_message),
+      cmocka_unit_test(whether_models_may_learn_from_a_piece_is_said),
       cmocka_unit_test(pieces_are_born_signed_and_replay_knows_them),
       cmocka_unit_test(every_mark_of_a_signed_piece_is_detected),
       cmocka_unit_test(a_manifest_that_does_not_hold_proves_nothing),

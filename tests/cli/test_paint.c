@@ -760,6 +760,23 @@ static void a_key_that_cannot_be_read_is_one_piece_of_evidence(void **state) {
   drop_run(&run);
 }
 
+static void whether_models_may_learn_from_a_picture_is_said(void **state) {
+  (void)state;
+  run_fine(PAINT "cat --seed 1 --training notAllowed -o mine.png");
+  ink_c2pa_report report = report_of("mine.png");
+  assert_int_equal(report.state, INK_C2PA_VALID);
+  const json_t *entries =
+      json_object_get(ink_c2pa_assertion_of(&report, "cawg.training-mining"), "entries");
+  assert_string_equal(text_at(json_object_get(entries, "cawg.ai_generative_training"), "use"),
+                      "notAllowed");
+  ink_c2pa_report_free(&report);
+  run_fine(PAINT "cat --seed 1 -o unsaid.png");
+  report = report_of("unsaid.png");
+  assert_null(ink_c2pa_assertion_of(&report, "cawg.training-mining"));
+  ink_c2pa_report_free(&report);
+  expect(run_at_home(PAINT "cat --training maybe -o x.png"), 2, "--training is allowed or");
+}
+
 // ---- a tiny autoencoder -------------------------------------------------------------------------
 
 static json_t *taesd_of(const char *name) {
@@ -1126,6 +1143,7 @@ int main(void) {
       cmocka_unit_test(another_installation_cannot_repeat_a_keyed_picture),
       cmocka_unit_test(detect_looks_into_the_noise_under_a_model_that_is_named),
       cmocka_unit_test(a_key_that_cannot_be_read_is_one_piece_of_evidence),
+      cmocka_unit_test(whether_models_may_learn_from_a_picture_is_said),
       cmocka_unit_test(a_picture_decoded_by_a_tiny_autoencoder_is_repeated),
       cmocka_unit_test(a_tiny_autoencoder_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(where_a_picture_goes_is_asked_before_the_work),
