@@ -777,6 +777,62 @@ static void whether_models_may_learn_from_a_picture_is_said(void **state) {
   expect(run_at_home(PAINT "cat --training maybe -o x.png"), 2, "--training is allowed or");
 }
 
+// Whatever goes in by its whole path: a file tells names, but no folder of this machine.
+static void no_picture_tells_where_things_lie_on_this_machine(void **state) {
+  (void)state;
+  static const char folder[] = "s3cretfolder";
+  static const char *const runs[] = {
+      "'moody cat' --lora \"$D/style.safetensors:0.5\" --embedding \"$D/moody.pt\" -o tell-a.png",
+      "\"cat <lora:$D/style.safetensors:0.5>\" -o tell-b.png",
+      "cat --init \"$D/init.png\" --mask \"$D/mask.png\" -o tell-c.webp",
+      "cat --control canny:\"$D/hint.png\" --control-model \"$D/one\" -o tell-d.jpg",
+      "cat --taesd \"$D/tiny\" --taesd-decode --watermark none -o tell-e.png",
+      "cat --size 32x32 --hires 2:0.5:\"$D/model-x4.pth\" -o tell-f.png",
+      "cat --count 2 --grid -o \"$D/g.png\" && cd \"$D\" && for f in g*; do cp $f ../tell-$f; done",
+      "--from \"$D/g-1.png\" --seed 4 -o tell-h.png",
+      "--upscale \"$D/model-x4.pth\" \"$D/init.png\" -o tell-i.png"};
+  run_fine(
+      "mkdir s3cretfolder && cp -r \"$FIXTURES/pipelines/sd1\" \"$FIXTURES/control/one\" "
+      "\"$FIXTURES/control/hint.png\" \"$FIXTURES/pipelines/init.png\" "
+      "\"$FIXTURES/pipelines/mask.png\" \"$FIXTURES/embedding/style.safetensors\" "
+      "\"$FIXTURES/embedding/moody.pt\" \"$FIXTURES/networks/esrgan/model-x4.pth\" s3cretfolder");
+  make_tiny_taesd(in_scratch("s3cretfolder"), &(tiny_taesd){2, 4, 3, 1, 7});
+  for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+    bool upscale = strncmp(runs[i], "--upscale", 9) == 0;
+    run_fine("export D=\"$PWD/s3cretfolder\" && $INK paint %s %s",
+             upscale ? "" : "--model \"$D/sd1\" --steps 2 --size 64x64", runs[i]);
+  }
+  program_run run = run_here("ls tell-*");
+  int n = 0;
+  for (char *at = run.out, *name; (name = strsep(&at, "\n")) && *name; n++) {
+    size_t size;
+    char *bytes = read_file(in_scratch(name), &size);
+    if (memmem(bytes, size, folder, strlen(folder))) fail_msg("%s tells a folder", name);
+    free(bytes);
+    // Notes may be compressed, assertions in another encoding.
+    ink_picture_extras extras = {0};
+    ink_picture picture = read_picture(in_scratch(name), &extras);
+    static const char *const keys[] = {"parameters", "prompt", "inkstone"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+      const char *note = ink_picture_note(&extras, keys[k]);
+      if (note && strstr(note, folder)) fail_msg("%s tells a folder in %s", name, keys[k]);
+    }
+    ink_picture_free(&picture);
+    ink_picture_extras_free(&extras);
+    ink_c2pa_report report = report_of(name);
+    char *said = json_dumps(report.manifests, JSON_COMPACT);
+    assert_null(strstr(said, folder));
+    free(said);
+    ink_c2pa_report_free(&report);
+  }
+  assert_true(n >= 11);
+  drop_run(&run);
+  run = run_here("$INK verify tell-a.png && $INK verify tell-i.png");
+  assert_non_null(strstr(run.out, "style.safetensors"));
+  assert_non_null(strstr(run.out, "model-x4.pth"));
+  drop_run(&run);
+}
+
 // ---- a tiny autoencoder -------------------------------------------------------------------------
 
 static json_t *taesd_of(const char *name) {
@@ -1144,6 +1200,7 @@ int main(void) {
       cmocka_unit_test(detect_looks_into_the_noise_under_a_model_that_is_named),
       cmocka_unit_test(a_key_that_cannot_be_read_is_one_piece_of_evidence),
       cmocka_unit_test(whether_models_may_learn_from_a_picture_is_said),
+      cmocka_unit_test(no_picture_tells_where_things_lie_on_this_machine),
       cmocka_unit_test(a_picture_decoded_by_a_tiny_autoencoder_is_repeated),
       cmocka_unit_test(a_tiny_autoencoder_that_is_wrong_is_refused_by_name),
       cmocka_unit_test(where_a_picture_goes_is_asked_before_the_work),
