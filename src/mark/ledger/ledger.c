@@ -126,8 +126,10 @@ static ink_status make_tables(const ink_ledger *ledger, ink_error *error) {
 
 static ink_status check_tables(const ink_ledger *ledger, bool append, ink_error *error) {
   int64_t application, version, n_table;
-  INK_TRY(number_of(ledger, "PRAGMA application_id", &application, error));
+  // Tables and application come in one transaction, which may be another process's between these
+  // two: who sees tables sees the application behind them.
   INK_TRY(number_of(ledger, "SELECT COUNT(*) FROM sqlite_schema", &n_table, error));
+  INK_TRY(number_of(ledger, "PRAGMA application_id", &application, error));
   if (append && !application && !n_table) {
     INK_TRY(make_tables(ledger, error));
     application = APPLICATION;
