@@ -249,8 +249,11 @@ static void processes_that_append_at_once_take_turns(void **state) {
       for (int j = 0; j < ROWS; j++) {
         ink_ledger *ledger;
         ink_ledger_entry entry = entry_at(noon);
-        failed += ink_ledger_open(p->path, true, &ledger, &error) != INK_OK ||
-                  ink_ledger_append(ledger, &entry, &error) != INK_OK;
+        if (ink_ledger_open(p->path, true, &ledger, &error) != INK_OK ||
+            ink_ledger_append(ledger, &entry, &error) != INK_OK) {
+          fprintf(stderr, "%s\n", error.text);
+          failed++;
+        }
         ink_ledger_close(ledger);
       }
       _exit(failed ? 1 : 0);
