@@ -39,26 +39,13 @@ static const char *nearest_name(const char *given, const char *(*name_at)(int), 
   return nearest < 0 ? NULL : names[nearest];
 }
 
-static ink_status unknown_sampler(const char *given, ink_error *error) {
+// USAGE: `meant` names the one that was likely meant, `none` is for where nothing is near.
+static ink_status unknown(const char *given, const char *(*name_at)(int), const char *meant,
+                          const char *none, ink_error *error) {
   ink_text all = {0};
-  const char *near = nearest_name(given, ink_paint_sampler_at, &all);
-  ink_status status =
-      near ? ink_fail(error, INK_ERR_USAGE, "no sampler \"%s\"; did you mean %s? There are %s",
-                      given, near, ink_text_string(&all))
-           : ink_fail(error, INK_ERR_USAGE, "no sampler \"%s\"; there are %s", given,
-                      ink_text_string(&all));
-  ink_text_free(&all);
-  return status;
-}
-
-static ink_status unknown_schedule(const char *given, ink_error *error) {
-  ink_text all = {0};
-  const char *near = nearest_name(given, ink_paint_schedule_at, &all);
-  ink_status status =
-      near ? ink_fail(error, INK_ERR_USAGE, "no schedule \"%s\"; did you mean %s? There are %s",
-                      given, near, ink_text_string(&all))
-           : ink_fail(error, INK_ERR_USAGE, "no schedule \"%s\"; there are %s", given,
-                      ink_text_string(&all));
+  const char *near = nearest_name(given, name_at, &all), *there = ink_text_string(&all);
+  ink_status status = near ? ink_fail(error, INK_ERR_USAGE, meant, given, near, there)
+                           : ink_fail(error, INK_ERR_USAGE, none, given, there);
   ink_text_free(&all);
   return status;
 }
@@ -68,10 +55,14 @@ ink_status ink_paint_set_sampler(const ink_paint_arguments *a, ink_paint_recipe 
   ink_curve curve = r->curve;
   bool scheduled = false;
   if (a->sampler && !ink_sampler_parse_scheduled(a->sampler, &r->sampler, &curve, &scheduled)) {
-    return unknown_sampler(a->sampler, error);
+    return unknown(a->sampler, ink_paint_sampler_at,
+                   "no sampler \"%s\"; did you mean %s? There are %s",
+                   "no sampler \"%s\"; there are %s", error);
   }
   if (a->schedule && !ink_curve_parse(a->schedule, &curve)) {
-    return unknown_schedule(a->schedule, error);
+    return unknown(a->schedule, ink_paint_schedule_at,
+                   "no schedule \"%s\"; did you mean %s? There are %s",
+                   "no schedule \"%s\"; there are %s", error);
   }
   r->has_sampler = r->has_sampler || a->sampler;
   if (!scheduled && !a->schedule) return INK_OK;

@@ -280,17 +280,12 @@ static ink_status draw_first(ink_paint_run *run, float *noise) {
 }
 
 static void keep_noise(ink_paint_run *run) {
-  double share = run->request->kept_noise;
-  bool masked = run->request->mask != NULL;
-  float noise = (float)share, rest = (float)sqrt(1 - share * share);
+  float share = (float)run->request->kept_noise;
   if (share == 0) return;
   for (size_t i = 0; i < run->n; i++) {
-    if (masked) {
-      // Nothing is added where the picture stays.
-      noise = (float)share * run->mask[i / (size_t)run->channels];
-      rest = sqrtf(1 - noise * noise);
-    }
-    run->latent[i] = rest * run->latent[i] + noise * run->first[i];
+    // Nothing is added where the picture stays.
+    float noise = run->request->mask ? share * run->mask[i / (size_t)run->channels] : share;
+    run->latent[i] = sqrtf(1 - noise * noise) * run->latent[i] + noise * run->first[i];
   }
 }
 

@@ -262,6 +262,27 @@ static bool check(ink_compute *c, const char *name, const ink_tensor *x, const i
   return false;
 }
 
+// All but the size and place of the result.
+static ink_convolution describe(ink_compute *c, const char *name, const ink_tensor *x,
+                                const ink_tensor *weight, const ink_tensor *bias, int64_t stride,
+                                ink_padding padding) {
+  return (ink_convolution){.x_dtype = x->dtype,
+                           .y_dtype = x->dtype,
+                           .x = ink_op_dense(c, name, x),
+                           .batch = x->shape[0],
+                           .height = x->shape[1],
+                           .width = x->shape[2],
+                           .channels = x->shape[3],
+                           .out = weight->shape[0],
+                           .kernel_height = weight->shape[2],
+                           .kernel_width = weight->shape[3],
+                           .stride = stride,
+                           .top = padding.top,
+                           .left = padding.left,
+                           .bias = bias ? ink_op_dense(c, name, bias) : NULL,
+                           .weight = weight};
+}
+
 static ink_tensor *convolve(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                             const ink_tensor *bias, int64_t stride, ink_padding padding,
                             const ink_tensor *into) {
@@ -275,22 +296,8 @@ static ink_tensor *convolve(ink_compute *c, const ink_tensor *x, const ink_tenso
     w.data = (void *)(uintptr_t)ink_op_dense(c, name, weight);
     if (!w.data) return NULL;
   }
-  ink_convolution v = {.x_dtype = x->dtype,
-                       .y_dtype = x->dtype,
-                       .x = ink_op_dense(c, name, x),
-                       .batch = x->shape[0],
-                       .height = x->shape[1],
-                       .width = x->shape[2],
-                       .channels = x->shape[3],
-                       .out = weight->shape[0],
-                       .kernel_height = weight->shape[2],
-                       .kernel_width = weight->shape[3],
-                       .stride = stride,
-                       .top = padding.top,
-                       .left = padding.left,
-                       .bias = bias ? ink_op_dense(c, name, bias) : NULL,
-                       .weight = &w,
-                       .passing = w.data != weight->data};
+  ink_convolution v = describe(c, name, x, &w, bias, stride, padding);
+  v.passing = w.data != weight->data;
   v.y_height = (v.height + padding.top + padding.bottom - v.kernel_height) / stride + 1;
   v.y_width = (v.width + padding.left + padding.right - v.kernel_width) / stride + 1;
   const int64_t shape[] = {v.batch, v.y_height, v.y_width, v.out};
@@ -342,8 +349,8 @@ static ink_tensor *convolve_enlarged(ink_compute *c, const ink_tensor *x, const 
                                      const ink_tensor *bias, int64_t first, int64_t rows,
                                      const ink_tensor *into) {
   const char *name = "ink_conv2d_enlarged";
-  if (!ink_op_begin2(c, name, x, weight) ||
-      !check(c, name, x, weight, bias, 1, (ink_padding){1, 1, 1, 1})) {
+  const ink_padding around = {1, 1, 1, 1};
+  if (!ink_op_begin2(c, name, x, weight) || !check(c, name, x, weight, bias, 1, around)) {
     return NULL;
   }
   if (c->tape) return ink_compute_fail(c, INK_ERR_UNSUPPORTED, "%s: has no gradient", name);
@@ -354,23 +361,11 @@ static ink_tensor *convolve_enlarged(ink_compute *c, const ink_tensor *x, const 
   if (!ink_tensor_is_contiguous(weight)) {
     return ink_compute_fail(c, INK_ERR_UNSUPPORTED, "%s: a weight that is a view", name);
   }
-  ink_convolution v = {.x_dtype = x->dtype,
-                       .y_dtype = x->dtype,
-                       .x = ink_op_dense(c, name, x),
-                       .batch = x->shape[0],
-                       .height = x->shape[1],
-                       .width = x->shape[2],
-                       .channels = x->shape[3],
-                       .y_height = rows,
-                       .y_width = 2 * x->shape[2],
-                       .out = weight->shape[0],
-                       .kernel_height = 3,
-                       .kernel_width = 3,
-                       .stride = 1,
-                       .bias = bias ? ink_op_dense(c, name, bias) : NULL,
-                       .weight = weight,
-                       .enlarged = true,
-                       .row = first};
+  ink_convolution v = describe(c, name, x, weight, bias, 1, around);
+  v.enlarged = true;
+  v.row = first;
+  v.y_height = rows;
+  v.y_width = 2 * x->shape[2];
   const int64_t shape[] = {v.batch, v.y_height, v.y_width, v.out};
   ink_tensor *y = ink_op_result_into(c, name, into, x->dtype, 4, shape);
   if (!y || !v.x || (bias && !v.bias)) return NULL;

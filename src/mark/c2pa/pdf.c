@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 
 enum { DEEP = 32 };
@@ -271,13 +272,6 @@ static void add_table(ink_pdf_writer *w, size_t info) {
   ink_text_add(w->out, ">>\n");
 }
 
-static void add_field(size_t value, size_t width, ink_text *out) {
-  while (width) {
-    unsigned char byte = (unsigned char)(value >> --width * 8);
-    ink_text_add_bytes(out, &byte, 1);
-  }
-}
-
 // A stream, which lists itself as well. Bytes as they are: there are too few to pack them.
 static void add_cross_stream(ink_pdf_writer *w, size_t info) {
   enum { TYPE = 1, GENERATION = 2, IN_USE = 1 };
@@ -292,9 +286,9 @@ static void add_cross_stream(ink_pdf_writer *w, size_t info) {
   add_trailer(w, info);
   ink_text_add(w->out, ">>\nstream\n");
   for (size_t i = 0; i < w->n_object; i++) {
-    add_field(IN_USE, TYPE, w->out);
-    add_field(w->objects[i].offset, place, w->out);
-    add_field(w->objects[i].generation, GENERATION, w->out);
+    ink_text_add_big(w->out, IN_USE, TYPE);
+    ink_text_add_big(w->out, w->objects[i].offset, place);
+    ink_text_add_big(w->out, w->objects[i].generation, GENERATION);
   }
   ink_text_add(w->out, "\nendstream\nendobj\n");
 }

@@ -2,6 +2,7 @@
 // 32000-2, sections 7.5.4, 7.5.7 and 7.5.8).
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "mark/c2pa/carrier.h"
 #include "mark/c2pa/pdf.h"
@@ -117,9 +118,9 @@ static bool next_run(const ink_pdf *p, const ink_pdf_section *s, size_t *at, siz
 }
 
 static uint64_t read_field(const unsigned char **at, size_t width, uint64_t otherwise) {
-  uint64_t value = width ? 0 : otherwise;
-  for (size_t i = 0; i < width; i++) value = value << 8 | *(*at)++;
-  return value;
+  const unsigned char *field = *at;
+  *at += width;
+  return width ? ink_big(field, width) : otherwise;
 }
 
 static entry find_in_stream(const ink_pdf *p, const ink_pdf_section *s, size_t wanted) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "mark/label/label_parts.h"
 #include "mark/label/rhythm.h"
@@ -12,16 +13,6 @@
 // ---- chunks -------------------------------------------------------------------------------------
 
 enum { RIFF = 12, CHUNK = 8 };
-
-static uint32_t u32_at(const unsigned char *b) {
-  return (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
-}
-
-static void put_u32(ink_text *out, uint32_t value) {
-  unsigned char bytes[4] = {(unsigned char)value, (unsigned char)(value >> 8),
-                            (unsigned char)(value >> 16), (unsigned char)(value >> 24)};
-  ink_text_add_bytes(out, bytes, 4);
-}
 
 typedef struct chunk {
   const unsigned char *start, *data;
@@ -35,7 +26,7 @@ static bool is(const chunk *c, const char *id) {
 // The next chunk from *at, which moves behind it. The last may lack the byte that evens it.
 static bool next_chunk(const unsigned char *bytes, size_t size, size_t *at, chunk *c) {
   if (!ink_fits(*at, CHUNK, size)) return false;
-  size_t length = u32_at(bytes + *at + 4);
+  size_t length = ink_little32(bytes + *at + 4);
   if (!ink_fits(*at + CHUNK, length, size)) return false;
   *c = (chunk){bytes + *at, bytes + *at + CHUNK, length};
   *at += CHUNK + length;
@@ -45,7 +36,7 @@ static bool next_chunk(const unsigned char *bytes, size_t size, size_t *at, chun
 
 static void put_chunk(ink_text *out, const char *id, const void *data, size_t size) {
   ink_text_add_bytes(out, id, 4);
-  put_u32(out, (uint32_t)size);
+  ink_text_add_little(out, (uint32_t)size, 4);
   ink_text_add_bytes(out, data, size);
   ink_text_add_bytes(out, "", size & 1);
 }
@@ -63,7 +54,7 @@ static bool read_format(const chunk *c, samples *s) {
   unsigned tag = c->data[0] | (unsigned)c->data[1] << 8;
   if (tag == 0xFFFE && c->size >= 26) tag = c->data[24] | (unsigned)c->data[25] << 8;
   *s = (samples){.channels = c->data[2] | (unsigned)c->data[3] << 8,
-                 .rate = u32_at(c->data + 4),
+                 .rate = ink_little32(c->data + 4),
                  .bits = c->data[14] | (unsigned)c->data[15] << 8,
                  .real = tag == 3};
   // A frame holds its samples and nothing else.
@@ -94,15 +85,14 @@ static void put_sample(ink_text *out, const samples *s, double value) {
   if (s->real && s->bits == 64) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    put_u32(out, (uint32_t)bits);
-    put_u32(out, (uint32_t)(bits >> 32));
+    ink_text_add_little(out, bits, 8);
     return;
   }
   if (s->real) {
     float real = (float)value;
     uint32_t bits;
     memcpy(&bits, &real, sizeof bits);
-    put_u32(out, bits);
+    ink_text_add_little(out, bits, 4);
     return;
   }
   // Eight bits are unsigned, more are signed.
@@ -135,7 +125,7 @@ typedef struct wav {
 
 // Where the chunks end: others may have put something behind them.
 static size_t end_of(const unsigned char *bytes, size_t size) {
-  uint64_t stated = size >= RIFF ? (uint64_t)u32_at(bytes + 4) + CHUNK : 0;
+  uint64_t stated = size >= RIFF ? (uint64_t)ink_little32(bytes + 4) + CHUNK : 0;
   stated += stated & 1;
   return stated < size ? (size_t)stated : size;
 }
@@ -161,7 +151,7 @@ static ink_status look_at(const unsigned char *bytes, size_t size, wav *v, ink_e
 static void put_samples(const chunk *c, const ink_text *tone, size_t place, ink_text *out) {
   size_t size = c->size + tone->size;
   ink_text_add(out, "data");
-  put_u32(out, (uint32_t)size);
+  ink_text_add_little(out, (uint32_t)size, 4);
   ink_text_add_bytes(out, c->data, place);
   ink_text_add_bytes(out, ink_text_string(tone), tone->size);
   ink_text_add_bytes(out, c->data + place, c->size - place);
@@ -179,7 +169,7 @@ static ink_status write_wav(const ink_label_work *w, const ink_text *tone, size_
       put_samples(&c, tone, at_end ? c.size - c.size % (tone->size / frames) : 0, out);
     } else if (is(&c, "fact") && c.size >= 4 && tone->size) {
       ink_text fact = {0};
-      put_u32(&fact, u32_at(c.data) + (uint32_t)frames);
+      ink_text_add_little(&fact, ink_little32(c.data) + (uint32_t)frames, 4);
       ink_text_add_bytes(&fact, c.data + 4, c.size - 4);
       put_chunk(out, "fact", ink_text_string(&fact), fact.size);
       ink_text_free(&fact);
