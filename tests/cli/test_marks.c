@@ -82,18 +82,20 @@ static void verify_tells_labels_and_ingredients_of_a_picture(void **state) {
   drop_run(&run);
 }
 
-// Names and titles come from strangers.
+// Names and titles come from strangers, here with a word that turns the direction of writing.
 static void what_files_say_steers_no_terminal_and_forges_no_line(void **state) {
   (void)state;
   program_run run = run_program(
       "cd $HOME && cp $FIXTURES/mark/plain.png a.png && $INK sign a.png --title \"$(printf "
-      "'x\\n  ok\\033[2J')\" --out b.png >/dev/null && $INK sign b.png --title \"$(printf "
-      "'x\\n  ok\\033[2J')\" --out \"$(printf 'c\\n\\377.png')\" >/dev/null && $INK verify "
+      "'x\\342\\200\\256\\n  ok\\033[2J')\" --out b.png >/dev/null && $INK sign b.png --title "
+      "\"$(printf "
+      "'x\\342\\200\\256\\n  ok\\033[2J')\" --out \"$(printf 'c\\n\\377.png')\" >/dev/null && $INK "
+      "verify "
       "\"$(printf "
       "'c\\n\\377.png')\" && $INK ledger list --last 1; $INK verify \"$(printf 'no\\033\\377')\"");
   assert_int_equal(run.exit_code, 1);
   assert_non_null(strstr(run.out, "c??.png: Valid"));
-  assert_non_null(strstr(run.out, "parent: x?  ok?[2J\n"));
+  assert_non_null(strstr(run.out, "parent: x????  ok?[2J\n"));
   // The ledger keeps text.
   assert_non_null(strstr(run.out, "sign     c?\uFFFD.png"));
   assert_non_null(strstr(run.err, "no??"));

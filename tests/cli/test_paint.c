@@ -1102,7 +1102,7 @@ static void a_picture_that_is_painted_over_keeps_its_form(void **state) {
   static const struct {
     int width, height;        // of the picture that is begun from
     int to_width, to_height;  // 0: as it is
-  } sizes[] = {{20, 14, 0, 0}, {64, 32, 22, 12}, {21, 14, 20, 14}, {4, 8, 12, 22}};
+  } sizes[] = {{20, 14, 0, 0}, {24, 22, 0, 0}, {64, 32, 22, 12}, {21, 14, 20, 14}, {4, 8, 12, 22}};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     ink_picture picture;
     ink_error error = {0};

@@ -266,6 +266,7 @@ static void comfyui_graph_says_what_was_painted(void **state) {
   assert_true(json_real_value(json_object_get(second, "denoise")) == 0.375);
   assert_null(inputs_of(graph, "KSampler", 2));
   assert_string_equal(source_of(graph, first, "positive"), "ControlNetApplyAdvanced");
+  assert_string_equal(source_of(graph, first, "negative"), "ControlNetApplyAdvanced");
   assert_string_equal(source_of(graph, first, "latent_image"), "SetLatentNoiseMask");
   assert_string_equal(source_of(graph, first, "model"), "RescaleCFG");
   const json_t *lora = inputs_of(graph, "LoraLoader", 0);
@@ -273,6 +274,7 @@ static void comfyui_graph_says_what_was_painted(void **state) {
   assert_true(json_real_value(json_object_get(lora, "strength_model")) == -0.5);
   const json_t *skip = inputs_of(graph, "CLIPSetLastLayer", 0);
   assert_int_equal(json_integer_value(json_object_get(skip, "stop_at_clip_layer")), -2);
+  assert_string_equal(source_of(graph, skip, "clip"), "LoraLoader");
   const json_t *scale = inputs_of(graph, "ImageScale", 0);
   assert_int_equal(json_integer_value(json_object_get(scale, "width")), 96);
   assert_non_null(inputs_of(graph, "ImageUpscaleWithModel", 0));
@@ -318,7 +320,7 @@ static void graphs_of_comfyui_are_understood(void **state) {
   (void)state;
   ink_text left = {0};
   ink_paint_recipe r = {.model = strdup("m.safetensors"),
-                        .prompt = strdup("a fox"),
+                        .prompt = strdup("a fox [sic]"),
                         .negative = strdup("blur"),
                         .width = 512,
                         .height = 768,
@@ -334,7 +336,8 @@ static void graphs_of_comfyui_are_understood(void **state) {
   ink_paint_recipe back = from_graph(ink_paint_recipe_to_comfyui(&r), &left);
   assert_string_equal(ink_text_string(&left), "");
   assert_string_equal(back.model, "m.safetensors");
-  assert_string_equal(back.prompt, "a fox");
+  // Square brackets are no syntax there.
+  assert_string_equal(back.prompt, "a fox \\[sic\\]");
   assert_string_equal(back.negative, "blur");
   assert_true(back.width == 512 && back.height == 768 && back.steps == 25);
   assert_true(back.guidance_scale == 6.5 && back.seed == r.seed && back.clip_skip == 1);
