@@ -268,7 +268,7 @@ typedef struct score {
   int n;
   int counted, weighed;      // detection
   int counted_among, among;  // traceability
-  int alone, blind, read, prompted;
+  int blind, read, prompted;
   double signs, greatest, least;
 } score;
 
@@ -277,19 +277,8 @@ static uint64_t stranger(int i) {
   return UINT64_C(1000000000) + (uint64_t)i;
 }
 
-// The sizes of the first noise, as the recipe's seed gives them.
-static ink_first_noise first_noise_of(const bench *b, uint64_t seed) {
-  ink_error error = {0};
-  ink_first_noise first;
-  ink_paint_request request = ink_paint_request_default();
-  request.seed = seed;
-  check(ink_pipeline_first_noise(b->pipeline, &request, &first, &error), &error);
-  return first;
-}
-
 // The chance of a picture's noise as it is turned back with all that its recipe tells.
-static double prompted_match(const bench *b, const ink_picture *picture, uint64_t seed,
-                             const float *first) {
+static double prompted_match(const bench *b, const ink_picture *picture, uint64_t seed) {
   ink_error error = {0};
   ink_picture_watermark_search search = {
       .steps = b->steps, .prompt = b->prompts[seed % b->n_prompt], .guidance_scale = b->guidance};
@@ -299,9 +288,9 @@ static double prompted_match(const bench *b, const ink_picture *picture, uint64_
   identity_of(seed, identity);
   check(ink_picture_watermark_invert(b->pipeline, picture, &search, 0, 0, &v, &error), &error);
   ink_latent_shape shape = {v.channels, v.height, v.width};
-  check(ink_shading_match(&b->key, identity, shape, v.noise, first, &p, &error), &error);
+  check(ink_shading_match(&b->key, identity, shape, v.noise, &p, &error), &error);
   ink_inversion_free(&v);
-  return fmin(2 * p, 1);
+  return p;
 }
 
 // The paper's count: of the signs that were found, how likely so many agree with the mark.
@@ -322,72 +311,44 @@ static double counted_match(const bench *b, const uint8_t identity[INK_SHADING_I
   return ink_fair_coins(signs, agree);
 }
 
-typedef struct candidate {
-  uint64_t seed;
-  double p;
-} candidate;
-
-static int by_likeness(const void *a, const void *b) {
-  const candidate *x = a, *y = b;
-  return x->p < y->p ? -1 : x->p > y->p;
-}
-
-// The noise that was found, at the size that was tried and at the one that the recipes tell.
-typedef struct found_noise {
-  const ink_inversion *tried, *recipes;
-  double sizes;
-} found_noise;
-
 static ink_latent_shape shape_of(const ink_inversion *v) {
   return (ink_latent_shape){v->channels, v->height, v->width};
 }
 
-// With the sizes of the first noise, as the seed gives them.
-static double sized_match(const bench *b, const found_noise *f, uint64_t seed) {
+// Whose picture it is said to be, as mark/ledger/noise_records.h says it; with p of the whole
+// search.
+static uint64_t trace(const bench *b, const ink_picture_watermark_finding *f, uint64_t seed,
+                      double *p_value) {
   ink_error error = {0};
-  uint8_t identity[INK_SHADING_IDENTITY];
-  double p;
-  identity_of(seed, identity);
-  ink_first_noise first = first_noise_of(b, seed);
-  check(ink_shading_match(&b->key, identity, shape_of(f->recipes), f->recipes->noise, first.values,
-                          &p, &error),
-        &error);
-  ink_first_noise_free(&first);
-  return p;
-}
-
-// As mark/ledger/noise_records.h: all records by their signs, the likeliest with their seeds.
-// Returns whose picture it is said to be, with p of the whole search.
-static uint64_t trace(const bench *b, const found_noise *f, uint64_t seed, double *p_value) {
-  ink_error error = {0};
-  static candidate list[USERS];
   ink_shading_matcher *matcher;
-  check(ink_shading_matcher_new(shape_of(f->tried), f->tried->noise, NULL, &matcher, &error),
+  uint64_t best = seed;
+  double least = 1;
+  check(ink_shading_matcher_new(shape_of(&f->inversion), f->inversion.noise, &matcher, &error),
         &error);
   for (int i = 0; i < USERS; i++) {
     uint8_t identity[INK_SHADING_IDENTITY];
-    list[i].seed = i == 0 ? seed : stranger(i);
-    identity_of(list[i].seed, identity);
-    check(ink_shading_matcher_try(matcher, &b->key, identity, &list[i].p, &error), &error);
+    double p;
+    uint64_t own = i == 0 ? seed : stranger(i);
+    identity_of(own, identity);
+    check(ink_shading_matcher_try(matcher, &b->key, identity, &p, &error), &error);
+    if (p < least) {
+      least = p;
+      best = own;
+    }
   }
   ink_shading_matcher_free(matcher);
-  qsort(list, USERS, sizeof *list, by_likeness);
-  candidate best = {list[0].seed, list[0].p * f->sizes};
-  for (int i = 0; i < INK_NOISE_RECIPES; i++) {
-    double p = sized_match(b, f, list[i].seed);
-    if (p < best.p) best = (candidate){list[i].seed, p};
-  }
-  *p_value = fmin(2 * USERS * best.p, 1);
-  return best.seed;
+  *p_value = fmin(USERS * least * (double)f->n_size, 1);
+  return best;
 }
 
 // As the paper traces: the one of USERS with whom most signs agree.
-static bool counted_trace(const bench *b, const found_noise *f, double own) {
+static bool counted_trace(const bench *b, const ink_picture_watermark_finding *f, double own) {
   if (USERS * own >= INK_PICTURE_WATERMARK_P_VALUE) return false;
   for (int i = 1; i < USERS; i++) {
     uint8_t identity[INK_SHADING_IDENTITY];
     identity_of(stranger(i), identity);
-    if (counted_match(b, identity, shape_of(f->tried), f->tried->noise) <= own) return false;
+    if (counted_match(b, identity, shape_of(&f->inversion), f->inversion.noise) <= own)
+      return false;
   }
   return true;
 }
@@ -402,38 +363,24 @@ static void look(const bench *b, const ink_picture *picture, uint64_t seed, bool
   uint8_t identity[INK_SHADING_IDENTITY];
   identity_of(seed, identity);
   check(ink_picture_watermark_find(b->pipeline, picture, &search, &f, &error), &error);
-  ink_first_noise first = first_noise_of(b, seed);
-  ink_inversion other = {0};
-  found_noise noise = {&f.inversion, &f.inversion, (double)f.n_size};
-  // At the size that the recipe tells, whichever agreed best.
-  if (first.height != f.inversion.height || first.width != f.inversion.width) {
-    check(ink_picture_watermark_invert(b->pipeline, picture, &search, 0, 0, &other, &error),
-          &error);
-    noise.recipes = &other;
-  }
   ink_latent_shape shape = shape_of(&f.inversion);
-  double counted = counted_match(b, identity, shape, f.inversion.noise) * noise.sizes;
-  double weighed, among;
-  check(ink_shading_match(&b->key, identity, shape, f.inversion.noise, NULL, &weighed, &error),
-        &error);
-  weighed *= noise.sizes;
-  double alone = fmin(2 * fmin(weighed, sized_match(b, &noise, seed)), 1);
-  uint64_t owner = trace(b, &noise, seed, &among);
+  double sizes = (double)f.n_size, weighed, among;
+  double counted = counted_match(b, identity, shape, f.inversion.noise) * sizes;
+  check(ink_shading_match(&b->key, identity, shape, f.inversion.noise, &weighed, &error), &error);
+  weighed = fmin(weighed * sizes, 1);
+  uint64_t owner = trace(b, &f, seed, &among);
   s->n++;
   s->counted += counted < least;
   s->weighed += weighed < least;
-  s->counted_among += counted_trace(b, &noise, counted);
+  s->counted_among += counted_trace(b, &f, counted);
   s->among += among < least && (owner == seed || !marked);
-  s->alone += alone < least;
   s->blind += f.found;
   s->read += f.identity[0] && memcmp(f.reading.identity, identity, sizeof identity) == 0;
-  if (prompted) s->prompted += prompted_match(b, picture, seed, first.values) < least;
+  if (prompted) s->prompted += prompted_match(b, picture, seed) < least;
   s->signs += (double)f.reading.hits / (double)f.reading.n;
-  s->greatest = fmax(s->greatest, alone);
-  double either = fmin(f.p_value, fmin(alone, fmin(counted, among)));
+  s->greatest = fmax(s->greatest, weighed);
+  double either = fmin(f.p_value, fmin(weighed, fmin(counted, among)));
   s->least = s->n == 1 ? either : fmin(s->least, either);
-  ink_inversion_free(&other);
-  ink_first_noise_free(&first);
   ink_picture_watermark_finding_free(&f);
 }
 
@@ -468,9 +415,9 @@ static void print_share(int k, int n) {
 static void print_table(const score *marked, const score *plain) {
   puts(
       "| damage | detection, counted | detection, weighed | traced among 1,000, counted "
-      "| traced among 1,000, ledger | ledger of 1 | blind | identity read | with its prompt "
+      "| traced among 1,000, ledger | blind | identity read | with its prompt "
       "| signs | greatest p | unmarked taken for marked | least p |\n"
-      "|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+      "|---|---|---|---|---|---|---|---|---|---|---|---|");
   for (int d = 0; d < DAMAGES; d++) {
     const score *s = &marked[d], *u = &plain[d];
     printf("| %s |", damages[d].name);
@@ -478,12 +425,11 @@ static void print_table(const score *marked, const score *plain) {
     print_share(s->weighed, s->n);
     print_share(s->counted_among, s->n);
     print_share(s->among, s->n);
-    print_share(s->alone, s->n);
     print_share(s->blind, s->n);
     printf(" %d |", s->read);
     if (is_prompted(&damages[d])) printf(" %d", s->prompted);
-    printf(" | %.3f | %.1e | %d, %d, %d, %d, %d, %d of %d | %.2g |\n", s->signs / s->n, s->greatest,
-           u->counted, u->weighed, u->counted_among, u->among, u->alone, u->blind, u->n, u->least);
+    printf(" | %.3f | %.1e | %d, %d, %d, %d, %d of %d | %.2g |\n", s->signs / s->n, s->greatest,
+           u->counted, u->weighed, u->counted_among, u->among, u->blind, u->n, u->least);
   }
 }
 

@@ -247,7 +247,8 @@ static ink_status note(const ink_marked_picture *marked, const ink_paint_recipe 
   json_t *details = NULL;
   if (recipe->watermark.gaussian_key[0]) {
     labels[n_label++] = INK_PICTURE_WATERMARK_LABEL;
-    details = json_pack("{s:{s:s}}", "noise", "key", recipe->watermark.gaussian_key);
+    details = json_pack("{s:{s:s, s:i, s:i}}", "noise", "key", recipe->watermark.gaussian_key,
+                        "width", (int)recipe->width, "height", (int)recipe->height);
   }
   if (recipe->watermark.dwt_dct) labels[n_label++] = "watermark:dwtDct";
   ink_ledger_file file = {.path = path};

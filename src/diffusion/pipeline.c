@@ -503,31 +503,3 @@ ink_status ink_pipeline_paint(ink_pipeline *pipeline, const ink_paint_request *r
   if (status != INK_OK) ink_painting_free(painting);
   return status;
 }
-
-ink_status ink_pipeline_first_noise(ink_pipeline *pipeline, const ink_paint_request *request,
-                                    ink_first_noise *noise, ink_error *error) {
-  ink_error own = {0};
-  ink_paint_request bare = *request;
-  bare.first_noise = NULL;
-  *noise = (ink_first_noise){0};
-  ink_paint_run run = {.pipeline = pipeline, .request = &bare, .error = error ? error : &own};
-  ink_status status = ink_paint_prepare(&run);
-  if (status == INK_OK) status = draw_first(&run, run.latent);
-  if (status == INK_OK) {
-    noise->values = calloc(run.n, sizeof *noise->values);
-    if (!noise->values) status = ink_fail(run.error, INK_ERR_MEMORY, "no memory for noise");
-  }
-  if (status == INK_OK) {
-    ink_paint_turn_out(&run, run.latent, noise->values);
-    noise->channels = (int32_t)run.channels;
-    noise->height = (int32_t)run.h;
-    noise->width = (int32_t)run.w;
-  }
-  ink_paint_release(&run);
-  return status;
-}
-
-void ink_first_noise_free(ink_first_noise *noise) {
-  free(noise->values);
-  *noise = (ink_first_noise){0};
-}

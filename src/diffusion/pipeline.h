@@ -161,15 +161,4 @@ void ink_painting_free(ink_painting *painting);
 ink_status ink_pipeline_paint(ink_pipeline *pipeline, const ink_paint_request *request,
                               ink_painting *painting, ink_error *error);
 
-// What a painting from words alone begins with, as it is drawn, before first_noise shapes it:
-// (channels, height, width). *noise is the caller's, empty on failure; errors as
-// ink_pipeline_paint.
-typedef struct ink_first_noise {
-  float *values;
-  int32_t channels, height, width;
-} ink_first_noise;
-ink_status ink_pipeline_first_noise(ink_pipeline *pipeline, const ink_paint_request *request,
-                                    ink_first_noise *noise, ink_error *error);
-void ink_first_noise_free(ink_first_noise *noise);
-
 #endif

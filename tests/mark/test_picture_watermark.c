@@ -64,7 +64,7 @@ static void the_identity_of_a_painting_is_read_back(void **state) {
                   r.p_value);
     assert_true(r.sure && r.p_value < 1e-30);
     assert_memory_equal(r.identity, w.identity, sizeof w.identity);
-    assert_ok(ink_shading_match(&w.key, w.identity, shape, v.noise, NULL, &known, &error));
+    assert_ok(ink_shading_match(&w.key, w.identity, shape, v.noise, &known, &error));
     assert_true(known <= r.p_value && known > 0);
     assert_ok(ink_shading_read(&other.key, shape, v.noise, &of_other, &error));
     assert_true(of_other.p_value > 1e-3);

@@ -1,4 +1,4 @@
-// Signs of noise as bits.
+// Intervals of normal noise as bits.
 #include "mark/watermark/gaussian_shading.h"
 
 #include <errno.h>
@@ -18,6 +18,11 @@
 #include "mark/watermark/convolutional.h"
 
 enum { CHANNELS = 4, SIDE = 8, NONCES = 1 << 16 };
+
+// An interval of the normal distribution, of 16 that are equally likely: the lowest bit is set for
+// values above zero, the others are an eighth of the sizes, 0 that of the largest.
+typedef uint8_t interval;
+enum { SIZES = 8, INTERVALS = 2 * SIZES };
 
 ink_status ink_shading_key_of(const void *secret, size_t size, ink_shading_key *key,
                               ink_error *error) {
@@ -158,39 +163,72 @@ ink_status ink_shading_nonce(const uint8_t identity[INK_SHADING_IDENTITY], uint1
   return INK_OK;
 }
 
-// n bits of key stream, eight to a byte from the lowest.
+// A run of a nonce's key stream: `size` bytes from byte `from`, a multiple of the cipher's block.
+enum { CIPHER_BLOCK = 64 };
 static ink_status stream(EVP_CIPHER_CTX *cipher, const ink_shading_key *key, uint16_t nonce,
-                         size_t n, uint8_t *bits, ink_error *error) {
-  // Initial counter 0, then the nonce (RFC 8439, 2.3), as OpenSSL takes them.
-  uint8_t iv[16] = {[4] = (uint8_t)nonce, [5] = (uint8_t)(nonce >> 8)};
-  int written = 0, size = (int)((n + 7) / 8);
-  memset(bits, 0, (size_t)size);
+                         size_t from, size_t size, uint8_t *bytes, ink_error *error) {
+  // The counter of blocks, then the nonce (RFC 8439, 2.3), as OpenSSL takes them.
+  uint32_t counter = (uint32_t)(from / CIPHER_BLOCK);
+  uint8_t iv[16] = {(uint8_t)counter,         (uint8_t)(counter >> 8), (uint8_t)(counter >> 16),
+                    (uint8_t)(counter >> 24), (uint8_t)nonce,          (uint8_t)(nonce >> 8)};
+  int written = 0;
+  memset(bytes, 0, size);
   if (EVP_EncryptInit_ex(cipher, EVP_chacha20(), NULL, key->bytes, iv) == 1 &&
-      EVP_EncryptUpdate(cipher, bits, &written, bits, size) == 1) {
+      EVP_EncryptUpdate(cipher, bytes, &written, bytes, (int)size) == 1) {
     return INK_OK;
   }
   return ink_fail(error, INK_ERR_INTERNAL, "ChaCha20 failed");
 }
 
-static bool bit_of(const uint8_t *bits, size_t i) {
-  return bits[i / 8] >> (i % 8) & 1;
+// Two intervals to a byte, the first in its lower half.
+static size_t bytes_of(size_t n) {
+  return (n + 1) / 2;
 }
 
-// What the signs of a latent are under an identity: a bit for each of n, set for above zero.
-static ink_status signs_of(EVP_CIPHER_CTX *cipher, const ink_shading_key *key,
-                           const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
-                           size_t n, uint8_t *bits, ink_error *error) {
+static interval interval_of(const uint8_t *bytes, size_t i) {
+  return bytes[i / 2] >> (i % 2 * 4) & (INTERVALS - 1);
+}
+
+static bool is_above(interval v) {
+  return v & 1;
+}
+
+// In which interval each of n values lies under an identity, as `stream` gives them.
+static ink_status intervals_of(EVP_CIPHER_CTX *cipher, const ink_shading_key *key,
+                               const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
+                               size_t n, uint8_t *bytes, ink_error *error) {
   uint16_t nonce = 0;
   INK_TRY(ink_shading_nonce(identity, &nonce, error));
-  INK_TRY(stream(cipher, key, nonce, n, bits, error));
+  INK_TRY(stream(cipher, key, nonce, 0, bytes_of(n), bytes, error));
   if (n < INK_SHADING_LEAST) return INK_OK;
   uint8_t code[INK_CONVOLUTIONAL_CODES][INK_CONVOLUTIONAL_BITS];
   ink_convolutional_encode(identity, code);
   for (size_t i = 0; i < n; i++) {
     place p = place_of(shape, i);
-    if (!is_known(p) && code[p.kind][code_index(p)]) bits[i / 8] ^= (uint8_t)(1 << i % 8);
+    if (!is_known(p) && code[p.kind][code_index(p)]) bytes[i / 2] ^= (uint8_t)(1 << i % 2 * 4);
   }
   return INK_OK;
+}
+
+// The size that a standard normal exceeds with this chance, above 0 and up to 1: Abramowitz and
+// Stegun 26.2.23, and Newton's steps, which leave no error above rounding.
+static double size_exceeded(double chance) {
+  double t = sqrt(-2 * log(chance / 2));
+  double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                     (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+  for (int i = 0; i < 3; i++) {
+    x += (erfc(x / sqrt(2)) - chance) * sqrt(M_PI / 2) * exp(x * x / 2);
+  }
+  return fmax(x, 0);
+}
+
+// What lies within this interval as the value lies within its eighth of sizes.
+static float move_into(interval v, float value) {
+  double place = erfc(fabs((double)value) / sqrt(2)) * SIZES;
+  // No float is so large that it would be less; it keeps the size finite.
+  place = fmax(place - floor(place), 0x1p-40);
+  double size = size_exceeded((v / 2 + place) / SIZES);
+  return (float)(is_above(v) ? size : -size);
 }
 
 ink_status ink_shading_apply(const ink_shading_key *key,
@@ -198,15 +236,16 @@ ink_status ink_shading_apply(const ink_shading_key *key,
                              float *noise, ink_error *error) {
   size_t n = 0;
   INK_TRY(elements(shape, &n, error));
-  uint8_t *bits = calloc((n + 7) / 8, 1);
+  uint8_t *bytes = calloc(bytes_of(n), 1);
   EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-  ink_status status = bits && cipher ? signs_of(cipher, key, identity, shape, n, bits, error)
-                                     : ink_fail(error, INK_ERR_MEMORY, "no memory for a watermark");
+  ink_status status = bytes && cipher
+                          ? intervals_of(cipher, key, identity, shape, n, bytes, error)
+                          : ink_fail(error, INK_ERR_MEMORY, "no memory for a watermark");
   for (size_t i = 0; i < n && status == INK_OK; i++) {
-    noise[i] = copysignf(noise[i], bit_of(bits, i) ? 1.0F : -1.0F);
+    noise[i] = move_into(interval_of(bytes, i), noise[i]);
   }
   EVP_CIPHER_CTX_free(cipher);
-  free(bits);
+  free(bytes);
   return status;
 }
 
@@ -241,40 +280,32 @@ static void weigh(const float *noise, size_t n, float *weight) {
   for (size_t i = 0; i < n; i++) weight[i] = fminf(fmaxf(noise[i], -most), most);
 }
 
+// What the mark makes of noise: the mean of each interval's sizes, with its sign.
+static void fill_means(float mean[INTERVALS]) {
+  double above = 0;  // the density at the interval's upper end
+  for (int i = 0; i < SIZES; i++) {
+    double least = size_exceeded((i + 1.0) / SIZES);
+    double density = exp(-least * least / 2) / sqrt(2 * M_PI);
+    mean[2 * i + 1] = (float)(2 * SIZES * (density - above));
+    mean[2 * i] = -mean[2 * i + 1];
+    above = density;
+  }
+}
+
 typedef struct evidence {
   ink_latent_shape shape;
-  size_t n, n_known, n_byte;
-  bool carries;
-  float *weight;
-  float *table;         // of each byte of key stream, what its known signs add to the score
-  uint8_t *key_stream;  // room for that of a nonce
+  size_t n;
+  bool carries;   // an identity beside the known bits
+  float *weight;  // the noise that was found, as weigh() gives it
+  float mean[INTERVALS];
+  uint8_t *bytes;  // room for intervals as `stream` gives them
+  EVP_CIPHER_CTX *cipher;
 } evidence;
 
 static void free_evidence(evidence *e) {
+  EVP_CIPHER_CTX_free(e->cipher);
   free(e->weight);
-  free(e->table);
-  free(e->key_stream);
-}
-
-// Known bits are zero, so their signs are the key stream itself.
-static void fill_table(evidence *e) {
-  double square = 0;
-  for (size_t i = 0; i < e->n; i++) {
-    if (!e->carries || is_known(place_of(e->shape, i))) {
-      square += (double)e->weight[i] * (double)e->weight[i];
-      e->n_known += e->weight[i] != 0;
-    }
-  }
-  float unit = square > 0 ? (float)(1 / sqrt(square)) : 0;
-  for (size_t byte = 0; byte < e->n_byte; byte++) {
-    float *entry = e->table + byte * 256;
-    for (size_t i = byte * 8; i < e->n && i < byte * 8 + 8; i++) {
-      if (e->carries && !is_known(place_of(e->shape, i))) continue;
-      for (unsigned value = 0; value < 256; value++) {
-        entry[value] += (value >> (i % 8) & 1 ? 1 : -1) * e->weight[i] * unit;
-      }
-    }
-  }
+  free(e->bytes);
 }
 
 static ink_status take_evidence(ink_latent_shape shape, const float *noise, evidence *e,
@@ -282,103 +313,74 @@ static ink_status take_evidence(ink_latent_shape shape, const float *noise, evid
   *e = (evidence){.shape = shape};
   INK_TRY(elements(shape, &e->n, error));
   e->carries = e->n >= INK_SHADING_LEAST;
-  e->n_byte = (e->n + 7) / 8;
   e->weight = calloc(e->n, sizeof *e->weight);
-  e->table = calloc(e->n_byte, 256 * sizeof *e->table);
-  e->key_stream = calloc(e->n_byte, 1);
-  if (!e->weight || !e->table || !e->key_stream) {
+  e->bytes = calloc(bytes_of(e->n), 1);
+  e->cipher = EVP_CIPHER_CTX_new();
+  if (!e->weight || !e->bytes || !e->cipher) {
     free_evidence(e);
     return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
   }
   weigh(noise, e->n, e->weight);
-  fill_table(e);
+  fill_means(e->mean);
   return INK_OK;
 }
 
-// The sum of known signs' weights, those that disagree taken off, over its deviation: without the
-// mark about standard normal.
-static double score_of(const evidence *e) {
-  double sum = 0;
-  for (size_t byte = 0; byte < e->n_byte; byte++) {
-    sum += (double)e->table[byte * 256 + e->key_stream[byte]];
-  }
-  return sum;
+// Whether the bit of a sign is known where the identity is not.
+static bool tells(const evidence *e, size_t i) {
+  return !e->carries || is_known(place_of(e->shape, i));
 }
 
-static size_t count_hits(const evidence *e) {
-  size_t hits = 0;
+// The sum of signs' weights, those that disagree taken off, over its deviation: without the mark
+// about standard normal. All signs, or those whose bits are known.
+static double score_of(const evidence *e, bool all) {
+  double sum = 0, square = 0;
   for (size_t i = 0; i < e->n; i++) {
-    if (e->weight[i] == 0 || (e->carries && !is_known(place_of(e->shape, i)))) continue;
-    hits += (e->weight[i] > 0) == bit_of(e->key_stream, i);
+    if (!all && !tells(e, i)) continue;
+    double part = (double)e->weight[i] * (double)e->mean[interval_of(e->bytes, i)];
+    sum += part;
+    square += part * part;
   }
-  return hits;
+  return square > 0 ? sum / sqrt(square) : 0;
 }
 
 // ---- known identities ---------------------------------------------------------------------------
 
 struct ink_shading_matcher {
-  ink_latent_shape shape;
-  size_t n;
-  float *weight;  // of each sign; their squares add up to 1
-  uint8_t *bits;
-  EVP_CIPHER_CTX *cipher;
+  evidence evidence;
 };
 
-ink_status ink_shading_matcher_new(ink_latent_shape shape, const float *noise, const float *first,
+ink_status ink_shading_matcher_new(ink_latent_shape shape, const float *noise,
                                    ink_shading_matcher **matcher, ink_error *error) {
-  size_t n = 0;
+  *matcher = calloc(1, sizeof **matcher);
+  if (!*matcher) return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
+  ink_status status = take_evidence(shape, noise, &(*matcher)->evidence, error);
+  if (status == INK_OK) return INK_OK;
+  free(*matcher);
   *matcher = NULL;
-  INK_TRY(elements(shape, &n, error));
-  ink_shading_matcher *m = calloc(1, sizeof *m);
-  if (!m) return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
-  *m = (ink_shading_matcher){.shape = shape,
-                             .n = n,
-                             .weight = calloc(n, sizeof *m->weight),
-                             .bits = calloc((n + 7) / 8, 1),
-                             .cipher = EVP_CIPHER_CTX_new()};
-  if (!m->weight || !m->bits || !m->cipher) {
-    ink_shading_matcher_free(m);
-    return ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
-  }
-  weigh(noise, n, m->weight);
-  double square = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (first) m->weight[i] *= fabsf(first[i]);
-    square += (double)m->weight[i] * (double)m->weight[i];
-  }
-  float unit = square > 0 ? (float)(1 / sqrt(square)) : 0;
-  for (size_t i = 0; i < n; i++) m->weight[i] *= unit;
-  *matcher = m;
-  return INK_OK;
+  return status;
 }
 
-ink_status ink_shading_matcher_try(ink_shading_matcher *m, const ink_shading_key *key,
+ink_status ink_shading_matcher_try(ink_shading_matcher *matcher, const ink_shading_key *key,
                                    const uint8_t identity[INK_SHADING_IDENTITY], double *p_value,
                                    ink_error *error) {
-  INK_TRY(signs_of(m->cipher, key, identity, m->shape, m->n, m->bits, error));
-  double sum = 0;
-  for (size_t i = 0; i < m->n; i++) {
-    sum += bit_of(m->bits, i) ? (double)m->weight[i] : -(double)m->weight[i];
-  }
-  *p_value = ink_weighted_coins(sum);
+  evidence *e = &matcher->evidence;
+  INK_TRY(intervals_of(e->cipher, key, identity, e->shape, e->n, e->bytes, error));
+  *p_value = ink_weighted_coins(score_of(e, true));
   return INK_OK;
 }
 
 void ink_shading_matcher_free(ink_shading_matcher *matcher) {
   if (!matcher) return;
-  EVP_CIPHER_CTX_free(matcher->cipher);
-  free(matcher->weight);
-  free(matcher->bits);
+  free_evidence(&matcher->evidence);
   free(matcher);
 }
 
 ink_status ink_shading_match(const ink_shading_key *key,
                              const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
-                             const float *noise, const float *first, double *p_value,
-                             ink_error *error) {
+                             const float *noise, double *p_value, ink_error *error) {
   ink_shading_matcher *matcher;
   *p_value = 1;
-  INK_TRY(ink_shading_matcher_new(shape, noise, first, &matcher, error));
+  INK_TRY(ink_shading_matcher_new(shape, noise, &matcher, error));
   ink_status status = ink_shading_matcher_try(matcher, key, identity, p_value, error);
   ink_shading_matcher_free(matcher);
   return status;
@@ -386,14 +388,69 @@ ink_status ink_shading_match(const ink_shading_key *key,
 
 // ---- identities that are not known --------------------------------------------------------------
 
+// Of each byte of a run of key stream, what its known signs add to the sum: 256 numbers a byte.
+static void fill_table(const evidence *e, size_t from, size_t size, float *table) {
+  memset(table, 0, size * 256 * sizeof *table);
+  for (size_t i = 2 * from; i < 2 * (from + size) && i < e->n; i++) {
+    float *entry = table + (i / 2 - from) * 256;
+    if (!tells(e, i)) continue;
+    for (unsigned byte = 0; byte < 256; byte++) {
+      entry[byte] += e->weight[i] * e->mean[byte >> (i % 2 * 4) & (INTERVALS - 1)];
+    }
+  }
+}
+
+// What a run adds to the sums of all nonces.
+static ink_status add_run(evidence *e, const ink_shading_key *key, size_t from, size_t size,
+                          const float *table, float *sums, ink_error *error) {
+  for (uint32_t nonce = 0; nonce < NONCES; nonce++) {
+    INK_TRY(stream(e->cipher, key, (uint16_t)nonce, from, size, e->bytes, error));
+    // Four sums side by side, for one would wait for itself.
+    float sum[4] = {0};
+    for (size_t i = 0; i < size; i++) sum[i % 4] += table[i * 256 + e->bytes[i]];
+    sums[nonce] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  }
+  return INK_OK;
+}
+
+// The nonce whose known signs add up to most. Sums are not brought to their deviations, which
+// hardly differ: whichever is chosen, its own p-value times the number of nonces holds.
+static ink_status find_nonce(evidence *e, const ink_shading_key *key, uint16_t *best,
+                             ink_error *error) {
+  enum { RUN = 16 * CIPHER_BLOCK };  // whose table stays in the second-level cache
+  float *table = calloc(RUN * 256, sizeof *table), *sums = calloc(NONCES, sizeof *sums);
+  ink_status status =
+      table && sums ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
+  size_t n_byte = bytes_of(e->n);
+  for (size_t from = 0; from < n_byte && status == INK_OK; from += RUN) {
+    size_t size = n_byte - from < RUN ? n_byte - from : RUN;
+    fill_table(e, from, size, table);
+    status = add_run(e, key, from, size, table, sums, error);
+  }
+  for (uint32_t nonce = 0; nonce < NONCES && status == INK_OK; nonce++) {
+    if (sums[nonce] > sums[*best]) *best = (uint16_t)nonce;
+  }
+  free(table);
+  free(sums);
+  return status;
+}
+
+static void count_hits(const evidence *e, ink_shading_reading *r) {
+  for (size_t i = 0; i < e->n; i++) {
+    if (e->weight[i] == 0 || !tells(e, i)) continue;
+    r->n++;
+    r->hits += (e->weight[i] > 0) == is_above(interval_of(e->bytes, i));
+  }
+}
+
 // The identity by the votes of all copies.
 static ink_status decode(const evidence *e, ink_shading_reading *r, ink_error *error) {
   double votes[INK_CONVOLUTIONAL_CODES][INK_CONVOLUTIONAL_BITS] = {{0}};
   for (size_t i = 0; i < e->n; i++) {
     place p = place_of(e->shape, i);
     if (is_known(p)) continue;
-    double weight = (double)e->weight[i];
-    votes[p.kind][code_index(p)] += bit_of(e->key_stream, i) ? -weight : weight;
+    votes[p.kind][code_index(p)] -=
+        (double)e->weight[i] * (double)e->mean[interval_of(e->bytes, i)];
   }
   ink_convolutional_decode(votes, r->identity);
   uint16_t nonce = 0;
@@ -407,25 +464,15 @@ ink_status ink_shading_read(const ink_shading_key *key, ink_latent_shape shape, 
   *reading = (ink_shading_reading){.p_value = 1};
   evidence e;
   INK_TRY(take_evidence(shape, noise, &e, error));
-  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-  ink_status status =
-      cipher ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to read a watermark");
-  double best = -INFINITY;
-  for (uint32_t nonce = 0; nonce < NONCES && status == INK_OK; nonce++) {
-    status = stream(cipher, key, (uint16_t)nonce, e.n, e.key_stream, error);
-    double score = score_of(&e);
-    if (score <= best) continue;
-    best = score;
-    reading->nonce = (uint16_t)nonce;
-  }
-  if (status == INK_OK) status = stream(cipher, key, reading->nonce, e.n, e.key_stream, error);
+  ink_status status = find_nonce(&e, key, &reading->nonce, error);
   if (status == INK_OK) {
-    reading->p_value = fmin(NONCES * ink_weighted_coins(best), 1);
-    reading->n = e.n_known;
-    reading->hits = count_hits(&e);
+    status = stream(e.cipher, key, reading->nonce, 0, bytes_of(e.n), e.bytes, error);
+  }
+  if (status == INK_OK) {
+    reading->p_value = fmin(NONCES * ink_weighted_coins(score_of(&e, false)), 1);
+    count_hits(&e, reading);
     if (e.carries) status = decode(&e, reading, error);
   }
-  EVP_CIPHER_CTX_free(cipher);
   free_evidence(&e);
   return status;
 }

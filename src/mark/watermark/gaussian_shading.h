@@ -1,7 +1,11 @@
 // Gaussian Shading (Yang et al., "Provable Performance-Lossless Image Watermarking for Diffusion
-// Models", CVPR 2024): the signs of a picture's initial noise carry bits under a stream cipher, so
-// that noise with the mark is as normal as noise without. Who has the key inverts the diffusion and
-// reads the signs.
+// Models", CVPR 2024): a stream cipher chooses, for every value of a picture's initial noise, in
+// which of 16 equally likely intervals it lies, and the picture's seed where in it, so that noise
+// with the mark is as normal as noise without. Who has the key inverts the diffusion and compares.
+//
+// Of the four bits that name an interval one is the sign and carries the mark's bits; three are the
+// size's and carry none, for what inversion finds of sizes is too little to be read. But who knows
+// the sizes knows which signs were met most surely.
 //
 // A tile of 4 x 8 x 8 signs holds 256 bits and is repeated over the latent, as often as it fits,
 // cut off where it does not; every copy is enciphered differently (ChaCha20, RFC 8439). 64 copies
@@ -18,8 +22,8 @@
 // through. There all bits are zero, and the nonce alone tells which piece it is: a record that
 // knows the identities of pieces recognises theirs (ink_shading_match).
 //
-// Signs are weighed by the size of the noise that was found, which makes half as much again of what
-// is left of them.
+// Signs are weighed by the size of the noise that was found and by that of the noise that the key
+// gave. Since signs are fair coins whatever the sizes, that costs no certainty.
 #ifndef INK_MARK_WATERMARK_GAUSSIAN_SHADING_H
 #define INK_MARK_WATERMARK_GAUSSIAN_SHADING_H
 
@@ -55,8 +59,8 @@ typedef struct ink_latent_shape {
   int32_t channels, height, width;
 } ink_latent_shape;
 
-// Give normal noise the signs that carry `identity`: noise[i] keeps its size. USAGE: a shape that
-// has no elements.
+// Give normal noise the signs that carry `identity`, and the sizes that go with them: noise[i]
+// keeps its place within its eighth of sizes. USAGE: a shape that has no elements.
 ink_status ink_shading_apply(const ink_shading_key *key,
                              const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
                              float *noise, ink_error *error);
@@ -80,18 +84,15 @@ ink_status ink_shading_read(const ink_shading_key *key, ink_latent_shape shape, 
                             ink_shading_reading *reading, ink_error *error);
 
 // A bound of the chance that noise that does not carry this very identity agrees as well with it.
-// All signs count, so that a known identity is recognised where none could be read. Where the first
-// noise is known as it was drawn (`first`, of the same shape; NULL: it is not), signs are weighed
-// by its sizes as well: they come from the seed, and the key does not touch them.
+// All signs count, so that a known identity is recognised where none could be read.
 ink_status ink_shading_match(const ink_shading_key *key,
                              const uint8_t identity[INK_SHADING_IDENTITY], ink_latent_shape shape,
-                             const float *noise, const float *first, double *p_value,
-                             ink_error *error);
+                             const float *noise, double *p_value, ink_error *error);
 
 // Noise made ready for many identities.
 typedef struct ink_shading_matcher ink_shading_matcher;
 // As ink_shading_match, step by step; *matcher is the caller's, NULL on failure.
-ink_status ink_shading_matcher_new(ink_latent_shape shape, const float *noise, const float *first,
+ink_status ink_shading_matcher_new(ink_latent_shape shape, const float *noise,
                                    ink_shading_matcher **matcher, ink_error *error);
 ink_status ink_shading_matcher_try(ink_shading_matcher *matcher, const ink_shading_key *key,
                                    const uint8_t identity[INK_SHADING_IDENTITY], double *p_value,
