@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/pool.h"
 #include "cli/cli.h"
 #include "train/painter.h"
 #include "train/painting/autoencoder.h"
 #include "train/painting/painter.h"
+#include "train/painting/scenes.h"
 #include "train/poetry.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
@@ -29,7 +31,112 @@ static ink_status build_data(const char *corpus, const char *from, const char *o
   return status;
 }
 
+// Scenes as the recipe draws them, as a file for trainers elsewhere.
+static ink_status lay_out(const char *from, const char *out, const char *path, int64_t count,
+                          bool held_out, ink_pool *pool, ink_error *error) {
+  ink_painter_recipe recipe;
+  ink_sprites *sprites = NULL;
+  ink_tokenizer *tokenizer = NULL;
+  char *words = ink_path_join(from, "tokenizer");
+  if (!words) return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to open it", from);
+  ink_status status = ink_painter_recipe_load(path, &recipe, error);
+  if (status == INK_OK) {
+    status = ink_sprites_open(from, &sprites, error);
+    if (status == INK_OK) {
+      status = ink_sprites_choose(sprites, (const char *const *)recipe.concepts, recipe.n_concept,
+                                  error);
+    }
+    if (status == INK_OK) status = ink_tokenizer_open(words, &tokenizer, error);
+    if (status == INK_OK) {
+      ink_sprites_set_freedom(sprites, recipe.freedom);
+      ink_scenes_source source = {.sprites = sprites,
+                                  .tokenizer = tokenizer,
+                                  .split = held_out ? INK_SCENE_HELD_OUT : INK_SCENE_TRAIN,
+                                  .seed = held_out ? INK_HELD_OUT_SEED : recipe.course.seed,
+                                  .n = count ? count : recipe.scenes,
+                                  .side = recipe.course.side,
+                                  .context = recipe.text.context};
+      ink_cli_bar bar;
+      ink_progress progress = ink_cli_progress(&bar, "scenes");
+      status = ink_scenes_write(out, &source, pool, &progress, error);
+      ink_cli_progress_end(&bar);
+    }
+    ink_tokenizer_free(tokenizer);
+    ink_sprites_close(sprites);
+    ink_painter_recipe_free(&recipe);
+  }
+  free(words);
+  return status;
+}
+
+static int run_scenes(const ink_command *self, int argc, char **argv) {
+  const char *from = NULL, *out = NULL, *recipe = NULL;
+  int64_t count = 0, threads = 0;
+  bool held_out = false;
+  ink_option options[] = {
+      {.name = "from",
+       .kind = INK_OPTION_STRING,
+       .value = &from,
+       .argument = "DIR",
+       .help = "folder that train data pictures wrote"},
+      {.name = "recipe",
+       .kind = INK_OPTION_STRING,
+       .value = &recipe,
+       .argument = "FILE",
+       .help = "recipe of a painter: its things, freedom, seed and side"},
+      {.name = "count",
+       .letter = 'n',
+       .kind = INK_OPTION_INT,
+       .value = &count,
+       .argument = "N",
+       .help = "how many scenes (default: as many as the recipe says)",
+       .low = 1,
+       .high = 10000000},
+      {.name = "held-out",
+       .kind = INK_OPTION_FLAG,
+       .value = &held_out,
+       .help = "scenes that are never trained on, to measure with"},
+      {.name = "out",
+       .letter = 'o',
+       .kind = INK_OPTION_STRING,
+       .value = &out,
+       .argument = "FILE",
+       .help = "safetensors file to write: pictures, captions, counts, kinds"},
+      ink_option_threads(&threads),
+  };
+  ink_error error = ink_cli_error();
+  int n;
+  bool done;
+  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
+                                       &n, &done, &error);
+  if (status == INK_OK && done) return INK_EXIT_DONE;
+  if (status == INK_OK && (n != 0 || !from || !recipe || !out)) {
+    status = ink_fail(&error, INK_ERR_USAGE, "--from, --recipe and --out are needed");
+  }
+  if (status == INK_OK) {
+    ink_pool *pool = ink_pool_new((int)threads);
+    status = lay_out(from, out, recipe, count, held_out, pool, &error);
+    ink_pool_free(pool);
+  }
+  if (status != INK_OK) return ink_cli_fail(self, &error);
+  printf("%s\n", out);
+  return INK_EXIT_DONE;
+}
+
+static const ink_command scenes_command = {
+    .name = "train data scenes",
+    .summary = "Lay out a painter's scenes into a file, for trainers elsewhere",
+    .usage = "train data scenes --from DIR --recipe FILE [--count N] [--held-out] --out FILE",
+    .examples =
+        "inkstone train data scenes --from pictures --recipe models/painter/recipe.yaml -n 1000 "
+        "-o scenes.safetensors\n",
+    .run = run_scenes,
+};
+
 static int run_data(const ink_command *self, int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "scenes") == 0) {
+    return run_scenes(&scenes_command, argc - 1, argv + 1);
+  }
   const char *from = NULL, *out = NULL, *commit = NULL;
   ink_option options[] = {
       {.name = "from",
@@ -59,7 +166,7 @@ static int run_data(const ink_command *self, int argc, char **argv) {
   if (status == INK_OK && done) return INK_EXIT_DONE;
   bool known = n == 1 && (strcmp(argv[1], "poetry") == 0 || strcmp(argv[1], "pictures") == 0);
   if (status == INK_OK && !known) {
-    status = ink_fail(&error, INK_ERR_USAGE, "name one corpus: poetry or pictures");
+    status = ink_fail(&error, INK_ERR_USAGE, "name one corpus: poetry, pictures or scenes");
   }
   if (status == INK_OK && (!from || !out)) {
     status = ink_fail(&error, INK_ERR_USAGE, "--from and --out are needed");
@@ -76,7 +183,9 @@ static int run_data(const ink_command *self, int argc, char **argv) {
 static const ink_command data_command = {
     .name = "train data",
     .summary = "Build a training corpus",
-    .usage = "train data poetry|pictures --from DIR --out DIR",
+    .usage =
+        "train data poetry|pictures --from DIR --out DIR | train data scenes --from DIR "
+        "--recipe FILE --out FILE",
     .examples =
         "inkstone train data poetry --from chinese-poetry --out poetry\n"
         "inkstone train data pictures --from drawings --out pictures\n",

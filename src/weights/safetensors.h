@@ -64,6 +64,7 @@ typedef struct ink_safetensors_entry {
   ink_dtype dtype;  // F32, F16, BF16 or I32
   int rank;
   int64_t shape[INK_MAX_RANK];
+  bool bytes;  // U8, such as a picture's, whatever dtype says
 } ink_safetensors_entry;
 
 typedef struct ink_safetensors_writer ink_safetensors_writer;

@@ -18,23 +18,32 @@ struct ink_safetensors_writer {
 };
 
 // The format's name of a type; NULL where it has none. Rank in its own order (enum Dtype).
-static const char *type_name(ink_dtype dtype, int *rank) {
-  switch (dtype) {
+static const char *type_name(const ink_safetensors_entry *entry, int *rank) {
+  *rank = 0;
+  if (entry->bytes) return "U8";
+  switch (entry->dtype) {
     case INK_F16:
-      *rank = 0;
+      *rank = 1;
       return "F16";
     case INK_BF16:
-      *rank = 1;
+      *rank = 2;
       return "BF16";
     case INK_I32:
-      *rank = 2;
+      *rank = 3;
       return "I32";
     case INK_F32:
-      *rank = 3;
+      *rank = 4;
       return "F32";
     default:
       return NULL;
   }
+}
+
+static bool size_of(const ink_safetensors_entry *entry, size_t *bytes) {
+  ink_dtype dtype = entry->bytes ? INK_F16 : entry->dtype;  // of two bytes
+  if (!ink_tensor_bytes(dtype, entry->rank, entry->shape, bytes)) return false;
+  if (entry->bytes) *bytes /= 2;
+  return true;
 }
 
 static void put_quoted(ink_text *out, const char *text) {
@@ -59,8 +68,8 @@ static int by_place(const void *a, const void *b) {
   const ink_safetensors_entry *x = *(const ink_safetensors_entry *const *)a;
   const ink_safetensors_entry *y = *(const ink_safetensors_entry *const *)b;
   int rank_x = 0, rank_y = 0;
-  type_name(x->dtype, &rank_x);
-  type_name(y->dtype, &rank_y);
+  type_name(x, &rank_x);
+  type_name(y, &rank_y);
   return rank_x != rank_y ? rank_y - rank_x : strcmp(x->name, y->name);
 }
 
@@ -80,12 +89,12 @@ static ink_status check_entries(const char *path, const ink_safetensors_entry **
       return ink_fail(error, INK_ERR_USAGE, "%s: \"%.*s\" is no name for a tensor", path,
                       INK_SHOWN(entry->name));
     }
-    if (!type_name(entry->dtype, &rank)) {
+    if (!type_name(entry, &rank)) {
       return ink_fail(error, INK_ERR_USAGE,
                       "%s: safetensors has no type %s, as tensor %.*s would need; GGUF has it",
                       path, ink_dtype_about(entry->dtype)->name, INK_SHOWN(entry->name));
     }
-    if (!ink_tensor_bytes(entry->dtype, entry->rank, entry->shape, &bytes)) {
+    if (!size_of(entry, &bytes)) {
       return ink_fail(error, INK_ERR_USAGE, "%s: tensor %.*s has no size", path,
                       INK_SHOWN(entry->name));
     }
@@ -114,9 +123,9 @@ static void put_header(ink_text *out, const ink_safetensors_entry *const *sorted
   for (size_t i = 0; i < n; i++) {
     int rank;
     size_t bytes = 0;
-    ink_tensor_bytes(sorted[i]->dtype, sorted[i]->rank, sorted[i]->shape, &bytes);
+    size_of(sorted[i], &bytes);
     put_quoted(out, sorted[i]->name);
-    ink_text_format(out, ":{\"dtype\":\"%s\",\"shape\":[", type_name(sorted[i]->dtype, &rank));
+    ink_text_format(out, ":{\"dtype\":\"%s\",\"shape\":[", type_name(sorted[i], &rank));
     for (int j = 0; j < sorted[i]->rank; j++) {
       ink_text_format(out, "%s%lld", j ? "," : "", (long long)sorted[i]->shape[j]);
     }

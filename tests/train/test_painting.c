@@ -14,7 +14,9 @@
 #include "train/painting/autoencoder.h"
 #include "train/painting/painter.h"
 #include "train/painting/parts.h"
+#include "train/painting/scenes.h"
 #include "train/painting/studies.h"
+#include "weights/safetensors.h"
 #include "weights/weights.h"
 
 // ---- recipes ------------------------------------------------------------------------------------
@@ -375,6 +377,64 @@ static void studies_belong_to_their_autoencoder(void **state) {
   ink_taesd_free(source.taesd);
 }
 
+static const void *tensor_of(const ink_safetensors *file, const char *name) {
+  const ink_safetensor *tensor = ink_safetensors_find(file, name);
+  assert_non_null(tensor);
+  return tensor->data;
+}
+
+// A file of scenes holds what ink_scene_draw gives, whatever the team; a stopped one leaves none.
+static void scenes_go_into_a_file_as_they_are_drawn(void **state) {
+  (void)state;
+  enum { SCENES = 5, SIDE = 32, CONTEXT = 12 };
+  ink_error error = {0};
+  ink_sprites *sprites;
+  ink_tokenizer *tokenizer;
+  ink_safetensors *file;
+  ink_pool *pool = ink_pool_new(2);
+  ink_progress never = {.report = refuse};
+  assert_ok(ink_sprites_open(in_scratch("data"), &sprites, &error));
+  assert_ok(ink_tokenizer_open(in_scratch("data/tokenizer"), &tokenizer, &error));
+  ink_scenes_source source = {.sprites = sprites,
+                              .tokenizer = tokenizer,
+                              .split = INK_SCENE_HELD_OUT,
+                              .seed = 3,
+                              .n = SCENES,
+                              .side = SIDE,
+                              .context = CONTEXT};
+  assert_int_equal(ink_scenes_write(in_scratch("no.scenes"), &source, NULL, &never, &error),
+                   INK_ERR_CANCELLED);
+  assert_false(ink_file_exists(in_scratch("no.scenes")));
+  assert_ok(ink_scenes_write(in_scratch("one.scenes"), &source, NULL, NULL, &error));
+  assert_ok(ink_scenes_write(in_scratch("two.scenes"), &source, pool, NULL, &error));
+  assert_same_files(in_scratch("one.scenes"), in_scratch("two.scenes"));
+  assert_ok(ink_safetensors_open(in_scratch("one.scenes"), &file, &error));
+  assert_string_equal(ink_safetensors_find(file, "pictures")->type_name, "U8");
+  const uint8_t *pictures = tensor_of(file, "pictures");
+  const int32_t *captions = tensor_of(file, "captions"), *counts = tensor_of(file, "counts"),
+                *kinds = tensor_of(file, "kinds");
+  for (int i = 0; i < SCENES; i++) {
+    uint8_t drawn[SIDE * SIDE * 3];
+    int32_t ids[CONTEXT];
+    ink_scene_caption caption;
+    assert_ok(
+        ink_scene_draw(sprites, INK_SCENE_HELD_OUT, 3, (uint64_t)i, SIDE, drawn, &caption, &error));
+    assert_memory_equal(pictures + (size_t)i * sizeof drawn, drawn, sizeof drawn);
+    assert_int_equal(counts[i], caption.n_text);
+    assert_int_equal(kinds[i], caption.kind);
+    const int32_t *kept = captions + (size_t)i * INK_SCENE_TEXTS * CONTEXT;
+    for (int j = 0; j < INK_SCENE_TEXTS; j++) {
+      const char *text = j < caption.n_text ? caption.texts[j] : "";
+      assert_ok(ink_caption_encode(tokenizer, text, CONTEXT, ids, &error));
+      assert_memory_equal(kept + (size_t)j * CONTEXT, ids, sizeof ids);
+    }
+  }
+  ink_safetensors_close(file);
+  ink_tokenizer_free(tokenizer);
+  ink_sprites_close(sprites);
+  ink_pool_free(pool);
+}
+
 static void weights_fall_with_signal_and_keep_pure_noise(void **state) {
   (void)state;
   assert_true(fabs(ink_painter_weight(0, 5) - 1) < 1e-12);
@@ -461,6 +521,7 @@ int main(void) {
       cmocka_unit_test(finished_painter_paints),
       cmocka_unit_test(painter_begins_from_a_finished_one),
       cmocka_unit_test(studies_belong_to_their_autoencoder),
+      cmocka_unit_test(scenes_go_into_a_file_as_they_are_drawn),
       cmocka_unit_test(weights_fall_with_signal_and_keep_pure_noise),
       cmocka_unit_test(timesteps_come_as_often_as_they_weigh),
       cmocka_unit_test(recipes_are_checked),

@@ -64,8 +64,10 @@ static void copy_safetensors(const char *from, const char *to, bool backwards) {
   }
   for (size_t i = 0; i < n; i++) {
     tensors[i] = ink_safetensors_at(file, backwards ? n - 1 - i : i);
-    entries[i] = (ink_safetensors_entry){
-        .name = tensors[i]->name, .dtype = tensors[i]->dtype, .rank = tensors[i]->rank};
+    entries[i] = (ink_safetensors_entry){.name = tensors[i]->name,
+                                         .dtype = tensors[i]->dtype,
+                                         .rank = tensors[i]->rank,
+                                         .bytes = strcmp(tensors[i]->type_name, "U8") == 0};
     memcpy(entries[i].shape, tensors[i]->shape, (size_t)tensors[i]->rank * sizeof(int64_t));
   }
   ink_safetensors_writer *writer;
@@ -87,9 +89,9 @@ static void copy_safetensors(const char *from, const char *to, bool backwards) {
 
 static void safetensors_come_out_as_the_reference_writes_them(void **state) {
   (void)state;
-  static const char *const names[] = {"models/llama/model.safetensors",
-                                      "models/gpt2/model.safetensors",
-                                      "models/qwen3/model.safetensors"};
+  static const char *const names[] = {
+      "models/llama/model.safetensors", "models/gpt2/model.safetensors",
+      "models/qwen3/model.safetensors", "diffusion/painter.safetensors"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     for (int backwards = 0; backwards < 2; backwards++) {
       copy_safetensors(fixture_path(names[i]), in_scratch("copy.safetensors"), backwards);
@@ -159,12 +161,13 @@ static void what_the_formats_cannot_hold_is_refused(void **state) {
   ink_error error = {0};
   const int64_t shape[5] = {1, 1, 1, 1, 32};
   ink_safetensors_writer *safetensors;
-  ink_safetensors_entry entries[2] = {{"a", INK_Q8_0, 1, {32}}, {"b", INK_F32, 1, {1}}};
+  ink_safetensors_entry entries[2] = {{.name = "a", .dtype = INK_Q8_0, .rank = 1, .shape = {32}},
+                                      {.name = "b", .dtype = INK_F32, .rank = 1, .shape = {1}}};
   assert_int_equal(
       ink_safetensors_create(in_scratch("x"), entries, 2, NULL, 0, &safetensors, &error),
       INK_ERR_USAGE);
   assert_non_null(strstr(error.text, "Q8_0"));
-  entries[0] = (ink_safetensors_entry){"b", INK_F16, 1, {3}};
+  entries[0] = (ink_safetensors_entry){.name = "b", .dtype = INK_F16, .rank = 1, .shape = {3}};
   assert_int_equal(
       ink_safetensors_create(in_scratch("x"), entries, 2, NULL, 0, &safetensors, &error),
       INK_ERR_USAGE);
@@ -207,7 +210,7 @@ static void too_much_or_too_little_data_is_refused_and_leaves_no_file(void **sta
   const float data[4] = {0};
   int before = count_entries(scratch);
 
-  ink_safetensors_entry entry = {"a", INK_F32, 1, {3}};
+  ink_safetensors_entry entry = {.name = "a", .dtype = INK_F32, .rank = 1, .shape = {3}};
   ink_safetensors_writer *safetensors;
   assert_ok(ink_safetensors_create(in_scratch("x"), &entry, 1, NULL, 0, &safetensors, &error));
   assert_int_equal(ink_safetensors_writer_data(safetensors, data, 16, &error), INK_ERR_USAGE);

@@ -6,6 +6,7 @@
 
 #include "models/decoder.h"
 #include "picture/picture.h"
+#include "train/painting/scenes.h"
 #include "train/scene.h"
 
 // Uses of the generator (base/random.h) below a run's seed. A stream is a use and the number of a
@@ -19,9 +20,6 @@ typedef enum ink_painter_stream {
   INK_STREAM_SHEET
 } ink_painter_stream;
 ink_random ink_painter_random(uint64_t seed, ink_painter_stream use, int64_t sample);
-
-// The seed of the held-out scenes that every run is measured with.
-enum { INK_HELD_OUT_SEED = 20261125 };
 
 // Scenes [first, first + n) as F32 (n, side, side, 3) in [-1, 1], drawn by the context's team.
 // Errors stay in the context; NULL then.

@@ -157,9 +157,12 @@ static ink_status write_all(const char *path, const ink_studies_source *s, const
                             const ink_progress *progress, ink_error *error) {
   int64_t side = latent_side(s), channels = ink_taesd_about(s->taesd)->latent_channels;
   const ink_safetensors_entry entries[] = {
-      {"captions", INK_I32, 3, {s->n, INK_SCENE_TEXTS, s->context}},
-      {"counts", INK_I32, 1, {s->n}},
-      {"latents", INK_F16, 4, {s->n, side, side, channels}}};
+      {.name = "captions",
+       .dtype = INK_I32,
+       .rank = 3,
+       .shape = {s->n, INK_SCENE_TEXTS, s->context}},
+      {.name = "counts", .dtype = INK_I32, .rank = 1, .shape = {s->n}},
+      {.name = "latents", .dtype = INK_F16, .rank = 4, .shape = {s->n, side, side, channels}}};
   const char *metadata[][2] = {{"format", "inkstone-studies-1"}, {"source", hash}};
   ink_safetensors_writer *writer;
   INK_TRY(ink_safetensors_create(path, entries, 3, metadata, 2, &writer, error));
