@@ -15,7 +15,7 @@
 #include "weights/hub.h"
 
 enum { MOST_MOTIFS = 4, LEAST_SIDE = 64, MOST_SIDE = 4096 };
-static const double MOST_KEPT = 0.2;  // of the noise (ink_paint_request.kept_noise)
+static const double MOST_KEPT = 0.4;  // of the noise (ink_paint_request.kept_noise)
 
 ink_status ink_illustration_plan_read(const json_t *json, const char *name,
                                       ink_illustration_plan *plan, ink_error *error) {

@@ -279,12 +279,45 @@ static ink_status draw_first(ink_paint_run *run, float *noise) {
   return INK_OK;
 }
 
+// How much a place of the latent differs from those around it: the root mean square over channels
+// and neighbours, in deviations of latents.
+static float liveliness(const ink_paint_run *run, int64_t row, int64_t column) {
+  int64_t h = (int64_t)run->h, w = (int64_t)run->w, channels = (int64_t)run->channels, n = 0;
+  const float *here = run->latent + (row * w + column) * channels;
+  double square = 0;
+  for (int64_t y = row > 0 ? row - 1 : 0; y <= row + 1 && y < h; y++) {
+    for (int64_t x = column > 0 ? column - 1 : 0; x <= column + 1 && x < w; x++) {
+      if (y == row && x == column) continue;
+      const float *there = run->latent + (y * w + x) * channels;
+      for (int64_t c = 0; c < channels; c++) {
+        double difference = (double)there[c] - (double)here[c];
+        square += difference * difference;
+      }
+      n += channels;
+    }
+  }
+  return n ? (float)sqrt(square / (double)n) : 0;
+}
+
+// On plain ground noise is seen soonest, and white and black cut it off, so that it is found least.
+static float share_where(float lively) {
+  static const float plain = 0.3F, from = 0.4F, to = 1.4F;
+  float ramp = fminf(fmaxf((lively - from) / (to - from), 0), 1);
+  return plain + (1 - plain) * ramp;
+}
+
 static void keep_noise(ink_paint_run *run) {
-  float share = (float)run->request->kept_noise;
-  if (share == 0) return;
-  for (size_t i = 0; i < run->n; i++) {
+  float most = (float)run->request->kept_noise;
+  if (most == 0) return;
+  float *share = run->turned;  // of each place, measured before any is changed
+  for (size_t place = 0; place < (size_t)(run->h * run->w); place++) {
+    int64_t row = (int64_t)place / (int64_t)run->w, column = (int64_t)place % (int64_t)run->w;
+    share[place] = most * share_where(liveliness(run, row, column));
     // Nothing is added where the picture stays.
-    float noise = run->request->mask ? share * run->mask[i / (size_t)run->channels] : share;
+    if (run->request->mask) share[place] *= run->mask[place];
+  }
+  for (size_t i = 0; i < run->n; i++) {
+    float noise = share[i / (size_t)run->channels];
     run->latent[i] = sqrtf(1 - noise * noise) * run->latent[i] + noise * run->first[i];
   }
 }

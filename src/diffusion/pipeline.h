@@ -97,8 +97,9 @@ typedef struct ink_paint_request {
   // Gets the first noise as it was drawn. NULL: it stays so.
   const ink_noise_shaper *first_noise;
   // How much of the first noise, 0 to 1, stands in the latent that is decoded, which is lessened to
-  // make room: sqrt(1 - x x) latent + x noise; under a mask as much less as it is darker. What it
-  // carries is found again where paintings themselves keep little of it.
+  // make room: sqrt(1 - x x) latent + x noise, where the latent is lively; three tenths of it on
+  // plain ground, and under a mask as much less as it is darker. What it carries is found again
+  // where paintings themselves keep little of it.
   double kept_noise;
   const ink_picture *init;  // picture to begin from; brought to the size asked for
   double strength;          // share of the steps that it is painted over with, above 0, up to 1

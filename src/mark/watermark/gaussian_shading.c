@@ -224,10 +224,10 @@ static double size_exceeded(double chance) {
 
 // What lies within this interval as the value lies within its eighth of sizes.
 static float move_into(interval v, float value) {
-  double place = erfc(fabs((double)value) / sqrt(2)) * SIZES;
+  double within = erfc(fabs((double)value) / sqrt(2)) * SIZES;
   // No float is so large that it would be less; it keeps the size finite.
-  place = fmax(place - floor(place), 0x1p-40);
-  double size = size_exceeded((v / 2 + place) / SIZES);
+  within = fmax(within - floor(within), 0x1p-40);
+  double size = size_exceeded((v / 2 + within) / SIZES);
   return (float)(is_above(v) ? size : -size);
 }
 

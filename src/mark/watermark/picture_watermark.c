@@ -20,8 +20,8 @@ ink_noise_shaper ink_picture_watermark_shaper(ink_picture_watermark *watermark) 
 }
 
 // A painter whose pictures follow from their prompts takes nothing from the noise but itself. This
-// much is seen as a grain (about 30 dB), and found after JPEG and resizing; docs/watermark.md.
-static const double KEPT = 0.3;
+// much is seen as a grain, and found after JPEG and resizing; docs/watermark.md.
+static const double KEPT = 0.48;
 
 double ink_picture_watermark_kept(const ink_pipeline *pipeline, int32_t width, int32_t height) {
   int64_t factor = ink_pipeline_factor(pipeline);
