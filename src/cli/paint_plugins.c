@@ -137,32 +137,55 @@ ink_status ink_paint_find_plugin(const char *name, const char *folder, ink_paint
 
 // ---- opening ------------------------------------------------------------------------------------
 
-// The file's hash, which the recipe may know.
-static ink_status check_hash(const char *path, char sha256[INK_SHA256_HEX], ink_error *error) {
+enum { PIECE = 1 << 16 };  // of a file, small enough to stay in cache for a second hash
+
+// Where the content of a safetensors file begins; 0 for others, which begin otherwise.
+static size_t content_begin(const ink_map *map) {
+  uint64_t header = map->size > 8 ? ink_little(map->data, 8) : 0;
+  bool fits = map->size > 8 && header <= map->size - 8 && map->data[8] == '{';
+  return fits ? 8 + (size_t)header : 0;
+}
+
+// The hash of a file, and that of what stands behind `begin`, from one reading.
+static ink_status hash_both(const ink_map *map, size_t begin, char whole[INK_SHA256_HEX],
+                            char behind[INK_SHA256_HEX], ink_error *error) {
+  ink_sha256 all, rest;
+  INK_TRY(ink_sha256_start(&all, error));
+  ink_status status = ink_sha256_start(&rest, error);
+  if (status != INK_OK) {
+    ink_sha256_finish(&all, NULL);
+    return status;
+  }
+  ink_sha256_add(&all, map->data, begin);
+  for (size_t at = begin; at < map->size; at += PIECE) {
+    size_t size = map->size - at < PIECE ? map->size - at : PIECE;
+    ink_sha256_add(&all, map->data + at, size);
+    ink_sha256_add(&rest, map->data + at, size);
+  }
+  ink_sha256_finish(&all, whole);
+  ink_sha256_finish(&rest, behind);
+  return INK_OK;
+}
+
+// The file's hash, which the recipe may know. With it, where it is asked for, the one by which
+// A1111 and the sites that host plug-ins know one: of what stands behind the header of a
+// safetensors file, which notes may change.
+static ink_status check_hash(const char *path, char sha256[INK_SHA256_HEX],
+                             char content[INK_SHA256_HEX], ink_error *error) {
   char found[INK_SHA256_HEX];
-  INK_TRY(ink_sha256_file(path, found, error));
+  ink_map map;
+  if (content) content[0] = 0;
+  INK_TRY(ink_map_open(path, &map, error));
+  size_t begin = content ? content_begin(&map) : 0;
+  ink_status status = begin ? hash_both(&map, begin, found, content, error)
+                            : ink_sha256_of(map.data, map.size, found, error);
+  ink_map_close(&map);
+  INK_TRY(status);
   if (sha256[0] && strcmp(found, sha256) != 0) {
     return ink_fail(error, INK_ERR_CONFLICT, "%s is not the plug-in that the picture used", path);
   }
   memcpy(sha256, found, sizeof found);
   return INK_OK;
-}
-
-// The hash by which A1111 and the sites that host plug-ins know one: of what stands behind the
-// header of a safetensors file, which notes may change.
-static ink_status hash_content(const char *path, char hex[INK_SHA256_HEX], ink_error *error) {
-  ink_map map;
-  hex[0] = 0;
-  INK_TRY(ink_map_open(path, &map, error));
-  ink_status status = INK_OK;
-  uint64_t header = map.size > 8 ? ink_little(map.data, 8) : 0;
-  // Merging has checked the file; others than safetensors begin otherwise.
-  if (map.size > 8 && header <= map.size - 8 && map.data[8] == '{') {
-    size_t begin = 8 + (size_t)header;
-    status = ink_sha256_of(map.data + begin, map.size - begin, hex, error);
-  }
-  ink_map_close(&map);
-  return status;
 }
 
 // A picture tells a plug-in's name to the world, but not where it lies on this machine.
@@ -204,13 +227,12 @@ static ink_status open_lora(const ink_paint_arguments *a, ink_paint_recipe_lora 
   ink_lora_report report = {0};
   bool partial = a->lora_partial || lora->partial;
   INK_TRY(ink_paint_find_plugin(lora->path, a->lora_dir, INK_PAINT_LORA, &path, error));
-  ink_status status = check_hash(path, lora->sha256, error);
+  ink_status status = check_hash(path, lora->sha256, lora->content_sha256, error);
   if (status == INK_OK) {
     status = ink_pipeline_merge_lora(pipeline, path, lora->weight, partial, &report, error);
     status = tell_coverage(path, &report, status, error);
   }
   lora->partial = report.n_unmatched > 0;
-  if (status == INK_OK) status = hash_content(path, lora->content_sha256, error);
   if (status == INK_OK) status = keep_file_name(&lora->path, path, error);
   free(path);
   return status;
@@ -220,7 +242,7 @@ static ink_status open_word(const ink_paint_arguments *a, ink_paint_recipe_word 
                             ink_pipeline *pipeline, ink_error *error) {
   char *path;
   INK_TRY(ink_paint_find_plugin(word->path, a->embedding_dir, INK_PAINT_EMBEDDING, &path, error));
-  ink_status status = check_hash(path, word->sha256, error);
+  ink_status status = check_hash(path, word->sha256, NULL, error);
   if (status == INK_OK) status = ink_pipeline_add_embedding(pipeline, path, word->word, error);
   if (status == INK_OK) status = keep_file_name(&word->path, path, error);
   if (status == INK_OK && !word->word) {
