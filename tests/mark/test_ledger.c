@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "mark/ledger/ledger.h"
+#include "mark/ledger/ledger_parts.h"
 #include "marking.h"
 #include "scratch.h"
 
@@ -347,6 +347,143 @@ static void pruning_keeps_the_chain_and_what_the_law_wants(void **state) {
   assert_int_equal(verdict.broken, 8);
 }
 
+// ---- at once with others
+
+// A second process, which does to the ledger what it is told by one letter.
+typedef struct neighbour {
+  pid_t process;
+  int tell, told;  // ends of pipes
+} neighbour;
+
+static void neighbour_acts(const place *p, int from, int to) {
+  char order;
+  while (read(from, &order, 1) == 1) {
+    ink_error error = {0};
+    ink_ledger *ledger;
+    ink_ledger_entry entry = entry_at(noon + 400 * DAY);
+    int64_t n;
+    ink_status status = ink_ledger_open(p->path, true, &ledger, &error);
+    if (status == INK_OK) sqlite3_busy_timeout(ledger->db, 0);  // waiting is failing
+    if (status == INK_OK && order == 'a') status = ink_ledger_append(ledger, &entry, &error);
+    if (status == INK_OK && order == 'p') {
+      status = ink_ledger_prune(ledger, noon + 300 * DAY, noon + 400 * DAY, &n, &error);
+    }
+    ink_ledger_close(ledger);
+    if (write(to, status == INK_OK ? "+" : "-", 1) != 1) break;
+  }
+  _exit(0);
+}
+
+// Before this process has the ledger open: SQLite must not be carried over a fork.
+static neighbour neighbour_begins(const place *p) {
+  int there[2], back[2];
+  assert_int_equal(pipe(there), 0);
+  assert_int_equal(pipe(back), 0);
+  neighbour o = {.process = fork(), .tell = there[1], .told = back[0]};
+  if (o.process == 0) {
+    close(there[1]);
+    close(back[0]);
+    neighbour_acts(p, there[0], back[1]);
+  }
+  close(there[0]);
+  close(back[1]);
+  return o;
+}
+
+static void neighbour_ends(neighbour *o) {
+  close(o->tell);
+  close(o->told);
+  waitpid(o->process, NULL, 0);
+}
+
+// What runs in this process, and what the other is told to do before each reading.
+typedef struct watch {
+  const neighbour *o;
+  const char *orders;  // the last one again and again
+  int n_done, n_refused;
+  bool locked;
+  int n_locked;  // whole rows that were read while others had to wait
+} watch;
+
+static int on_statement(unsigned kind, void *context, void *statement, void *text) {
+  watch *w = context;
+  const char *sql = text;
+  char answer;
+  if (kind == SQLITE_TRACE_ROW) {
+    const char *of = sqlite3_sql(statement);
+    w->n_locked += w->locked && strstr(of, "SELECT n, time, identity, kind") == of;
+    return 0;
+  }
+  if (strcmp(sql, "BEGIN IMMEDIATE") == 0) w->locked = true;
+  if (strcmp(sql, "COMMIT") == 0 || strcmp(sql, "ROLLBACK") == 0) w->locked = false;
+  if (strcmp(sql, "BEGIN") != 0) return 0;
+  if (write(w->o->tell, w->orders, 1) != 1 || read(w->o->told, &answer, 1) != 1) answer = '-';
+  if (answer == '+') {
+    w->n_done++;
+  } else {
+    w->n_refused++;
+  }
+  if (w->orders[1]) w->orders++;
+  return 0;
+}
+
+enum { MANY = 700 };  // more than are read at once
+
+static void append_many(const place *p) {
+  ink_ledger *ledger = open_at(p);
+  assert_int_equal(sqlite3_exec(ledger->db, "PRAGMA synchronous = OFF", NULL, NULL, NULL), 0);
+  for (int i = 0; i < MANY; i++) append(ledger, noon + i, false);
+  ink_ledger_close(ledger);
+}
+
+// Who appends while the chain is followed need not wait, and is not lost.
+static void others_append_while_the_chain_is_followed(void **state) {
+  const place *p = *state;
+  ink_error error = {0};
+  int64_t n;
+  append_many(p);
+  neighbour o = neighbour_begins(p);
+  watch w = {.o = &o, .orders = "a"};
+  ink_ledger *ledger = open_at(p);
+  sqlite3_trace_v2(ledger->db, SQLITE_TRACE_STMT | SQLITE_TRACE_ROW, on_statement, &w);
+  ink_ledger_verdict verdict;
+  assert_ok(ink_ledger_verify(ledger, NULL, &verdict, &error));
+  assert_int_equal(w.n_refused, 0);
+  assert_int_equal(w.n_done, 3);
+  assert_int_equal(verdict.broken, 0);
+  assert_int_equal(verdict.n_row, MANY + 3);
+  assert_ok(ink_ledger_prune(ledger, noon + MANY / 2, noon + 400 * DAY, &n, &error));
+  assert_int_equal(n, MANY / 2);
+  assert_int_equal(w.n_refused, 0);
+  assert_int_equal(w.n_done, 6);
+  assert_true(w.n_locked > 0 && w.n_locked < 10);
+  ink_ledger_close(ledger);
+  neighbour_ends(&o);
+  verdict = verdict_of(p, NULL);
+  assert_int_equal(verdict.broken, 0);
+  assert_int_equal(verdict.first, MANY / 2 + 1);
+  assert_int_equal(verdict.last, MANY + 6 + 1);
+}
+
+// Rows that another process takes out meanwhile are no holes.
+static void others_prune_while_the_chain_is_followed(void **state) {
+  const place *p = *state;
+  ink_error error = {0};
+  append_many(p);
+  neighbour o = neighbour_begins(p);
+  watch w = {.o = &o, .orders = "aapa"};
+  ink_ledger *ledger = open_at(p);
+  sqlite3_trace_v2(ledger->db, SQLITE_TRACE_STMT, on_statement, &w);
+  ink_ledger_verdict verdict;
+  assert_ok(ink_ledger_verify(ledger, NULL, &verdict, &error));
+  ink_ledger_close(ledger);
+  neighbour_ends(&o);
+  assert_int_equal(w.n_refused, 0);
+  assert_int_equal(verdict.broken, 0);
+  assert_int_equal(verdict.first, MANY + 1);
+  assert_int_equal(verdict.last, MANY + w.n_done);
+}
+
 // A checkpoint in place of a row that was changed would make the change good.
 static void a_broken_chain_is_not_pruned(void **state) {
   const place *p = *state;
@@ -536,6 +673,8 @@ int main(void) {
       WITH_PLACE(processes_that_append_at_once_take_turns),
       WITH_PLACE(a_killed_process_loses_nothing),
       WITH_PLACE(pruning_keeps_the_chain_and_what_the_law_wants),
+      WITH_PLACE(others_append_while_the_chain_is_followed),
+      WITH_PLACE(others_prune_while_the_chain_is_followed),
       WITH_PLACE(a_broken_chain_is_not_pruned),
       WITH_PLACE(manifests_lie_beside_the_rows),
       WITH_PLACE(files_are_looked_for_by_their_newest_row),

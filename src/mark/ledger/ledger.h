@@ -101,7 +101,8 @@ typedef struct ink_ledger_verdict {
 } ink_ledger_verdict;
 
 // Follow the chain from the first row to the last. `holds` (NULL: none) is the hash of a row that
-// must be among them. What is wrong stands in the verdict and is INK_OK.
+// must be among them. What is wrong stands in the verdict and is INK_OK. Other processes append
+// meanwhile; their rows are followed as well.
 ink_status ink_ledger_verify(ink_ledger *ledger, const char *holds, ink_ledger_verdict *verdict,
                              ink_error *error);
 
@@ -119,7 +120,8 @@ ink_status ink_ledger_check_files(ink_ledger *ledger,
 // Take out all rows that are older than `before` (seconds since 1970), but the chain stays whole: a
 // row of kind "checkpoint" tells what was taken out and the hash that the rest begins with.
 // CONFLICT names a row among them that the law wants kept at the time `now`, or where the chain is
-// broken: then nothing is taken out. *n is how many went.
+// broken: then nothing is taken out. *n is how many went. The chain is followed before others have
+// to wait.
 ink_status ink_ledger_prune(ink_ledger *ledger, int64_t before, int64_t now, int64_t *n,
                             ink_error *error);
 

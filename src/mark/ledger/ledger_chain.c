@@ -8,7 +8,10 @@
 #include "base/file.h"
 #include "mark/ledger/ledger_parts.h"
 
-enum { DAY = 24 * 3600 };
+enum {
+  DAY = 24 * 3600,
+  AT_ONCE = 256,  // rows that are read in one transaction: who appends waits for so many
+};
 
 // ---- verify
 
@@ -16,7 +19,10 @@ enum { DAY = 24 * 3600 };
 typedef struct walk {
   ink_ledger *ledger;
   ink_ledger_verdict *verdict;
-  int64_t next;                   // number that the next row must have
+  bool ended;     // no row is left
+  bool lost;      // the row that it came to is not there any more
+  int64_t given;  // rows that were given a number once, though they may be gone from the end
+  int64_t next;   // number that the next row must have
   char previous[INK_SHA256_HEX];  // and its previous hash
   // What the first row that is there says of those before it, until a checkpoint says it too.
   int64_t gone;
@@ -122,7 +128,6 @@ static ink_status check_row(walk *w, sqlite3_stmt *s, ink_error *error) {
   return status;
 }
 
-// Rows that were given a number once, though they may be gone from the end.
 static ink_status numbers_given(const ink_ledger *ledger, int64_t *n, ink_error *error) {
   sqlite3_stmt *s = NULL;
   INK_TRY(ink_ledger_prepare(ledger, "SELECT seq FROM sqlite_sequence WHERE name = 'ledger'", &s,
@@ -135,38 +140,79 @@ static ink_status numbers_given(const ink_ledger *ledger, int64_t *n, ink_error 
   return status;
 }
 
-ink_status ink_ledger_verify(ink_ledger *ledger, const char *holds, ink_ledger_verdict *verdict,
-                             ink_error *error) {
+static walk walk_from_the_first(ink_ledger *ledger, const char *holds, ink_ledger_verdict *verdict,
+                                ink_error *error) {
   walk w = {.ledger = ledger,
             .verdict = verdict,
             .holds = holds,
             .next = 1,
             .vouched = true,
             .error = error};
-  sqlite3_stmt *s = NULL;
-  int64_t given = 0;
   *verdict = (ink_ledger_verdict){0};
   snprintf(w.previous, sizeof w.previous, "%s", INK_LEDGER_ORIGIN);
-  INK_TRY(ink_ledger_prepare(ledger, "SELECT " INK_LEDGER_COLUMNS " FROM ledger ORDER BY n", &s,
-                             error));
+  return w;
+}
+
+// Go on by `most` rows, within a transaction. The row that the walk came to is read again: where it
+// went, the beginning was taken out meanwhile.
+static ink_status walk_on(walk *w, int64_t most, ink_error *error) {
+  const ink_ledger_verdict *v = w->verdict;
+  sqlite3_stmt *s = NULL;
+  INK_TRY(ink_ledger_prepare(
+      w->ledger, "SELECT " INK_LEDGER_COLUMNS " FROM ledger WHERE n >= ? ORDER BY n LIMIT ?", &s,
+      error));
+  bool begun = v->n_row > 0;
+  sqlite3_bind_int64(s, 1, begun ? v->last : INT64_MIN);
+  sqlite3_bind_int64(s, 2, most + begun);
   ink_status status = INK_OK;
-  int step;
-  while (status == INK_OK && !verdict->broken && (step = sqlite3_step(s)) != SQLITE_DONE) {
-    status = step == SQLITE_ROW ? check_row(&w, s, error) : ink_ledger_fault(ledger, error);
+  int step = sqlite3_step(s);
+  if (begun && (step == SQLITE_ROW || step == SQLITE_DONE)) {
+    w->lost = step == SQLITE_DONE || sqlite3_column_int64(s, 0) != v->last ||
+              strcmp(ink_ledger_row_hash(s), w->previous) != 0;
+    if (!w->lost) step = sqlite3_step(s);
+  }
+  int64_t n = 0;
+  for (; status == INK_OK && !v->broken && !w->lost && step != SQLITE_DONE; n++) {
+    status = step == SQLITE_ROW ? check_row(w, s, error) : ink_ledger_fault(w->ledger, error);
+    if (status == INK_OK) step = sqlite3_step(s);
   }
   sqlite3_finalize(s);
-  if (status == INK_OK) status = numbers_given(ledger, &given, error);
-  INK_TRY(status);
-  snprintf(verdict->head, sizeof verdict->head, "%s", w.previous);
-  if (verdict->broken) return INK_OK;
-  if (!w.vouched) {
-    broken(&w, w.gone, "", "the row is not there, and no checkpoint speaks of it");
-  } else if (given > verdict->last) {
-    broken(&w, verdict->last + 1, "", "the row is not there: %lld rows were written",
-           (long long)given);
-  } else if (holds && !w.held) {
-    broken(&w, verdict->last + 1, "", "no row has the hash %.12s…", holds);
+  w->ended = n < most;
+  return status == INK_OK && w->ended ? numbers_given(w->ledger, &w->given, error) : status;
+}
+
+// To the last row, holding nobody up for long: what others append meanwhile is walked along as
+// well.
+static ink_status walk_to_the_end(walk *w, ink_error *error) {
+  while (!w->ended && !w->verdict->broken) {
+    INK_TRY(ink_ledger_run(w->ledger, "BEGIN", error));
+    ink_status status = walk_on(w, AT_ONCE, error);
+    sqlite3_exec(w->ledger->db, "ROLLBACK", NULL, NULL, NULL);  // it only read
+    INK_TRY(status);
+    if (w->lost) *w = walk_from_the_first(w->ledger, w->holds, w->verdict, error);
   }
+  return INK_OK;
+}
+
+// What the rows tell together.
+static void judge(walk *w) {
+  ink_ledger_verdict *v = w->verdict;
+  snprintf(v->head, sizeof v->head, "%s", w->previous);
+  if (v->broken) return;
+  if (!w->vouched) {
+    broken(w, w->gone, "", "the row is not there, and no checkpoint speaks of it");
+  } else if (w->given > v->last) {
+    broken(w, v->last + 1, "", "the row is not there: %lld rows were written", (long long)w->given);
+  } else if (w->holds && !w->held) {
+    broken(w, v->last + 1, "", "no row has the hash %.12s…", w->holds);
+  }
+}
+
+ink_status ink_ledger_verify(ink_ledger *ledger, const char *holds, ink_ledger_verdict *verdict,
+                             ink_error *error) {
+  walk w = walk_from_the_first(ledger, holds, verdict, error);
+  INK_TRY(walk_to_the_end(&w, error));
+  judge(&w);
   return INK_OK;
 }
 
@@ -267,14 +313,32 @@ static ink_status take_out(const ink_ledger *ledger, int64_t last, int64_t n, co
 }
 
 // A checkpoint would vouch for whatever was done to the rows that it takes the place of.
-static ink_status check_whole(ink_ledger *ledger, ink_error *error) {
-  ink_ledger_verdict v;
-  INK_TRY(ink_ledger_verify(ledger, NULL, &v, error));
-  if (!v.broken) return INK_OK;
+static ink_status check_whole(walk *w, ink_error *error) {
+  const ink_ledger_verdict *v = w->verdict;
+  judge(w);
+  if (!v->broken) return INK_OK;
   return ink_fail(error, INK_ERR_CONFLICT,
                   "the chain is broken at row %lld%s%s: %s; nothing is taken out of it, for what "
                   "happened there would be gone",
-                  (long long)v.broken, v.identity[0] ? ", " : "", v.identity, v.what);
+                  (long long)v->broken, v->identity[0] ? ", " : "", v->identity, v->what);
+}
+
+// Begin a transaction that writes on a chain that is whole. Others wait for it, so that the walk
+// comes before it, and in it only what was appended since.
+static ink_status begin_on_whole(ink_ledger *ledger, ink_error *error) {
+  ink_ledger_verdict verdict;
+  walk w;
+  do {
+    w = walk_from_the_first(ledger, NULL, &verdict, error);
+    INK_TRY(walk_to_the_end(&w, error));
+    INK_TRY(check_whole(&w, error));
+    INK_TRY(ink_ledger_run(ledger, "BEGIN IMMEDIATE", error));
+    ink_status status = walk_on(&w, INT64_MAX - 1, error);
+    if (status == INK_OK && !w.lost) status = check_whole(&w, error);
+    if (status != INK_OK || w.lost) sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+    INK_TRY(status);
+  } while (w.lost);  // another process pruned it meanwhile
+  return INK_OK;
 }
 
 ink_status ink_ledger_prune(ink_ledger *ledger, int64_t before, int64_t now, int64_t *n,
@@ -282,9 +346,8 @@ ink_status ink_ledger_prune(ink_ledger *ledger, int64_t before, int64_t now, int
   int64_t last;
   char hash[INK_SHA256_HEX];
   if (!now) now = (int64_t)time(NULL);
-  INK_TRY(ink_ledger_run(ledger, "BEGIN IMMEDIATE", error));
-  ink_status status = check_whole(ledger, error);
-  if (status == INK_OK) status = find_old(ledger, before, now, &last, n, hash, error);
+  INK_TRY(begin_on_whole(ledger, error));
+  ink_status status = find_old(ledger, before, now, &last, n, hash, error);
   if (status == INK_OK && *n) status = take_out(ledger, last, *n, hash, now, error);
   if (status == INK_OK) status = ink_ledger_run(ledger, "COMMIT", error);
   if (status != INK_OK) sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
