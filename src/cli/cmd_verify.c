@@ -188,33 +188,50 @@ static const char *name_in(const char *uri) {
   return slash ? slash + 1 : uri;
 }
 
-static bool same_finding(const json_t *a, const json_t *b) {
-  return strcmp(text_at(a, "code"), text_at(b, "code")) == 0 &&
-         strcmp(text_at(a, "explanation"), text_at(b, "explanation")) == 0;
+// Findings that say the same, as arrays under what they say, in the order of the first of each. The
+// caller's; NULL where there is no memory.
+static json_t *by_what_they_say(const json_t *list) {
+  json_t *groups = json_object();
+  ink_text said = {0};
+  bool failed = !groups;
+  for (size_t i = 0; !failed && i < json_array_size(list); i++) {
+    json_t *finding = json_array_get(list, i);
+    ink_text_clear(&said);
+    ink_text_format(&said, "%s %s", text_at(finding, "code"), text_at(finding, "explanation"));
+    json_t *group = json_object_get(groups, ink_text_string(&said));
+    if (!group) {
+      group = json_array();
+      failed = json_object_set_new(groups, ink_text_string(&said), group) != 0;
+    }
+    failed = failed || said.failed || json_array_append(group, finding) != 0;
+  }
+  if (failed) {
+    json_decref(groups);
+    groups = NULL;
+  }
+  ink_text_free(&said);
+  return groups;
 }
 
 // Findings that say the same share a line, which names what they are of.
-static void print_findings(const ink_c2pa_report *report, const char *sign, const json_t *list) {
-  for (size_t i = 0; i < json_array_size(list); i++) {
-    const json_t *finding = json_array_get(list, i);
-    size_t before = 0;
-    while (!same_finding(json_array_get(list, before), finding)) before++;
-    if (before < i) continue;
+static ink_status print_findings(const ink_c2pa_report *report, const char *sign,
+                                 const json_t *list, ink_error *error) {
+  json_t *groups = by_what_they_say(list), *group;
+  if (!groups) return ink_fail(error, INK_ERR_MEMORY, "no memory to tell what was found");
+  const char *key;
+  json_object_foreach(groups, key, group) {
+    const json_t *finding = json_array_get(group, 0);
     const char *code = text_at(finding, "code"), *english = text_at(finding, "explanation");
     const char *said = text_at(report->said, english);
     printf("  %s %s: %s", sign, code, said ? said : ink_tr(english));
-    if (strncmp(code, "assertion.", 10) == 0) {
-      const char *between = " (";
-      for (size_t k = i; k < json_array_size(list); k++) {
-        const json_t *other = json_array_get(list, k);
-        if (!same_finding(other, finding)) continue;
-        printf("%s%s", between, name_in(text_at(other, "url")));
-        between = ", ";
-      }
-      printf(")");
+    bool named = strncmp(code, "assertion.", 10) == 0;
+    for (size_t i = 0; named && i < json_array_size(group); i++) {
+      printf("%s%s", i ? ", " : " (", name_in(text_at(json_array_get(group, i), "url")));
     }
-    printf("\n");
+    printf("%s\n", named ? ")" : "");
   }
+  json_decref(groups);
+  return INK_OK;
 }
 
 // What the URI of an ingredient's assertion speaks of: its title, else the URI.
@@ -306,7 +323,31 @@ static void print_recovery(const findings *found) {
   }
 }
 
-static void print_text(const char *path, findings *found) {
+// What was found of the manifest, and of what went into it.
+static ink_status print_results(const ink_c2pa_report *report, ink_error *error) {
+  static const struct {
+    const char *sign, *kind;
+  } lists[] = {{"✗", "failure"}, {"·", "informational"}, {"✓", "success"}};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    INK_TRY(print_findings(report, lists[i].sign, json_object_get(report->results, lists[i].kind),
+                           error));
+  }
+  size_t i;
+  json_t *delta;
+  json_array_foreach(report->deltas, i, delta) {
+    const json_t *added = json_object_get(delta, "validationDeltas");
+    const json_t *failure = json_object_get(added, "failure");
+    const json_t *informational = json_object_get(added, "informational");
+    if (!json_array_size(failure) && !json_array_size(informational)) continue;
+    const char *uri = text_at(delta, "ingredientAssertionURI");
+    printf(ink_tr("  of what went into it, %s:\n"), ingredient_title(report, uri));
+    INK_TRY(print_findings(report, "  ✗", failure, error));
+    INK_TRY(print_findings(report, "  ·", informational, error));
+  }
+  return INK_OK;
+}
+
+static ink_status print_text(const char *path, findings *found, ink_error *error) {
   const ink_c2pa_report *report = &found->report;
   char *name = strdup(path);
   static const char *const words[] = {"it has no manifest", "its manifest does not hold",
@@ -316,7 +357,7 @@ static void print_text(const char *path, findings *found) {
   printf("%s: %s: %s\n", name ? name : path, ink_c2pa_state_name(report->state),
          found->damaged ? ink_text_string(&found->damage) : ink_tr(words[report->state]));
   free(name);
-  if (report->state == INK_C2PA_NONE) return;
+  if (report->state == INK_C2PA_NONE) return INK_OK;
   // What strangers wrote is shown, and forges no line of ours.
   json_t *said[] = {report->manifests, report->results, report->deltas, report->said, found->aigc};
   for (size_t i = 0; i < sizeof said / sizeof *said; i++) ink_cli_clean_json(said[i]);
@@ -336,24 +377,32 @@ static void print_text(const char *path, findings *found) {
   print_labels(found);
   print_ingredients(assertions);
   print_checks(json_object_get(assertions, "org.inkstone.checks"));
-  print_findings(report, "✗", json_object_get(report->results, "failure"));
-  print_findings(report, "·", json_object_get(report->results, "informational"));
-  print_findings(report, "✓", json_object_get(report->results, "success"));
-  size_t i;
-  json_t *delta;
-  json_array_foreach(report->deltas, i, delta) {
-    const json_t *added = json_object_get(delta, "validationDeltas");
-    const json_t *failure = json_object_get(added, "failure");
-    const json_t *informational = json_object_get(added, "informational");
-    if (!json_array_size(failure) && !json_array_size(informational)) continue;
-    const char *uri = text_at(delta, "ingredientAssertionURI");
-    printf(ink_tr("  of what went into it, %s:\n"), ingredient_title(report, uri));
-    print_findings(report, "  ✗", failure);
-    print_findings(report, "  ·", informational);
-  }
+  INK_TRY(print_results(report, error));
   printf("%s\n",
          ink_tr("A manifest proves who signed and that nothing changed since; not that it is "
                 "true."));
+  return INK_OK;
+}
+
+// What was found, as the command's end: a file that holds is no error.
+static ink_status end_with(const request *r, const char *path, const findings *found,
+                           ink_error *error) {
+  if (found->damaged) {
+    return ink_fail(error, INK_ERR_FORMAT, "%s: %s", path, ink_text_string(&found->damage));
+  }
+  if (found->report.state == INK_C2PA_NONE && r->recover) {
+    return ink_fail(error, INK_ERR_NOT_FOUND, "%s has no manifest, and the ledger does not know it",
+                    path);
+  }
+  if (found->report.state == INK_C2PA_NONE) {
+    return ink_fail(error, INK_ERR_NOT_FOUND, "%s has no manifest", path);
+  }
+  if (found->report.state != INK_C2PA_INVALID) return INK_OK;
+  if (found->recovery.by) {
+    return ink_fail(error, INK_ERR_CONFLICT,
+                    "%s: its manifest was found, but its content was changed", path);
+  }
+  return ink_fail(error, INK_ERR_CONFLICT, "%s: its manifest does not hold", path);
 }
 
 static ink_status verify(const request *r, const char *path, ink_error *error) {
@@ -365,25 +414,12 @@ static ink_status verify(const request *r, const char *path, ink_error *error) {
     ink_c2pa_options options = {.anchors = trust, .stamp_anchors = stamp_trust};
     status = validate(r, path, &options, &found, error);
   }
-  if (status == INK_OK) {
-    if (r->json) {
-      print_json(path, &found);
-    } else {
-      print_text(path, &found);
-    }
-    if (found.damaged) {
-      status = ink_fail(error, INK_ERR_FORMAT, "%s: %s", path, ink_text_string(&found.damage));
-    } else if (found.report.state == INK_C2PA_NONE) {
-      status = r->recover ? ink_fail(error, INK_ERR_NOT_FOUND,
-                                     "%s has no manifest, and the ledger does not know it", path)
-                          : ink_fail(error, INK_ERR_NOT_FOUND, "%s has no manifest", path);
-    } else if (found.report.state == INK_C2PA_INVALID) {
-      status = found.recovery.by
-                   ? ink_fail(error, INK_ERR_CONFLICT,
-                              "%s: its manifest was found, but its content was changed", path)
-                   : ink_fail(error, INK_ERR_CONFLICT, "%s: its manifest does not hold", path);
-    }
+  if (status == INK_OK && r->json) {
+    print_json(path, &found);
+  } else if (status == INK_OK) {
+    status = print_text(path, &found, error);
   }
+  if (status == INK_OK) status = end_with(r, path, &found, error);
   ink_c2pa_report_free(&found.report);
   ink_recovery_free(&found.recovery);
   ink_text_free(&found.damage);

@@ -1,4 +1,5 @@
 // Keys, signing and verifying as they are run; pieces that are born signed.
+#include "mark/c2pa/jumbf.h"
 #include "program.h"
 
 static void a_signed_file_is_verified_and_a_changed_one_is_not(void **state) {
@@ -56,6 +57,58 @@ static void findings_are_said_in_the_readers_language(void **state) {
   assert_int_equal(run.exit_code, 0);
   assert_non_null(strstr(run.out, "is not on the list of those who are trusted"));
   assert_null(strstr(run.out, "信任"));
+  drop_run(&run);
+}
+
+// A manifest store whose last manifest has `n` more assertions, of which its claim does not speak.
+static void add_undeclared(const char *path, size_t n) {
+  ink_error error = {0};
+  size_t size;
+  char *bytes = read_file(path, &size);
+  ink_arena *arena = ink_arena_new(1 << 24);
+  ink_jumbf *store;
+  ink_text out = {0};
+  assert_ok(ink_jumbf_read(arena, bytes, size, &store, &error));
+  size_t all = ink_jumbf_begin(&out, store->kind, store->label);
+  size_t one = ink_jumbf_begin(&out, store->last->kind, store->last->label);
+  for (const ink_jumbf *at = store->last->first; at; at = at->next) {
+    if (!at->label) continue;
+    size_t begin = out.size;
+    ink_jumbf_box(&out, at->type, at->bytes, at->size);
+    if (strcmp(at->label, "c2pa.assertions") != 0) continue;
+    for (size_t i = 0; i < n; i++) {
+      char label[32];
+      snprintf(label, sizeof label, "org.example.%zu", i);
+      ink_jumbf_end(&out, ink_jumbf_begin(&out, "cbor", label));
+    }
+    ink_jumbf_end(&out, begin);
+  }
+  ink_jumbf_end(&out, one);
+  ink_jumbf_end(&out, all);
+  assert_ok(ink_file_save(path, out.bytes, out.size, &error));
+  ink_text_free(&out);
+  ink_arena_free(arena);
+  free(bytes);
+}
+
+static void thousands_of_findings_are_told_in_one_line(void **state) {
+  (void)state;
+  enum { MANY = 5000 };
+  expect_done(run_at_home("cp $FIXTURES/mark/plain.png s.png && $INK sign s.png --sidecar"));
+  add_undeclared(in_scratch("s.png.c2pa"), MANY);
+  program_run run = run_at_home("timeout 60 $INK verify s.png");
+  assert_int_equal(run.exit_code, 1);
+  const char *line = strstr(run.out, "assertion.undeclared: "), *end = line;
+  assert_non_null(line);
+  assert_null(strstr(line + 1, "assertion.undeclared: "));
+  size_t n = 1;
+  for (; *end != '\n'; end++) n += *end == ',';
+  assert_int_equal(n, MANY);
+  static const char last[] = ", org.example.4999)";
+  assert_memory_equal(end - (sizeof last - 1), last, sizeof last - 1);
+  // The others stand in the order in which they were found.
+  const char *untrusted = strstr(run.out, "signingCredential.untrusted");
+  assert_true(untrusted && untrusted < line);
   drop_run(&run);
 }
 
@@ -532,6 +585,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_signed_file_is_verified_and_a_changed_one_is_not),
       cmocka_unit_test(findings_are_said_in_the_readers_language),
+      cmocka_unit_test_setup_teardown(thousands_of_findings_are_told_in_one_line, scratch_open,
+                                      scratch_close),
       cmocka_unit_test(verify_tells_labels_and_ingredients_of_a_picture),
       cmocka_unit_test(what_files_say_steers_no_terminal_and_forges_no_line),
       cmocka_unit_test(an_archive_that_is_cut_short_is_called_damaged),
