@@ -326,6 +326,23 @@ static void recorded_faults_are_those_of_their_place(void **state) {
   ink_text_free(&store);
 }
 
+// All assertions are compared with all redactions: there is an end to them.
+static void a_store_takes_out_so_much_and_no_more(void **state) {
+  (void)state;
+  enum { MOST = 1024 };
+  ink_text store = updated_store();
+  const char *uris[MOST + 1];
+  for (size_t i = 0; i <= MOST; i++) uris[i] = note_uri[0];
+  for (size_t more = 0; more < 2; more++) {
+    ink_text out = resealed(&store, &(reseal){.redacted = uris, .n_redacted = MOST + more});
+    ink_c2pa_report report = report_of(&out);
+    assert_int_equal(ink_c2pa_failed_with(&report, "general.error"), more);
+    ink_c2pa_report_free(&report);
+    ink_text_free(&out);
+  }
+  ink_text_free(&store);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_a_later_claim_takes_out_leaves_nothing),
@@ -335,6 +352,7 @@ int main(void) {
       cmocka_unit_test(an_action_names_what_was_taken_out),
       cmocka_unit_test(a_claim_speaks_of_its_own_manifest),
       cmocka_unit_test(recorded_faults_are_those_of_their_place),
+      cmocka_unit_test(a_store_takes_out_so_much_and_no_more),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -487,6 +487,33 @@ static void each_fault_has_its_code(void **state) {
   }
 }
 
+// A store of manifests that are empty, one behind the other.
+static ink_text store_of_empty(size_t n, const char *label) {
+  ink_text store = {0};
+  size_t all = ink_jumbf_begin(&store, "c2pa", "c2pa");
+  for (size_t i = 0; i < n; i++) {
+    ink_jumbf_end(&store, ink_jumbf_begin(&store, "c2ma", label));
+  }
+  ink_jumbf_end(&store, all);
+  return store;
+}
+
+// What a file repeats without end is told once of each, not of each pair.
+static void findings_grow_with_the_file_alone(void **state) {
+  (void)state;
+  enum { MANIFESTS = 4000 };
+  ink_error error = {0};
+  ink_c2pa_report report = {0};
+  ink_text store = store_of_empty(MANIFESTS, "urn:c2pa:one");
+  assert_ok(ink_c2pa_validate((const unsigned char *)"x", 1, NULL, (unsigned char *)store.bytes,
+                              store.size, NULL, &report, &error));
+  assert_int_equal(report.state, INK_C2PA_INVALID);
+  assert_true(ink_c2pa_failed_with(&report, "general.error"));
+  assert_int_equal(json_array_size(json_object_get(report.results, "failure")), MANIFESTS);
+  ink_c2pa_report_free(&report);
+  ink_text_free(&store);
+}
+
 static void stores_that_end_early_are_invalid(void **state) {
   (void)state;
   ink_error error = {0};
@@ -520,6 +547,7 @@ int main(void) {
       cmocka_unit_test(anchors_make_a_signer_trusted),
       cmocka_unit_test(signatures_outside_their_certificates_time_are_invalid),
       cmocka_unit_test(each_fault_has_its_code),
+      cmocka_unit_test(findings_grow_with_the_file_alone),
       cmocka_unit_test(stores_that_end_early_are_invalid),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,10 +36,11 @@ static size_t decode(const unsigned char *bytes, size_t size, size_t at, size_t 
 }
 
 static ink_status read_wrapper(const unsigned char *bytes, size_t size, size_t at, ink_place *place,
-                               size_t *end) {
+                               size_t *end, ink_error *error) {
   ink_text head = {0};
   size_t got = decode(bytes, size, at + 3, HEADER, &head, end);
-  bool wrapper = got >= MAGIC && memcmp(head.bytes, magic, MAGIC) == 0;
+  ink_status status = ink_text_status(&head, error);
+  bool wrapper = status == INK_OK && got >= MAGIC && memcmp(head.bytes, magic, MAGIC) == 0;
   const unsigned char *h = (const unsigned char *)head.bytes;
   size_t length = 0;
   bool good = wrapper && got == HEADER && h[MAGIC] == VERSION;
@@ -48,7 +49,7 @@ static ink_status read_wrapper(const unsigned char *bytes, size_t size, size_t a
     good = length <= (size - *end) / 3;  // each byte takes three at least
   }
   ink_text_free(&head);
-  if (!wrapper) return INK_OK;
+  if (!wrapper) return status;
   if (place->present) {
     return ink_place_fault(place, "manifest.text.multipleWrappers",
                            "the text has several manifests");
@@ -67,7 +68,7 @@ static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, s
   (void)carrier;
   for (size_t at = ink_find_bytes(bytes, size, 0, mark); at < size;) {
     size_t end = at + 3;
-    INK_TRY(read_wrapper(bytes, size, at, place, &end));
+    INK_TRY(read_wrapper(bytes, size, at, place, &end, error));
     if (place->code) return INK_OK;
     at = ink_find_bytes(bytes, size, at + 3, mark);
   }

@@ -39,6 +39,9 @@ static ink_status digest_normalised(const char *algorithm, const ink_text *rest,
   utf8proc_ssize_t size =
       utf8proc_map((const utf8proc_uint8_t *)ink_text_string(rest), (utf8proc_ssize_t)rest->size,
                    &form, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  if (size == UTF8PROC_ERROR_NOMEM) {
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for a normalised text");
+  }
   if (size < 0) {
     return ink_fail(error, INK_ERR_FORMAT, "the text is not UTF-8: %s", utf8proc_errmsg(size));
   }

@@ -168,6 +168,7 @@ static ink_status repad(const update *u, size_t n_pad, ink_text *out, ink_error 
   }
   ink_cbor_builder b = {.arena = u->arena};
   unsigned char *zeros = ink_arena_zeros(u->arena, n_pad + 1, 1);
+  if (!zeros) return ink_fail(error, INK_ERR_MEMORY, "no memory for a manifest");
   size_t before = (size_t)(pad->span - begin);
   ink_text_add_bytes(out, begin, before);
   INK_TRY(ink_cbor_write(&b, ink_cbor_new_bytes(&b, zeros, n_pad), out, error));
@@ -212,7 +213,9 @@ static ink_status fit(update *u, size_t size, const ink_carrier *carrier, ink_er
   ink_status status = INK_OK;
   for (size_t i = 0; i < PAD_TRIES && status == INK_OK && !fits; i++) {
     status = repad(u, i, &shrunk[i], error);
-    if (status == INK_ERR_UNSUPPORTED) status = no_room(carrier, u->pass.store.size - size, error);
+    if (status == INK_ERR_UNSUPPORTED && u->pass.store.size > size) {
+      status = no_room(carrier, u->pass.store.size - size, error);
+    }
     u->ingredient.store = shrunk[i].bytes;
     u->ingredient.store_size = shrunk[i].size;
     if (status == INK_OK) status = pad_to(u, size, &fits, error);

@@ -16,10 +16,11 @@ const ink_cbor *ink_validate_content(ink_validator *v, const ink_jumbf *box) {
   const ink_jumbf *content = ink_jumbf_content(box, "cbor");
   const ink_cbor *item = NULL;
   if (!content) return NULL;
-  if (ink_cbor_read(v->arena, content->bytes, content->size, box->label, &item, NULL) != INK_OK) {
-    return NULL;
-  }
-  return item;
+  ink_status status =
+      ink_cbor_read(v->arena, content->bytes, content->size, box->label, &item, NULL);
+  // What was not read for want of memory is not malformed, and passing it over would hide it.
+  v->failed = v->failed || status == INK_ERR_MEMORY;
+  return status == INK_OK ? item : NULL;
 }
 
 // ---- one manifest
@@ -142,6 +143,14 @@ static ink_c2pa_state judge(const ink_c2pa_report *report) {
   return ink_c2pa_says(report, "signingCredential.trusted") ? INK_C2PA_TRUSTED : INK_C2PA_VALID;
 }
 
+// True when a box in front of this one has its label.
+static bool has_label_before(const ink_jumbf *store, const ink_jumbf *box) {
+  for (const ink_jumbf *at = store->first; box->label && at != box; at = at->next) {
+    if (at->label && strcmp(at->label, box->label) == 0) return true;
+  }
+  return false;
+}
+
 static ink_status check_store(ink_validator *v, const unsigned char *bytes, size_t size) {
   ink_error fault = {0};
   ink_jumbf *store;
@@ -160,10 +169,8 @@ static ink_status check_store(ink_validator *v, const unsigned char *bytes, size
   const ink_jumbf *active = NULL;
   for (const ink_jumbf *at = store->first; at; at = at->next) {
     if (at->label) active = at;
-    for (const ink_jumbf *other = store->first; other != at; other = other->next) {
-      if (at->label && other->label && strcmp(at->label, other->label) == 0) {
-        ink_find(v, results, INK_FAILURE, "general.error", at, "two manifests have one label");
-      }
+    if (has_label_before(store, at)) {
+      ink_find(v, results, INK_FAILURE, "general.error", at, "two manifests have one label");
     }
     if (!at->label) {
       ink_find(v, results, INK_FAILURE, "general.error", NULL,

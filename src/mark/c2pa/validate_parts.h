@@ -8,7 +8,12 @@
 #include "mark/c2pa/timestamp.h"
 #include "mark/c2pa/validate.h"
 
-enum { INK_MANIFESTS_MOST = 64, INK_ASSERTIONS_MOST = 512, INK_INGREDIENTS_DEEP = 16 };
+enum {
+  INK_MANIFESTS_MOST = 64,
+  INK_ASSERTIONS_MOST = 512,
+  INK_REDACTIONS_MOST = 1024,  // of all claims in a store
+  INK_INGREDIENTS_DEEP = 16
+};
 
 // What one manifest says of others: a time-stamp assertion, or the URI of an assertion that was
 // taken out.

@@ -16,6 +16,7 @@ static ink_status add_word(ink_validator *v, const ink_store_word **list, const 
 }
 
 ink_status ink_validate_gather(ink_validator *v) {
+  size_t n_redacted = 0;
   for (const ink_jumbf *at = v->store->first; at; at = at->next) {
     if (!at->label) continue;
     const ink_jumbf *box =
@@ -27,6 +28,11 @@ ink_status ink_validate_gather(ink_validator *v) {
       const ink_cbor *list =
           ink_cbor_member(ink_validate_content(v, claim), "redacted_assertions", INK_CBOR_ARRAY);
       for (const ink_cbor *r = list ? list->first : NULL; r; r = r->next) {
+        if (n_redacted++ == INK_REDACTIONS_MOST) {
+          ink_find(v, v->report->results, INK_FAILURE, "general.error", at,
+                   "claims take out more than is looked at");
+          return INK_OK;
+        }
         INK_TRY(add_word(v, &v->redacted, at, r));
       }
     }
