@@ -142,13 +142,3 @@ ink_status ink_yaml_parse(const char *bytes, size_t size, const char *name, json
   fy_diag_destroy(diagnostics);
   return status;
 }
-
-ink_status ink_yaml_load(const char *path, size_t most, json_t **value, ink_error *error) {
-  char *bytes;
-  size_t size;
-  *value = NULL;
-  INK_TRY(ink_file_read(path, most, &bytes, &size, error));
-  ink_status status = ink_yaml_parse(bytes, size, path, value, error);
-  free(bytes);
-  return status;
-}

@@ -9,7 +9,5 @@
 // *value.
 ink_status ink_yaml_parse(const char *bytes, size_t size, const char *name, json_t **value,
                           ink_error *error);
-// Read and parse a file of at most `most` bytes.
-ink_status ink_yaml_load(const char *path, size_t most, json_t **value, ink_error *error);
 
 #endif

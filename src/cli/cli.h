@@ -79,9 +79,6 @@ void ink_cli_clean_json(json_t *json);
 // Print one JSON object on stdout and release it; NULL (no memory to make it) is MEMORY.
 ink_status ink_cli_print_json(json_t *json, ink_error *error);
 
-// True when stderr is a terminal that takes colour (NO_COLOR unset or empty, TERM not dumb).
-bool ink_cli_colour(void);
-
 // A listener that draws a progress bar on stderr when that is a terminal, else stays silent, and
 // that turns Ctrl-C into a cancel (a second Ctrl-C ends the process). Call ink_cli_progress_end
 // when the work is over.

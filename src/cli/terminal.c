@@ -14,7 +14,8 @@ ink_error ink_cli_error(void) {
   return (ink_error){.translate = ink_tr};
 }
 
-bool ink_cli_colour(void) {
+// True when stderr is a terminal that takes colour (NO_COLOR unset or empty, TERM not dumb).
+static bool wants_colour(void) {
   const char *no = getenv("NO_COLOR");
   const char *term = getenv("TERM");
   return isatty(STDERR_FILENO) && !(no && no[0]) && term && strcmp(term, "dumb") != 0;
@@ -56,7 +57,7 @@ void ink_cli_clean_json(json_t *json) {
 }
 
 int ink_cli_fail(const ink_command *command, const ink_error *error) {
-  const char *red = ink_cli_colour() ? "\033[31m" : "", *plain = ink_cli_colour() ? "\033[0m" : "";
+  const char *red = wants_colour() ? "\033[31m" : "", *plain = wants_colour() ? "\033[0m" : "";
   char text[sizeof error->text];
   memcpy(text, error->text, sizeof text);
   clean(text, true);

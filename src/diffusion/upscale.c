@@ -61,7 +61,8 @@ void ink_upscaler_free(ink_upscaler *u) {
   free(u);
 }
 
-int32_t ink_upscaler_scale(const ink_upscaler *u) {
+// So many times wider and higher: 1, 2, 4 or 8.
+static int32_t scale_of(const ink_upscaler *u) {
   return ink_esrgan_about(u->net)->scale;
 }
 
@@ -122,7 +123,7 @@ static void to_bytes(const ink_tensor *y, ink_picture *out) {
 }
 
 static ink_status enlarge(const enlargement *e, ink_picture *out, size_t *peak, ink_error *error) {
-  int32_t scale = ink_upscaler_scale(e->u);
+  int32_t scale = scale_of(e->u);
   ink_compute c = compute_of(e);
   if (!c.arena) return ink_fail(error, INK_ERR_MEMORY, "no memory to enlarge a picture");
   ink_tensor *y = run_net(&c, e);
@@ -163,7 +164,7 @@ static ink_status rehearse(enlargement e, ink_pool *idle, size_t *bytes, ink_err
 static ink_status plan(enlargement *e, size_t ram, ink_error *error) {
   ink_pool *idle = ink_pool_new_idle(e->pool);
   if (!idle) return ink_fail(error, INK_ERR_MEMORY, "no memory to plan an enlargement");
-  int64_t scale = ink_upscaler_scale(e->u);
+  int64_t scale = scale_of(e->u);
   // The picture and what comes of it, as bytes.
   size_t own = (size_t)(e->rgb->width * e->rgb->height * (1 + scale * scale)) * 4, bytes = 0;
   ink_status status = rehearse(*e, idle, &bytes, error);
@@ -210,7 +211,7 @@ static ink_status forget(ink_upscaler *u, ink_error *error) {
 ink_status ink_upscaler_run(ink_upscaler *u, const ink_picture *picture, ink_precision precision,
                             size_t ram, ink_picture *out, size_t *peak, ink_error *error) {
   *out = (ink_picture){0};
-  int64_t scale = ink_upscaler_scale(u);
+  int64_t scale = scale_of(u);
   if (picture->width * scale > INK_PICTURE_MOST_SIDE ||
       picture->height * scale > INK_PICTURE_MOST_SIDE) {
     return ink_fail(error, INK_ERR_USAGE, "%d x %d enlarged by %d is too large",

@@ -13,8 +13,6 @@ typedef struct ink_upscaler ink_upscaler;
 ink_status ink_upscaler_open(const char *path, ink_pool *pool, ink_upscaler **upscaler,
                              ink_error *error);
 void ink_upscaler_free(ink_upscaler *upscaler);
-// So many times wider and higher: 1, 2, 4 or 8.
-int32_t ink_upscaler_scale(const ink_upscaler *upscaler);
 // Where its parameters lie.
 const struct ink_weights *ink_upscaler_weights(const ink_upscaler *upscaler);
 

@@ -408,11 +408,6 @@ const ink_esrgan_config *ink_esrgan_about(const ink_esrgan *esrgan) {
   return &esrgan->config;
 }
 
-ink_parameter *ink_esrgan_parameters(ink_esrgan *esrgan, size_t *n) {
-  *n = esrgan->network.n;
-  return esrgan->network.parameters;
-}
-
 // ---- files --------------------------------------------------------------------------------------
 
 static const ink_weights_entry *find(const ink_weights *weights, const char *pattern, int number) {

@@ -30,7 +30,6 @@ ink_status ink_esrgan_new(const ink_esrgan_config *config, const ink_source *sou
                           ink_esrgan **esrgan, ink_error *error);
 void ink_esrgan_free(ink_esrgan *esrgan);
 const ink_esrgan_config *ink_esrgan_about(const ink_esrgan *esrgan);
-ink_parameter *ink_esrgan_parameters(ink_esrgan *esrgan, size_t *n);
 
 // Pictures F32 (B, H, W, 3) in [0, 1] to F32 (B, H * scale, W * scale, 3), about in [0, 1]. H and W
 // are multiples of `unshuffle`. One picture alone goes in bands of rows that take about

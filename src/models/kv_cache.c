@@ -51,10 +51,6 @@ int64_t ink_kv_cache_length(const ink_kv_cache *cache) {
   return cache->length;
 }
 
-int64_t ink_kv_cache_capacity(const ink_kv_cache *cache) {
-  return cache->capacity;
-}
-
 static size_t position_bytes(const ink_kv_cache *cache) {
   return (size_t)(cache->n_kv_head * cache->head_dim) * ink_dtype_about(cache->dtype)->block_bytes;
 }

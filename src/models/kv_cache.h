@@ -17,7 +17,6 @@ ink_status ink_kv_cache_new(const struct ink_decoder_config *config, int64_t n_b
 void ink_kv_cache_free(ink_kv_cache *cache);
 
 int64_t ink_kv_cache_length(const ink_kv_cache *cache);
-int64_t ink_kv_cache_capacity(const ink_kv_cache *cache);
 // Bytes its positions take now.
 size_t ink_kv_cache_bytes(const ink_kv_cache *cache);
 

@@ -101,7 +101,8 @@ ink_status ink_picture_xmp_found(ink_picture_extras *extras, const void *bytes, 
 
 // ---- reading ------------------------------------------------------------------------------------
 
-ink_picture_limits ink_picture_limits_default(void) {
+// 16,384 on a side and 64 million pixels.
+static ink_picture_limits default_limits(void) {
   return (ink_picture_limits){.most_side = 16384, .most_pixels = 64000000};
 }
 
@@ -145,7 +146,7 @@ ink_status ink_picture_decode(const void *bytes, size_t size, const char *name,
                               const ink_picture_limits *limits, ink_picture *picture,
                               ink_picture_extras *extras, ink_error *error) {
   *picture = (ink_picture){0};
-  ink_picture_input input = {bytes, size, name, limits ? *limits : ink_picture_limits_default()};
+  ink_picture_input input = {bytes, size, name, limits ? *limits : default_limits()};
   reader read = reader_of(input.bytes, size);
   if (!read) {
     return ink_fail(error, INK_ERR_FORMAT, "%s: neither PNG nor JPEG nor WebP", name);

@@ -49,8 +49,6 @@ typedef struct ink_picture_limits {
   int32_t most_side;
   int64_t most_pixels;
 } ink_picture_limits;
-// 16,384 on a side and 64 million pixels.
-ink_picture_limits ink_picture_limits_default(void);
 
 enum { INK_PICTURE_MOST_FILE = 512 << 20 };  // bytes of a file that is read
 

@@ -1,6 +1,4 @@
 // The table of element types.
-#include <strings.h>
-
 #include "tensor/tensor.h"
 
 static const ink_dtype_info types[INK_DTYPE_COUNT] = {
@@ -11,14 +9,4 @@ static const ink_dtype_info types[INK_DTYPE_COUNT] = {
 
 const ink_dtype_info *ink_dtype_about(ink_dtype dtype) {
   return &types[dtype];
-}
-
-bool ink_dtype_parse(const char *name, ink_dtype *dtype) {
-  for (int i = 0; i < INK_DTYPE_COUNT; i++) {
-    if (strcasecmp(name, types[i].name) == 0) {
-      *dtype = (ink_dtype)i;
-      return true;
-    }
-  }
-  return false;
 }

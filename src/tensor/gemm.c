@@ -59,7 +59,8 @@ static int64_t divided_up(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-const ink_gemm_kernels *ink_gemm_kernels_for(ink_dtype element) {
+// The table for this machine and this kind of element; BF16 falls back to F32.
+static const ink_gemm_kernels *kernels_for(ink_dtype element) {
 #if defined(__x86_64__)
   const ink_cpu *cpu = ink_cpu_about();
   if (cpu->bf16 && element == INK_BF16) return &ink_gemm_avx512_bf16;
@@ -222,7 +223,7 @@ ink_status ink_gemm(ink_pool *pool, ink_precision precision, ink_matrix a, ink_m
   if (a.rows == 0 || b.columns == 0) return INK_OK;
   // Products of BF16 operands are exact in F32, so the faster instruction loses nothing.
   bool pairs = precision == INK_PRECISION_BF16 || (a.dtype == INK_BF16 && b.dtype == INK_BF16);
-  const ink_gemm_kernels *kernels = ink_gemm_kernels_for(pairs ? INK_BF16 : INK_F32);
+  const ink_gemm_kernels *kernels = kernels_for(pairs ? INK_BF16 : INK_F32);
   product p = {.kernels = kernels,
                .k = a.columns,
                .block = INK_GEMM_STEPS * kernels->elements,

@@ -96,12 +96,6 @@ void *ink_op_take(ink_compute *c, const char *name, size_t count, size_t size) {
   return taken;
 }
 
-void *ink_op_zeros(ink_compute *c, const char *name, size_t count, size_t size) {
-  void *taken = ink_op_take(c, name, count, size);
-  if (taken) memset(taken, 0, count * size);
-  return taken;
-}
-
 ink_tensor *ink_op_result(ink_compute *c, const char *name, ink_dtype dtype, int rank,
                           const int64_t *shape) {
   ink_tensor *y = ink_tensor_new(c->arena, dtype, rank, shape);

@@ -46,7 +46,6 @@ ink_tensor *ink_op_misfit(ink_compute *c, const char *name, const ink_tensor *x,
 
 // Memory of the context's arena; NULL records the failure.
 void *ink_op_take(ink_compute *c, const char *name, size_t count, size_t size);
-void *ink_op_zeros(ink_compute *c, const char *name, size_t count, size_t size);
 // A new contiguous result; NULL records the failure.
 ink_tensor *ink_op_result(ink_compute *c, const char *name, ink_dtype dtype, int rank,
                           const int64_t *shape);

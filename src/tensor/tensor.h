@@ -33,8 +33,6 @@ const ink_dtype_info *ink_dtype_about(ink_dtype dtype);
 static inline bool ink_dtype_is_block(ink_dtype dtype) {
   return dtype >= INK_Q8_0 && dtype <= INK_Q6_K;
 }
-// Look a name up without regard to case; false when there is no such type.
-bool ink_dtype_parse(const char *name, ink_dtype *dtype);
 
 enum { INK_MAX_RANK = 5 };
 

@@ -152,7 +152,6 @@ struct ink_bpe_scratch {
   uint32_t recent[4];  // buckets used last, by the lowest bits of their ranks
   heap waiting;        // (rank, bucket) of each bucket that is not empty
   heap late;           // (rank, position) of what came out of order
-  uint64_t steps;
 };
 
 ink_bpe_scratch *ink_bpe_scratch_new(bool cache) {
@@ -176,10 +175,6 @@ void ink_bpe_scratch_free(ink_bpe_scratch *scratch) {
   free(scratch->waiting.at);
   free(scratch->late.at);
   free(scratch);
-}
-
-uint64_t ink_bpe_scratch_steps(const ink_bpe_scratch *scratch) {
-  return scratch->steps;
 }
 
 static bool fit(void **array, size_t *capacity, size_t needed, size_t item) {
@@ -272,7 +267,6 @@ static uint32_t bucket_of(ink_bpe_scratch *s, uint32_t rank) {
 // Queue the pair that begins at `position`. Pairs of one rank mostly come in the order of their
 // positions, so a list per rank takes them in constant time; the others go to a heap.
 static bool queue_push(ink_bpe_scratch *s, uint32_t rank, uint32_t position) {
-  s->steps++;
   uint32_t which = bucket_of(s, rank);
   if (which == NONE) return false;
   bucket *b = &s->buckets[which];
@@ -382,7 +376,6 @@ static bool merge_pair(const ink_bpe *bpe, ink_bpe_scratch *s, uint32_t left) {
   symbol *symbols = s->symbols;
   uint32_t right = symbols[left].next, after = symbols[right].next;
   uint32_t previous = symbols[left].previous;
-  s->steps++;
   symbols[left].id = find_slot(bpe, pair_of(symbols[left].id, symbols[right].id))->product;
   symbols[left].next = after;
   symbols[right].rank = NONE;
@@ -422,7 +415,6 @@ static void merge_short(const ink_bpe *bpe, ink_bpe_scratch *s) {
       if (ranks[i] < ranks[best]) best = i;
     }
     if (ranks[best] == NONE) break;
-    s->steps++;
     ids[best] = products[best];
     n--;
     for (size_t i = best + 1; i < n; i++) ids[i] = ids[i + 1];

@@ -56,8 +56,6 @@ bool ink_bpe_has_merge(const ink_bpe *bpe, uint32_t left, uint32_t right);
 typedef struct ink_bpe_scratch ink_bpe_scratch;
 ink_bpe_scratch *ink_bpe_scratch_new(bool cache);
 void ink_bpe_scratch_free(ink_bpe_scratch *scratch);
-// Merges and queue operations so far: what a word costs, for tests of growth.
-uint64_t ink_bpe_scratch_steps(const ink_bpe_scratch *scratch);
 
 // Append the ids of a word of well-formed UTF-8 (of any bytes when byte_level). At most 2^31 bytes.
 ink_status ink_bpe_encode(const ink_bpe *bpe, const ink_vocabulary *vocabulary,

@@ -11,7 +11,8 @@ uint32_t ink_byte_rune(unsigned char byte) {
   return byte;
 }
 
-int ink_rune_byte(int32_t rune) {
+// The byte a character stands for, -1 when it is not in the alphabet.
+static int byte_of_rune(int32_t rune) {
   if (rune >= 0x100 && rune < 0x100 + MOVED) {
     int nth = rune - 0x100;
     if (nth < LOW) return nth;
@@ -31,7 +32,7 @@ bool ink_bytes_unspell(ink_text *out, const char *text, size_t size) {
   for (size_t at = 0; at < size;) {
     int32_t rune;
     at += ink_utf8_decode(text + at, size - at, &rune);
-    int byte = ink_rune_byte(rune);
+    int byte = byte_of_rune(rune);
     if (byte < 0) {
       out->size = before;
       if (out->bytes) out->bytes[before] = 0;

@@ -9,8 +9,6 @@
 
 // Printable bytes of Latin-1 stand for themselves, the 68 others for U+0100 … U+0143 in order.
 uint32_t ink_byte_rune(unsigned char byte);
-// The byte a character stands for, -1 when it is not in the alphabet.
-int ink_rune_byte(int32_t rune);
 
 // Append the spelling of bytes.
 void ink_bytes_spell(ink_text *out, const char *bytes, size_t size);

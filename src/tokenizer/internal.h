@@ -123,17 +123,9 @@ ink_status ink_tokenizer_read_pair(const char *name, const char *vocab, size_t v
                                    const ink_tokenizer_sides *sides, ink_tokenizer **out,
                                    ink_error *error);
 
-// A JSON object {"token": id, …} into the vocabulary.
-struct ink_scan;
-ink_status ink_building_read_vocabulary(ink_building *building, struct ink_scan *scan,
-                                        const char *pointer);
-// A merge of two spellings, and one written as "left right". `at` is the byte offset of the place,
-// for errors.
-ink_status ink_building_add_merge(ink_building *building, const char *left, size_t left_size,
-                                  const char *right, size_t right_size, size_t rank, int64_t at);
+// A merge of two spellings, written as "left right". `at` is the byte offset of the place, for
+// errors.
 ink_status ink_building_add_merge_line(ink_building *building, const char *line, size_t size,
                                        size_t rank, int64_t at);
-// Roles, ends, chat template and further added tokens from the files beside.
-ink_status ink_building_read_sides(ink_building *building, const ink_tokenizer_sides *sides);
 
 #endif

@@ -590,16 +590,17 @@ static ink_status read_members(ink_building *b, ink_scan *scan, const char *poin
   return INK_OK;
 }
 
-ink_status ink_building_read_vocabulary(ink_building *building, ink_scan *scan,
-                                        const char *pointer) {
+// A JSON object {"token": id, …} into the vocabulary.
+static ink_status read_vocabulary(ink_building *building, ink_scan *scan, const char *pointer) {
   later late = {0};
   ink_status status = read_members(building, scan, pointer, &late);
   free(late.at);
   return status;
 }
 
-ink_status ink_building_add_merge(ink_building *building, const char *left, size_t left_size,
-                                  const char *right, size_t right_size, size_t rank, int64_t at) {
+// A merge of two spellings. `at` is the byte offset of the place, for errors.
+static ink_status add_merge(ink_building *building, const char *left, size_t left_size,
+                            const char *right, size_t right_size, size_t rank, int64_t at) {
   ink_tokenizer *t = building->tokenizer;
   const ink_vocabulary *v = &t->vocabulary;
   int32_t ids[3];
@@ -654,7 +655,7 @@ ink_status ink_building_add_merge_line(ink_building *b, const char *line, size_t
                        "%s: merge %zu is not two tokens with one space between them",
                        b->tokenizer->name, rank);
   }
-  return ink_building_add_merge(b, line, left, space + 1, size - left - 1, rank, at);
+  return add_merge(b, line, left, space + 1, size - left - 1, rank, at);
 }
 
 static ink_status bad_merge(const ink_scan *scan) {
@@ -681,8 +682,7 @@ static ink_status read_merge_pair(ink_building *b, ink_scan *scan, size_t rank, 
   INK_TRY(ink_scan_read_string(scan, &second));
   INK_TRY(ink_scan_next_item(scan, &part, &more));
   if (more) return bad_merge(scan);
-  return ink_building_add_merge(b, first.bytes, first.size, second.bytes, second.size, rank,
-                                (int64_t)scan->at);
+  return add_merge(b, first.bytes, first.size, second.bytes, second.size, rank, (int64_t)scan->at);
 }
 
 static ink_status read_merge_items(ink_building *b, ink_scan *scan, ink_text *left) {
@@ -763,7 +763,7 @@ static ink_status read_model(ink_building *b, ink_scan *scan, json_t *rest, cons
       *where = scan->at;
       // Other kinds of models keep other things under these names: be sure which it is first.
       if (is_vocabulary && type_known) {
-        INK_TRY(ink_building_read_vocabulary(b, scan, "/model/vocab"));
+        INK_TRY(read_vocabulary(b, scan, "/model/vocab"));
         vocabulary_at = SIZE_MAX;
       } else if (is_merges && vocabulary_at == SIZE_MAX) {
         INK_TRY(read_merges(b, scan));
@@ -802,7 +802,7 @@ static ink_status read_model(ink_building *b, ink_scan *scan, json_t *rest, cons
   }
   if (vocabulary_at != SIZE_MAX) {
     scan->at = vocabulary_at;
-    INK_TRY(ink_building_read_vocabulary(b, scan, "/model/vocab"));
+    INK_TRY(read_vocabulary(b, scan, "/model/vocab"));
   }
   if (merges_at != SIZE_MAX) {
     scan->at = merges_at;
@@ -946,7 +946,8 @@ static ink_status read_chat_template(ink_building *b, const ink_tokenizer_sides 
                   b->tokenizer->name);
 }
 
-ink_status ink_building_read_sides(ink_building *building, const ink_tokenizer_sides *sides) {
+// Roles, ends, chat template and further added tokens from the files beside.
+static ink_status read_sides(ink_building *building, const ink_tokenizer_sides *sides) {
   ink_tokenizer *t = building->tokenizer;
   const json_t *both[2] = {sides->config, sides->specials};
   static const char *const names[2] = {"tokenizer_config.json", "special_tokens_map.json"};
@@ -1042,7 +1043,7 @@ ink_status ink_tokenizer_read_json(const char *name, const char *bytes, size_t s
   }
   if (status == INK_OK) status = read_document(&building, &scan, rest, model);
   if (status == INK_OK) status = read_parts(&building, name, rest);
-  if (status == INK_OK) status = ink_building_read_sides(&building, sides);
+  if (status == INK_OK) status = read_sides(&building, sides);
   json_decref(rest);
   json_decref(model);
   ink_scan_end(&scan);
@@ -1156,7 +1157,7 @@ static ink_status build_pair(ink_building *b, const pair_class *class,
     INK_TRY(add_clip_steps(b));
   }
   // Roles that a file states count before a class's own.
-  INK_TRY(ink_building_read_sides(b, sides));
+  INK_TRY(read_sides(b, sides));
   INK_TRY(add_default_role(b, class->roles[0], &t->bos));
   INK_TRY(add_default_role(b, class->roles[1], &t->eos));
   INK_TRY(add_default_role(b, class->roles[2], &t->unknown));
@@ -1179,7 +1180,7 @@ ink_status ink_tokenizer_read_pair(const char *name, const char *vocab, size_t v
   ink_scan scan = {.name = name, .bytes = vocab, .size = vocab_size, .error = error};
   const pair_class *class = NULL;
   ink_status status = find_class(&building, sides->config, &class);
-  if (status == INK_OK) status = ink_building_read_vocabulary(&building, &scan, "");
+  if (status == INK_OK) status = read_vocabulary(&building, &scan, "");
   if (status == INK_OK) status = ink_scan_finish(&scan);
   if (status == INK_OK) status = read_merge_lines(&building, merges, merges_size);
   if (status == INK_OK) status = build_pair(&building, class, sides);

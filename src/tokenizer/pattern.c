@@ -411,8 +411,9 @@ static ink_status translate_braces(translation *t, bool *is_repeat) {
   return INK_OK;
 }
 
-ink_status ink_pattern_translate(const char *source, size_t size, const char *place, ink_text *out,
-                                 ink_error *error) {
+// Append to *out what the expression is in PCRE2's syntax (options UTF, UCP, MULTILINE).
+static ink_status translate_pattern(const char *source, size_t size, const char *place,
+                                    ink_text *out, ink_error *error) {
   translation t = {
       .source = source, .size = size, .place = place, .out = out, .atom = SIZE_MAX, .error = error};
   while (t.at < size && !out->failed) {
@@ -511,7 +512,7 @@ ink_status ink_pattern_regex(const char *source, size_t size, const char *place,
   }
   ink_text text = {0};
   ink_pattern *pattern = NULL;
-  ink_status status = ink_pattern_translate(source, size, place, &text, error);
+  ink_status status = translate_pattern(source, size, place, &text, error);
   if (status == INK_OK) status = new_pattern(place, &pattern, error);
   if (status == INK_OK && !(pattern->source = malloc(size + 1))) {
     status = ink_fail(error, INK_ERR_MEMORY, "%s: no memory for a pattern", place);
@@ -644,8 +645,10 @@ static ink_status find_regex(const ink_pattern *pattern, ink_matcher *matcher, c
   return INK_OK;
 }
 
-ink_status ink_pattern_find(const ink_pattern *pattern, ink_matcher *matcher, const char *text,
-                            size_t size, size_t from, ink_match *match, ink_error *error) {
+// The next match at or after `from` in well-formed UTF-8 text[0 … size). Backtracking beyond the
+// limit is UNSUPPORTED.
+static ink_status find_match(const ink_pattern *pattern, ink_matcher *matcher, const char *text,
+                             size_t size, size_t from, ink_match *match, ink_error *error) {
   match->found = false;
   if (from > size) return INK_OK;
   if (pattern->code) return find_regex(pattern, matcher, text, size, from, match, error);
@@ -681,8 +684,8 @@ ink_matches ink_matches_of(const ink_pattern *pattern, ink_matcher *matcher, con
 
 ink_status ink_matches_next(ink_matches *matches, ink_match *match, ink_error *error) {
   for (;;) {
-    INK_TRY(ink_pattern_find(matches->pattern, matches->matcher, matches->text, matches->size,
-                             matches->at, match, error));
+    INK_TRY(find_match(matches->pattern, matches->matcher, matches->text, matches->size,
+                       matches->at, match, error));
     if (!match->found) return INK_OK;
     if (match->start < match->end || match->end != matches->last_end) {
       matches->at = matches->last_end = match->end;

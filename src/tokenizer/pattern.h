@@ -29,10 +29,6 @@ void ink_pattern_free(ink_pattern *pattern);
 // NULL for a class of code points. Valid as long as the pattern.
 const char *ink_pattern_source(const ink_pattern *pattern, size_t *size, bool *regex);
 
-// Append to *out what the expression is in PCRE2's syntax (options UTF, UCP, MULTILINE).
-ink_status ink_pattern_translate(const char *source, size_t size, const char *place, ink_text *out,
-                                 ink_error *error);
-
 // What one thread needs for matching; it serves any pattern. NULL without memory.
 typedef struct ink_matcher ink_matcher;
 ink_matcher *ink_matcher_new(void);
@@ -42,11 +38,6 @@ typedef struct ink_match {
   bool found;
   size_t start, end;
 } ink_match;
-
-// The next match at or after `from` in well-formed UTF-8 text[0 … size). Backtracking beyond the
-// limit is UNSUPPORTED.
-ink_status ink_pattern_find(const ink_pattern *pattern, ink_matcher *matcher, const char *text,
-                            size_t size, size_t from, ink_match *match, ink_error *error);
 
 // A walk over all matches, left to right, not overlapping, as Oniguruma's scan does it: an empty
 // match right behind the previous one is passed over.

@@ -144,8 +144,10 @@ ink_status ink_cache_lock_path(const char *locks, char **path, ink_error *error)
   return *path ? INK_OK : no_memory(error);
 }
 
-ink_status ink_cache_commit(const char *folder, const char *revision, char commit[INK_COMMIT_HEX],
-                            ink_error *error) {
+// The commit that a revision (a branch, a tag, or a commit itself) stands at in the cache.
+// NOT_FOUND when it is not there.
+static ink_status read_commit(const char *folder, const char *revision, char commit[INK_COMMIT_HEX],
+                              ink_error *error) {
   char *path = NULL, *text = NULL;
   size_t size = 0;
   if (ink_commit_is_hex(revision)) {
@@ -321,7 +323,7 @@ ink_status ink_cache_snapshot(const ink_hub_ref *ref, char **path, ink_error *er
   char *folder, commit[INK_COMMIT_HEX];
   *path = NULL;
   INK_TRY(ink_cache_folder(ref->repo, &folder, error));
-  ink_status status = ink_cache_commit(folder, ref->revision, commit, error);
+  ink_status status = read_commit(folder, ref->revision, commit, error);
   if (status == INK_OK && asprintf(path, "%s/snapshots/%s", folder, commit) < 0) {
     *path = NULL;
     status = no_memory(error);
@@ -377,7 +379,7 @@ static void measure_blobs(const char *folder, ink_hub_model *model) {
 // The snapshot a person means: that of "main", else the one changed last.
 static bool newest_commit(const char *folder, char commit[INK_COMMIT_HEX]) {
   commit[0] = 0;
-  if (ink_cache_commit(folder, "main", commit, NULL) == INK_OK) return true;
+  if (read_commit(folder, "main", commit, NULL) == INK_OK) return true;
   char *snapshots = ink_path_join(folder, "snapshots");
   DIR *listing = snapshots ? opendir(snapshots) : NULL;
   time_t newest = 0;

@@ -31,11 +31,6 @@ ink_status ink_cache_locks(const char *repo, char **path, ink_error *error);
 // The file in the folder of locks that is flocked during a pull. malloc'ed.
 ink_status ink_cache_lock_path(const char *locks, char **path, ink_error *error);
 
-// The commit that a revision (a branch, a tag, or a commit itself) stands at in the cache.
-// NOT_FOUND when it is not there.
-ink_status ink_cache_commit(const char *folder, const char *revision, char commit[INK_COMMIT_HEX],
-                            ink_error *error);
-
 // Which of n paths in a repository is the GGUF model that carries a quantisation; "" takes Q4_K_M,
 // then Q8_0, then the only one. Of a split model it is the first part; projectors (mmproj) and
 // importance matrices are no models. NOT_FOUND lists the models there are; when there is none at

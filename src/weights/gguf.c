@@ -19,7 +19,6 @@ struct ink_gguf {
   char *path;
   const unsigned char *bytes;
   size_t size;
-  uint32_t version;
   size_t alignment;
   size_t n_values, n_tensors;
   ink_gguf_value *values;
@@ -42,7 +41,8 @@ static const struct {
     [INK_GGUF_F64] = {"f64", 8},
 };
 
-const char *ink_gguf_type_name(ink_gguf_type type) {
+// "u32", "string", "array" …; never NULL.
+static const char *type_name(ink_gguf_type type) {
   return (unsigned)type < INK_GGUF_TYPE_COUNT ? value_types[type].name : "unknown";
 }
 
@@ -261,7 +261,6 @@ static ink_status read_start(cursor *c, ink_gguf *file) {
                        "anew",
                        c->path, (unsigned long long)version);
   }
-  file->version = (uint32_t)version;
   // The least an entry takes bounds how many there can be.
   enum { LEAST_TENSOR = 8 + 1 + 4 + 4 + 8, LEAST_VALUE = 8 + 1 + 4 + 1 };
   size_t at = c->at;
@@ -499,14 +498,6 @@ const char *ink_gguf_path(const ink_gguf *file) {
   return file->path;
 }
 
-uint32_t ink_gguf_version(const ink_gguf *file) {
-  return file->version;
-}
-
-size_t ink_gguf_alignment(const ink_gguf *file) {
-  return file->alignment;
-}
-
 size_t ink_gguf_n_values(const ink_gguf *file) {
   return file->n_values;
 }
@@ -639,7 +630,7 @@ static ink_status member(const ink_gguf *file, const char *key, bool required, k
   if (!is_kind((*value)->type, wanted)) {
     return ink_fail_at(error, INK_ERR_FORMAT, (*value)->data - file->bytes,
                        "%s: %s must be %s, not %s", file->path, key, wanted_name,
-                       ink_gguf_type_name((*value)->type));
+                       type_name((*value)->type));
   }
   return INK_OK;
 }
@@ -707,7 +698,7 @@ ink_status ink_gguf_get_array(const ink_gguf *file, const char *key, bool requir
   if (!is_kind(value->item_type, kind_of(item_type))) {
     return ink_fail_at(error, INK_ERR_FORMAT, value->data - file->bytes,
                        "%s: the items of %s must be %s, not %s", file->path, key,
-                       ink_gguf_type_name(item_type), ink_gguf_type_name(value->item_type));
+                       type_name(item_type), type_name(value->item_type));
   }
   *out = value;
   return INK_OK;

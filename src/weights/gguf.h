@@ -30,9 +30,6 @@ typedef enum ink_gguf_type {
   INK_GGUF_TYPE_COUNT
 } ink_gguf_type;
 
-// "u32", "string", "array" …; never NULL.
-const char *ink_gguf_type_name(ink_gguf_type type);
-
 // Bytes inside the mapped file: not NUL-terminated, and values need not be well-formed UTF-8.
 typedef struct ink_gguf_string {
   const char *bytes;
@@ -80,8 +77,6 @@ void ink_gguf_close(ink_gguf *file);
 const struct ink_map *ink_gguf_map(const ink_gguf *file);
 
 const char *ink_gguf_path(const ink_gguf *file);
-uint32_t ink_gguf_version(const ink_gguf *file);
-size_t ink_gguf_alignment(const ink_gguf *file);
 
 // Entries in file order. Borrowed, as all that is handed out below, until ink_gguf_close.
 size_t ink_gguf_n_values(const ink_gguf *file);

@@ -70,14 +70,6 @@ static const architecture *find_architecture(const char *name) {
   return NULL;
 }
 
-bool ink_names_known(const char *name) {
-  return find_architecture(name) != NULL;
-}
-
-const char *ink_names_architecture(size_t index) {
-  return index < N_ARCHITECTURES ? architectures[index].name : NULL;
-}
-
 // A name taken apart by a pattern.
 typedef struct match {
   const char *layer;  // digits, where the pattern has %d

@@ -17,11 +17,8 @@ typedef enum ink_layout {
   INK_LAYOUT_ROPE_K       // the same for key heads
 } ink_layout;
 
-// True for an architecture this table knows ("gpt2", "llama", "qwen2", "qwen3"): the value of
-// model_type in config.json and of general.architecture in GGUF.
-bool ink_names_known(const char *architecture);
-// The i-th architecture; NULL beyond the last.
-const char *ink_names_architecture(size_t index);
+// An architecture is named "gpt2", "llama", "qwen2" or "qwen3", as model_type in config.json and
+// general.architecture in GGUF name it.
 
 // The GGUF name of a Hugging Face tensor ("model.layers.3.self_attn.q_proj.weight" gives
 // "blk.3.attn_q.weight"); false when the table has none, as for buffers that are no parameters.

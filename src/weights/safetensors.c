@@ -591,10 +591,6 @@ const ink_map *ink_safetensors_map(const ink_safetensors *file) {
 
 // -- Access ---------------------------------------------------------------------------------------
 
-const char *ink_safetensors_path(const ink_safetensors *file) {
-  return file->path;
-}
-
 size_t ink_safetensors_count(const ink_safetensors *file) {
   return file->n;
 }

@@ -41,8 +41,6 @@ void ink_safetensors_close(ink_safetensors *file);
 // The mapped file; empty for bytes in memory.
 const struct ink_map *ink_safetensors_map(const ink_safetensors *file);
 
-const char *ink_safetensors_path(const ink_safetensors *file);
-
 // Tensors ordered by their place in the file. Borrowed until ink_safetensors_close.
 size_t ink_safetensors_count(const ink_safetensors *file);
 const ink_safetensor *ink_safetensors_at(const ink_safetensors *file, size_t index);

@@ -23,11 +23,6 @@ static const ink_carrier *const carriers[] = {
     &ink_carrier_xlsx,  &ink_carrier_pptx};
 enum { N_CARRIER = sizeof carriers / sizeof *carriers };
 
-const ink_carrier *const *ink_carriers(size_t *n) {
-  *n = N_CARRIER;
-  return carriers;
-}
-
 static bool has_ending(const ink_carrier *carrier, const char *ending) {
   for (size_t i = 0; i < sizeof carrier->endings / sizeof *carrier->endings; i++) {
     if (carrier->endings[i] && strcasecmp(carrier->endings[i], ending) == 0) return true;

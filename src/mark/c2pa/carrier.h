@@ -86,8 +86,6 @@ const ink_carrier *ink_carrier_for(const char *name, const unsigned char *bytes,
 const ink_carrier *ink_carrier_by_ending(const char *name);
 // A carrier by its own name ("png", "text", …).
 const ink_carrier *ink_carrier_named(const char *name);
-// All of them.
-const ink_carrier *const *ink_carriers(size_t *n);
 
 // The file without its store. FORMAT when it has none.
 ink_status ink_carrier_remove(const ink_carrier *carrier, const unsigned char *bytes, size_t size,

@@ -180,8 +180,8 @@ struct ink_anchors {
   X509_STORE *store;
 };
 
-ink_status ink_anchors_read(const char *pem, const char *name, ink_anchors **anchors,
-                            ink_error *error) {
+static ink_status read_anchors(const char *pem, const char *name, ink_anchors **anchors,
+                               ink_error *error) {
   if (!*anchors) {
     ink_anchors *made = calloc(1, sizeof *made);
     if (made) made->store = X509_STORE_new();
@@ -207,7 +207,7 @@ ink_status ink_anchors_open(const char *path, ink_anchors **anchors, ink_error *
   char *pem;
   size_t size;
   INK_TRY(ink_file_read(path, MOST_ANCHORS, &pem, &size, error));
-  ink_status status = ink_anchors_read(pem, path, anchors, error);
+  ink_status status = read_anchors(pem, path, anchors, error);
   free(pem);
   return status;
 }

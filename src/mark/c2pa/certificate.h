@@ -31,8 +31,6 @@ void ink_time_text(int64_t seconds, char text[32]);
 // Anchors of trust: certificates from PEM text; an intermediate may be one. NULL anchors trust
 // nobody.
 typedef struct ink_anchors ink_anchors;
-ink_status ink_anchors_read(const char *pem, const char *name, ink_anchors **anchors,
-                            ink_error *error);
 // All of several files, one after the other; *anchors NULL begins with none.
 ink_status ink_anchors_open(const char *path, ink_anchors **anchors, ink_error *error);
 void ink_anchors_free(ink_anchors *anchors);

@@ -14,6 +14,8 @@ static json_t *bytes_json(const unsigned char *bytes, size_t size) {
   return json;
 }
 
+static json_t *json_of(const ink_cbor *item);
+
 static json_t *map_json(const ink_cbor *map) {
   json_t *object = json_object();
   for (const ink_cbor *at = map->first; at; at = at->next->next) {
@@ -29,12 +31,13 @@ static json_t *map_json(const ink_cbor *map) {
     } else {
       continue;  // no manifest has other keys
     }
-    json_object_setn_new(object, key, size, ink_crjson_of(at->next));
+    json_object_setn_new(object, key, size, json_of(at->next));
   }
   return object;
 }
 
-json_t *ink_crjson_of(const ink_cbor *item) {
+// CBOR as crJSON writes it: byte strings are "b64'…'".
+static json_t *json_of(const ink_cbor *item) {
   int64_t value;
   switch (item->kind) {
     case INK_CBOR_UINT:
@@ -47,7 +50,7 @@ json_t *ink_crjson_of(const ink_cbor *item) {
     case INK_CBOR_MAP:
       return map_json(item);
     case INK_CBOR_TAG:
-      return ink_crjson_of(item->first);
+      return json_of(item->first);
     case INK_CBOR_BOOL:
       return json_boolean(item->n);
     case INK_CBOR_FLOAT:
@@ -55,7 +58,7 @@ json_t *ink_crjson_of(const ink_cbor *item) {
     case INK_CBOR_ARRAY: {
       json_t *array = json_array();
       for (const ink_cbor *at = item->first; at; at = at->next) {
-        json_array_append_new(array, ink_crjson_of(at));
+        json_array_append_new(array, json_of(at));
       }
       return array;
     }
@@ -83,7 +86,7 @@ static json_t *assertion_json(ink_validator *v, const ink_jumbf *box) {
   const ink_cbor *item;
   if (content &&
       ink_cbor_read(v->arena, content->bytes, content->size, box->label, &item, NULL) == INK_OK) {
-    return ink_crjson_of(item);
+    return json_of(item);
   }
   content = ink_jumbf_content(box, "json");
   if (content) {
@@ -103,7 +106,7 @@ json_t *ink_crjson_manifest(ink_validator *v, const ink_manifest_view *m) {
                    strcmp(m->box->kind, "c2um") == 0, "isCompressedManifest", 0, "assertions",
                    assertions);
   if (m->claim) {
-    json_object_set_new(json, m->v2 ? "claim.v2" : "claim", ink_crjson_of(m->claim));
+    json_object_set_new(json, m->v2 ? "claim.v2" : "claim", json_of(m->claim));
   }
   return json;
 }

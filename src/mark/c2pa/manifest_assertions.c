@@ -9,8 +9,8 @@
 
 static const char assertion_base[] = "self#jumbf=c2pa.assertions/";
 
-ink_status ink_assertion_begin(ink_manifest_writer *w, const char *kind, const char *label,
-                               size_t *begin) {
+static ink_status begin_assertion(ink_manifest_writer *w, const char *kind, const char *label,
+                                  size_t *begin) {
   if (w->n_reference == INK_REFERENCES_MOST) {
     return ink_fail(w->error, INK_ERR_USAGE, "a manifest of more than %d assertions",
                     INK_REFERENCES_MOST);
@@ -33,7 +33,7 @@ ink_status ink_assertion_begin(ink_manifest_writer *w, const char *kind, const c
   return INK_OK;
 }
 
-ink_status ink_assertion_end(ink_manifest_writer *w, size_t begin) {
+static ink_status end_assertion(ink_manifest_writer *w, size_t begin) {
   ink_jumbf_end(w->out, begin);
   INK_TRY(ink_text_status(w->out, w->error));
   const ink_text *out = w->out;
@@ -51,19 +51,19 @@ static ink_status add_cbor(ink_manifest_writer *w, const ink_cbor *item) {
 
 ink_status ink_assertion_cbor(ink_manifest_writer *w, const char *label, const ink_cbor *item) {
   size_t begin;
-  INK_TRY(ink_assertion_begin(w, "cbor", label, &begin));
+  INK_TRY(begin_assertion(w, "cbor", label, &begin));
   INK_TRY(add_cbor(w, item));
-  return ink_assertion_end(w, begin);
+  return end_assertion(w, begin);
 }
 
 ink_status ink_assertion_json(ink_manifest_writer *w, const char *label, const json_t *json) {
   size_t begin;
   char *text = json_dumps(json, JSON_COMPACT);
   if (!text) return ink_fail(w->error, INK_ERR_MEMORY, "no memory for the assertion %s", label);
-  ink_status status = ink_assertion_begin(w, "json", label, &begin);
+  ink_status status = begin_assertion(w, "json", label, &begin);
   if (status == INK_OK) {
     ink_jumbf_box(w->out, "json", text, strlen(text));
-    status = ink_assertion_end(w, begin);
+    status = end_assertion(w, begin);
   }
   free(text);
   return status;
@@ -87,14 +87,14 @@ ink_status ink_assertion_embed(ink_manifest_writer *w, const char *label, const 
                                const void *data, size_t size) {
   size_t begin;
   ink_text description = {0};
-  INK_TRY(ink_assertion_begin(w, "bfdb", label, &begin));
+  INK_TRY(begin_assertion(w, "bfdb", label, &begin));
   ink_text_add_bytes(&description, "", 1);  // toggles: no file name, not external
   ink_text_add_bytes(&description, format, strlen(format) + 1);
   ink_jumbf_box(w->out, "bfdb", description.bytes, description.size);
   ink_jumbf_box(w->out, "bidb", data, size);
   ink_status status = ink_text_status(&description, w->error);
   ink_text_free(&description);
-  return status == INK_OK ? ink_assertion_end(w, begin) : status;
+  return status == INK_OK ? end_assertion(w, begin) : status;
 }
 
 // ---- those that speak of the whole

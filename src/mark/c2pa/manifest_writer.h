@@ -28,9 +28,6 @@ typedef struct ink_manifest_writer {
 
 // ---- assertions, each behind the last, with a reference of its own (manifest_assertions.c)
 
-ink_status ink_assertion_begin(ink_manifest_writer *w, const char *kind, const char *label,
-                               size_t *begin);
-ink_status ink_assertion_end(ink_manifest_writer *w, size_t begin);
 ink_status ink_assertion_cbor(ink_manifest_writer *w, const char *label, const ink_cbor *item);
 ink_status ink_assertion_json(ink_manifest_writer *w, const char *label, const json_t *json);
 // One that holds a file: its media type, and its bytes.

@@ -69,9 +69,6 @@ void ink_c2pa_report_free(ink_c2pa_report *report);
 // True when a status code stands among the failures, or anywhere, of the active manifest.
 bool ink_c2pa_failed_with(const ink_c2pa_report *report, const char *code);
 bool ink_c2pa_says(const ink_c2pa_report *report, const char *code);
-// The manifest, as crJSON has it, that describes the content and binds it: the active one, or where
-// that is an update the one that it updates. Borrowed; NULL when there is none.
-const json_t *ink_c2pa_described(const ink_c2pa_report *report);
 // The JSON of an assertion of that manifest, borrowed; NULL when there is none.
 const json_t *ink_c2pa_assertion_of(const ink_c2pa_report *report, const char *label);
 

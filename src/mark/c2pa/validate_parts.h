@@ -97,8 +97,6 @@ bool ink_validate_hash_is(const ink_cbor *expected, const char *algorithm, const
 
 // ---- as JSON (crjson.c)
 
-// CBOR as crJSON writes it: byte strings are "b64'…'".
-json_t *ink_crjson_of(const ink_cbor *item);
 // Label, assertions and claim of a manifest.
 json_t *ink_crjson_manifest(ink_validator *v, const ink_manifest_view *m);
 

@@ -82,7 +82,9 @@ bool ink_c2pa_says(const ink_c2pa_report *report, const char *code) {
   return false;
 }
 
-const json_t *ink_c2pa_described(const ink_c2pa_report *report) {
+// The manifest, as crJSON has it, that describes the content and binds it: the active one, or where
+// that is an update the one that it updates. Borrowed; NULL when there is none.
+static const json_t *described(const ink_c2pa_report *report) {
   size_t i;
   json_t *manifest;
   // Each stands before its ingredients, and an update has no other than what it updates.
@@ -93,5 +95,5 @@ const json_t *ink_c2pa_described(const ink_c2pa_report *report) {
 }
 
 const json_t *ink_c2pa_assertion_of(const ink_c2pa_report *report, const char *label) {
-  return json_object_get(json_object_get(ink_c2pa_described(report), "assertions"), label);
+  return json_object_get(json_object_get(described(report), "assertions"), label);
 }

@@ -277,8 +277,9 @@ ink_status ink_ledger_hash(const json_t *row, char hash[INK_SHA256_HEX], ink_err
   return status;
 }
 
-ink_status ink_ledger_head(const ink_ledger *ledger, int64_t *n, char hash[INK_SHA256_HEX],
-                           ink_error *error) {
+// Number and hash of the last row; 0 and the origin where there is none.
+static ink_status find_head(const ink_ledger *ledger, int64_t *n, char hash[INK_SHA256_HEX],
+                            ink_error *error) {
   sqlite3_stmt *s = NULL;
   *n = 0;
   snprintf(hash, INK_SHA256_HEX, "%s", INK_LEDGER_ORIGIN);
@@ -315,7 +316,7 @@ ink_status ink_ledger_put(const ink_ledger *ledger, json_t *row, ink_error *erro
   enum { N_NAME = sizeof names / sizeof *names };
   int64_t n;
   char previous[INK_SHA256_HEX], hash[INK_SHA256_HEX];
-  INK_TRY(ink_ledger_head(ledger, &n, previous, error));
+  INK_TRY(find_head(ledger, &n, previous, error));
   json_object_set_new(row, "n", json_integer(n + 1));
   json_object_set_new(row, "previous", json_string(previous));
   INK_TRY(ink_ledger_hash(row, hash, error));

@@ -21,9 +21,6 @@ ink_status ink_ledger_fault(const ink_ledger *ledger, ink_error *error);
 ink_status ink_ledger_run(const ink_ledger *ledger, const char *sql, ink_error *error);
 ink_status ink_ledger_prepare(const ink_ledger *ledger, const char *sql, sqlite3_stmt **statement,
                               ink_error *error);
-// Number and hash of the last row; 0 and the origin where there is none.
-ink_status ink_ledger_head(const ink_ledger *ledger, int64_t *n, char hash[INK_SHA256_HEX],
-                           ink_error *error);
 // Put a row behind the last one: number, previous hash and hash are added to it. Within a
 // transaction.
 ink_status ink_ledger_put(const ink_ledger *ledger, json_t *row, ink_error *error);

@@ -22,16 +22,12 @@ static uint64_t hash_of(uint64_t key, const int32_t *context) {
   return (uint64_t)block[1] << 32 | block[0];
 }
 
-// The centre of one of 2^32 equal cells: never 0, never 1.
+// The number of a token behind a context: the centre of one of 2^32 equal cells: never 0, never 1.
 static double number_of(uint64_t hash, int32_t token) {
   uint32_t counter[4] = {(uint32_t)token, 0, 0, 1}, block[4];
   uint32_t words[2] = {(uint32_t)hash, (uint32_t)(hash >> 32)};
   ink_philox4x32(counter, words, block);
   return ((double)block[0] + 0.5) * 0x1p-32;
-}
-
-double ink_gumbel_number(uint64_t key, const int32_t *context, int32_t token) {
-  return number_of(hash_of(key, context), token);
 }
 
 ink_status ink_gumbel_stream_new(uint64_t key, ink_gumbel_stream **stream, ink_error *error) {

@@ -48,7 +48,4 @@ enum { INK_GEMM_LINES = 256, INK_GEMM_SCRATCH = 16 * 512 * (int)sizeof(float) };
 extern const ink_gemm_kernels ink_gemm_portable, ink_gemm_avx2, ink_gemm_avx512,
     ink_gemm_avx512_bf16;
 
-// The table for this machine and this kind of element; BF16 falls back to F32.
-const ink_gemm_kernels *ink_gemm_kernels_for(ink_dtype element);
-
 #endif
