@@ -517,6 +517,33 @@ static void what_looks_like_frames_in_a_tag_is_none(void **state) {
   free(b.bytes);
 }
 
+// A file that was cut off within a frame may hold there what looks like one. More frames behind
+// that would be swallowed by the frame, which is whole then.
+static void what_looks_like_a_frame_in_one_cut_short_is_none(void **state) {
+  (void)state;
+  blob b = load("plain.mp3");
+  ink_text file = {0};
+  ink_mp3_layout whole, l;
+  size_t added;
+  assert_null(ink_mp3_lay_out(b.bytes, b.size, &whole));
+  const unsigned char head[4] = {b.bytes[whole.sound], b.bytes[whole.sound + 1],
+                                 (unsigned char)((whole.first.third & 0x0F) | 0xE0),
+                                 whole.first.fourth};
+  ink_text_add_bytes(&file, b.bytes, whole.end);
+  ink_text_add_bytes(&file, head, sizeof head);
+  ink_text_add(&file, "short");
+  ink_text_add_bytes(&file, b.bytes + whole.sound, whole.first.size);
+  blob cut = {(unsigned char *)file.bytes, file.size};
+  ink_text out = with_silence(&cut, true, &l, &added);
+  assert_int_equal(l.n_frame, whole.n_frame);
+  assert_int_equal(l.end, whole.end);
+  assert_null(ink_mp3_lay_out((unsigned char *)out.bytes, out.size, &l));
+  assert_int_equal(l.n_frame, whole.n_frame + MORE);
+  ink_text_free(&out);
+  ink_text_free(&file);
+  free(b.bytes);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_sound_says_ai_in_morse_code_and_stays_whole),
@@ -526,6 +553,7 @@ int main(void) {
       cmocka_unit_test(an_mp3_says_ai_beside_its_sound_which_stays),
       cmocka_unit_test(an_mp3_whose_start_is_bound_is_labelled_at_its_end),
       cmocka_unit_test(an_mp3_that_takes_no_sound_says_why_and_gets_the_rest),
+      cmocka_unit_test(what_looks_like_a_frame_in_one_cut_short_is_none),
       cmocka_unit_test(a_frame_that_tells_of_the_others_tells_of_all),
       cmocka_unit_test(checksums_that_did_not_hold_are_left_alone),
       cmocka_unit_test(a_vbri_frame_tells_of_all_frames),

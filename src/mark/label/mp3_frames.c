@@ -72,10 +72,13 @@ static bool is_tag(const unsigned char *bytes, size_t left) {
 }
 
 // The next frame like `like` from *at on, which is moved to its start. What is between frames is
-// passed over, up to where two follow each other or one ends the file.
+// passed over, up to where two follow each other or one ends the file. In a frame that the file
+// cuts short nothing is looked for: with more behind it, it would be whole.
 static bool next_frame(const unsigned char *bytes, size_t size, const ink_mp3_frame *like,
                        size_t *at, ink_mp3_frame *f) {
-  if (ink_mp3_frame_at(bytes, size, *at, f) && is_like(f, like)) return true;
+  if (ink_fits(*at, HEAD, size) && read_head(bytes + *at, f) && is_like(f, like)) {
+    return ink_fits(*at, f->size, size);
+  }
   for (size_t i = *at; i < size && !is_tag(bytes + i, size - i); i++) {
     ink_mp3_frame second;
     if (bytes[i] != 0xFF || !ink_mp3_frame_at(bytes, size, i, f) || !is_like(f, like)) continue;
@@ -325,15 +328,16 @@ ink_status ink_mp3_insert(const unsigned char *bytes, size_t size, const ink_mp3
   ink_text_add_bytes(out, ink_text_string(frames), frames->size);
   ink_text_add_bytes(out, bytes + place, size - place);
   INK_TRY(ink_text_status(out, error));
-  if (layout->sound == layout->begin) return INK_OK;
   unsigned char *made = (unsigned char *)out->bytes + begin;
   size_t whole = out->size - begin;
   if (ink_mp3_lay_out(made, whole, &after) || after.sound != layout->sound ||
-      !ink_mp3_frame_at(made, whole, after.begin, &f)) {
-    return ink_fail(error, INK_ERR_INTERNAL, "MP3: its frames are not found again");
+      after.n_frame <= layout->n_frame || !ink_mp3_frame_at(made, whole, after.begin, &f)) {
+    return ink_fail(error, INK_ERR_FORMAT,
+                    "MP3: its frames are too broken for more to be put among them");
   }
+  if (layout->sound == layout->begin) return INK_OK;
   teller t = read_teller(bytes, layout->begin, &f);
-  size_t more = after.n_frame > layout->n_frame ? after.n_frame - layout->n_frame : 0;
+  size_t more = after.n_frame - layout->n_frame;
   if (t.kind == XING) {
     mend_xing(made, whole, &after, &t, look_at_lame(bytes, size, layout, &t), more, frames->size);
   } else if (t.kind == VBRI) {

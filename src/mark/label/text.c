@@ -141,6 +141,10 @@ static ink_status label_markdown(const ink_label_work *w, ink_labelled *out, ink
   say_visible(w, out);
   char line[160];
   snprintf(line, sizeof line, "**%s**", words_of(w));
+  // The rule that ends the front matter may be the text's last line, and have no end.
+  if (!w->request->at_end && body > bom_of(w) && w->bytes[body - 1] != '\n') {
+    ink_text_add(&out->file, line_end(w));
+  }
   // An empty line between front matter and label, as there may be one behind it.
   while (!w->request->at_end && body < w->size && strchr("\r\n", w->bytes[body])) {
     ink_text_add_bytes(&out->file, w->bytes + body++, 1);
