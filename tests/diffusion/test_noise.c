@@ -105,6 +105,15 @@ static void brownian_steps_add_up(void **state) {
   assert_ok(ink_brownian_step(&motion, 14.6, 9, other, N, &error));
   assert_memory_not_equal(first, other, sizeof first);
   assert_int_equal(ink_brownian_step(&motion, 20, 9, other, N, &error), INK_ERR_USAGE);
+  // A level that rounding took out of the range is the range's own; one beyond that is none.
+  const double rounded = 0.03 * 0.9995;
+  assert_ok(ink_brownian_step(&motion, 9, 0.03, first, N, &error));
+  assert_ok(ink_brownian_step(&motion, 9, rounded, other, N, &error));
+  for (int i = 0; i < N; i++) {
+    assert_true(fabs((double)first[i] * sqrt(9 - 0.03) - (double)other[i] * sqrt(9 - rounded)) <
+                1e-5);
+  }
+  assert_int_equal(ink_brownian_step(&motion, 9, 0.0299, other, N, &error), INK_ERR_USAGE);
   motion.high = motion.low;
   assert_int_equal(ink_brownian_step(&motion, 14.6, 9, other, N, &error), INK_ERR_USAGE);
 }

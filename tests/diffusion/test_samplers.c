@@ -294,6 +294,81 @@ static void every_curve_ends_in_finite_numbers(void **state) {
   }
 }
 
+// A run of DPM++ 2M by itself: the latent before its last step and behind it.
+static void last_step(int32_t steps, ink_schedule **schedule, float before[N], float after[N]) {
+  ink_error error = {0};
+  ink_noise_config config = ink_noise_config_default();
+  ink_sampler *sampler;
+  int calls = 0;
+  ink_denoiser denoiser = {plain, &calls};
+  config.final_sigma_min = true;
+  assert_ok(ink_schedule_new(&config, INK_GRID_DPM, INK_CURVE_SPACED, steps, schedule, &error));
+  assert_ok(ink_sampler_new(INK_SAMPLER_DPMPP_2M, *schedule, N, NAN, &sampler, &error));
+  assert_ok(ink_sampler_start(sampler, 0, &error));
+  for (int i = 0; i < N; i++) after[i] = (float)sin(i);
+  while (ink_sampler_done(sampler) < steps) {
+    memcpy(before, after, N * sizeof *before);
+    assert_ok(ink_sampler_step(sampler, after, &denoiser, NULL, &error));
+  }
+  ink_sampler_free(sampler);
+}
+
+// As diffusers has it (lower_order_final): below 15 steps the last one looks not back.
+static void the_last_of_few_steps_is_of_first_order(void **state) {
+  (void)state;
+  for (int32_t steps = 14; steps <= 15; steps++) {
+    ink_schedule *schedule;
+    float before[N], after[N], said[N];
+    last_step(steps, &schedule, before, after);
+    double from = schedule->sigmas[steps - 1], to = schedule->sigmas[steps];
+    double alpha = 1 / sqrt(1 + from * from), alpha_to = 1 / sqrt(1 + to * to), worst = 0;
+    answer(before, schedule->timesteps[steps - 1], said);
+    for (int i = 0; i < N; i++) {
+      double signal = ((double)before[i] - from * alpha * (double)said[i]) / alpha;
+      double first =
+          to * alpha_to / (from * alpha) * (double)before[i] + alpha_to * (1 - to / from) * signal;
+      worst = fmax(worst, fabs(first - (double)after[i]));
+    }
+    print_message("# %d steps: the last is off first order by %.1e\n", (int)steps, worst);
+    assert_true(steps < 15 ? worst < 1e-5 : worst > 1e-4);
+    ink_schedule_free(schedule);
+  }
+}
+
+// Without noise DPM++ 2M SDE is DPM++ 2M.
+static void a_stochastic_sampler_without_noise_is_none(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_schedule *schedule;
+  ink_sampler *plain_one = make(INK_SAMPLER_DPMPP_2M, INK_CURVE_SPACED, 6, &schedule), *quiet;
+  assert_ok(ink_sampler_new(INK_SAMPLER_DPMPP_2M_SDE, schedule, N, 0, &quiet, &error));
+  float one[N], two[N];
+  run_to_the_end(plain_one, schedule, one);
+  run_to_the_end(quiet, schedule, two);
+  for (int i = 0; i < N; i++) assert_true(fabsf(one[i] - two[i]) < 1e-5F);
+  ink_sampler_free(plain_one);
+  ink_sampler_free(quiet);
+  ink_schedule_free(schedule);
+}
+
+// Runge-Kutta's four evaluations begin at the first step.
+static void pndm_begins_in_the_middle_without_runge_kutta_alone(void **state) {
+  (void)state;
+  for (int skip = 0; skip < 2; skip++) {
+    ink_error error = {0};
+    ink_noise_config config = ink_noise_config_default();
+    ink_schedule *schedule;
+    ink_sampler *sampler;
+    config.skip_prk = skip;
+    assert_ok(ink_schedule_new(&config, INK_GRID_PNDM, INK_CURVE_SPACED, 20, &schedule, &error));
+    assert_ok(ink_sampler_new(INK_SAMPLER_PNDM, schedule, N, NAN, &sampler, &error));
+    assert_ok(ink_sampler_start(sampler, 0, &error));
+    assert_int_equal(ink_sampler_start(sampler, 5, &error), skip ? INK_OK : INK_ERR_UNSUPPORTED);
+    ink_sampler_free(sampler);
+    ink_schedule_free(schedule);
+  }
+}
+
 static void a_stochastic_sampler_asks_for_a_source(void **state) {
   (void)state;
   ink_schedule *schedule;
@@ -395,6 +470,9 @@ int main(void) {
                                       close_reference),
       cmocka_unit_test(a_sampler_started_anew_repeats_itself),
       cmocka_unit_test(every_curve_ends_in_finite_numbers),
+      cmocka_unit_test(the_last_of_few_steps_is_of_first_order),
+      cmocka_unit_test(a_stochastic_sampler_without_noise_is_none),
+      cmocka_unit_test(pndm_begins_in_the_middle_without_runge_kutta_alone),
       cmocka_unit_test(a_stochastic_sampler_asks_for_a_source),
       cmocka_unit_test(a_failing_network_stops_the_run),
       cmocka_unit_test(names_and_labels_find_their_sampler),

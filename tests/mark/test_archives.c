@@ -355,6 +355,67 @@ static void an_office_document_says_its_label(void **state) {
   free(b.bytes);
 }
 
+// The store's file has no bytes beside the store that no hash covers.
+static void nothing_hides_in_front_of_the_store(void **state) {
+  (void)state;
+  static const char name[] = "META-INF/content_credential.c2pa";
+  enum { EXTRA = 4 };
+  ink_error error = {0};
+  ink_place place = {0};
+  ink_text made = {0};
+  size_t start, length;
+  const ink_carrier *docx = ink_carrier_named("docx");
+  blob plain = load("plain.docx");
+  assert_ok(docx->embed(docx, plain.bytes, plain.size, (const unsigned char *)"store", 5, &made,
+                        &start, &length, &error));
+  size_t behind = start + 30 + sizeof name - 1;
+  blob b = {malloc(made.size + EXTRA), made.size + EXTRA};
+  memcpy(b.bytes, made.bytes, behind);
+  memcpy(b.bytes + behind, "\xFE\xCA\0", EXTRA);
+  memcpy(b.bytes + behind + EXTRA, made.bytes + behind, made.size - behind);
+  put(b.bytes + start + 28, EXTRA, 2);
+  put(end_of(&b) + 16, get(end_of(&b) + 16, 4) + EXTRA, 4);
+  assert_ok(docx->find(docx, b.bytes, b.size, &place, &error));
+  assert_true(place.present && place.code);
+  ink_place_free(&place);
+  // Nor is there a second one.
+  ink_text more = {0};
+  assert_int_equal(docx->embed(docx, (unsigned char *)made.bytes, made.size,
+                               (const unsigned char *)"store", 5, &more, &start, &length, &error),
+                   INK_ERR_CONFLICT);
+  ink_text_free(&more);
+  ink_text_free(&made);
+  free(b.bytes);
+  free(plain.bytes);
+}
+
+// What another program put behind the store moves up when it is taken out.
+static void files_behind_the_store_move_up_with_it(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_text made = {0}, bare = {0};
+  ink_archive a;
+  size_t start, length;
+  const ink_carrier *docx = ink_carrier_named("docx");
+  blob plain = load("plain.docx");
+  assert_ok(docx->embed(docx, plain.bytes, plain.size, (const unsigned char *)"store", 5, &made,
+                        &start, &length, &error));
+  blob b = {(unsigned char *)made.bytes, made.size};
+  const ink_archive_change change = {.name = "z", .bytes = "zzz", .size = 3, .stored = true};
+  ink_text with = changed(&b, &change, INK_OK);
+  assert_ok(ink_carrier_remove(docx, (unsigned char *)with.bytes, with.size, &bare, &error));
+  assert_ok(ink_archive_read((unsigned char *)bare.bytes, bare.size, &a, &error));
+  const ink_archive_file *z = ink_archive_find((unsigned char *)bare.bytes, &a, "z");
+  assert_non_null(z);
+  assert_int_equal(z->start, start);
+  assert_memory_equal(bare.bytes + z->data, "zzz", 3);
+  ink_archive_free(&a);
+  ink_text_free(&bare);
+  ink_text_free(&with);
+  ink_text_free(&made);
+  free(plain.bytes);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(archives_that_say_two_things_are_refused),
@@ -362,6 +423,8 @@ int main(void) {
       cmocka_unit_test(documents_are_known_by_what_they_hold),
       cmocka_unit_test(what_changes_within_is_told),
       cmocka_unit_test(the_stores_checksum_is_its_own),
+      cmocka_unit_test(nothing_hides_in_front_of_the_store),
+      cmocka_unit_test(files_behind_the_store_move_up_with_it),
       cmocka_unit_test(an_office_document_says_its_label),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

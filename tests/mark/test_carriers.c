@@ -61,6 +61,135 @@ static void carriers_are_known_by_content_before_name(void **state) {
   }
 }
 
+// Whoever puts a second one in makes it a riddle which of them counts.
+static void a_second_store_is_refused_or_told(void **state) {
+  (void)state;
+  ink_error error = {0};
+  for (size_t i = 0; i < N_SAMPLE; i++) {
+    const ink_carrier *carrier = ink_carrier_named(samples[i].carrier);
+    blob plain = sample_blob(&samples[i]);
+    ink_text one = {0}, two = {0};
+    ink_place place = {0};
+    size_t start, length;
+    assert_ok(carrier->embed(carrier, plain.bytes, plain.size, store, sizeof store, &one, &start,
+                             &length, &error));
+    ink_status status = carrier->embed(carrier, (unsigned char *)one.bytes, one.size, store,
+                                       sizeof store, &two, &start, &length, &error);
+    if (status == INK_OK) {
+      assert_ok(carrier->find(carrier, (unsigned char *)two.bytes, two.size, &place, &error));
+      if (!place.present || !place.code) fail_msg("%s, sample %zu", samples[i].carrier, i);
+    }
+    ink_place_free(&place);
+    ink_text_free(&one);
+    ink_text_free(&two);
+    free(plain.bytes);
+  }
+}
+
+// ---- SVG
+
+#define SVG "<svg xmlns=\"http://www.w3.org/2000/svg\">"
+
+// What a declaration holds between brackets is no element of the drawing.
+static void entities_of_an_svg_are_no_elements(void **state) {
+  (void)state;
+  ink_error error = {0};
+  blob b = blob_of("<!DOCTYPE svg [<!ENTITY a \"<g><h/></g>\">]>" SVG "<g/></svg>");
+  const ink_carrier *carrier = ink_carrier_for(NULL, b.bytes, b.size);
+  assert_non_null(carrier);
+  assert_string_equal(carrier->name, "svg");
+  ink_text out = {0};
+  size_t start, length;
+  assert_ok(
+      carrier->embed(carrier, b.bytes, b.size, store, sizeof store, &out, &start, &length, &error));
+  const char *root = strstr(out.bytes, SVG);
+  assert_memory_equal(root + strlen(SVG), "<metadata>", 10);
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
+// Other readers look into the last metadata of the root.
+static void a_store_goes_into_the_last_metadata_of_an_svg(void **state) {
+  (void)state;
+  ink_error error = {0};
+  static const char first[] = SVG "<metadata><a/></metadata><metadata>";
+  char text[256];
+  snprintf(text, sizeof text, "%s<b/></metadata></svg>", first);
+  blob b = blob_of(text);
+  const ink_carrier *carrier = ink_carrier_named("svg");
+  ink_text out = {0};
+  size_t start, length;
+  assert_ok(
+      carrier->embed(carrier, b.bytes, b.size, store, sizeof store, &out, &start, &length, &error));
+  assert_memory_equal(out.bytes, first, sizeof first - 1);
+  assert_true(start > sizeof first);
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
+// An element that does not end as it is written here is left where it is.
+static void what_cannot_be_taken_out_of_an_svg_stays(void **state) {
+  (void)state;
+  static const char *const files[] = {
+      SVG "<metadata><c2pa:manifest>AAAA</c2pa:manifest ></metadata></svg>",
+      SVG "<metadata><c2pa:manifest>AAAA<!-- --></c2pa:manifest></metadata></svg>"};
+  for (int i = 0; i < 2; i++) {
+    ink_error error = {0};
+    ink_text bare = {0};
+    blob b = blob_of(files[i]);
+    assert_int_equal(ink_carrier_remove(ink_carrier_named("svg"), b.bytes, b.size, &bare, &error),
+                     INK_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.text, "another writer"));
+    ink_text_free(&bare);
+    free(b.bytes);
+  }
+}
+
+// ---- GIF
+
+// A picture of one pixel with a table of its own, a comment, and what is before the trailer.
+static const char small_gif[] =
+    "GIF89a\1\0\1\0\x80\0\0\0\0\0\xFF\xFF\xFF"
+    "\x21\xF9\4\0\0\0\0\0"
+    ",\0\0\0\0\1\0\1\0\x80\1\1\1\2\2\2\2\2\x44\1\0"
+    "\x21\xFE\1x\0;";
+
+// Section 18.7.3.4: by these names other writers bind them.
+static void parts_of_a_gif_bear_the_names_of_the_specification(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    size_t length;
+  } parts[] = {{"GIF89a", 6}, {"LSD", 13}, {"21F9", 8}, {"2C", 16},
+               {"TBID", 5},   {"21FE", 5}, {"3B", 1}};
+  enum { N_PART = sizeof parts / sizeof *parts };
+  ink_error error = {0};
+  const ink_carrier *gif = ink_carrier_named("gif");
+  const ink_place none = {0};
+  ink_text ranges = {0};
+  const unsigned char *bytes = (const unsigned char *)small_gif;
+  const size_t size = sizeof small_gif - 1;
+  assert_ok(gif->divide(gif, bytes, size, &none, &ranges, &error));
+  assert_int_equal(ranges.size, N_PART * sizeof(ink_named_range));
+  size_t at = 0;
+  for (size_t i = 0; i < N_PART; i++) {
+    ink_named_range part;
+    memcpy(&part, ranges.bytes + i * sizeof part, sizeof part);
+    assert_string_equal(part.name, parts[i].name);
+    assert_int_equal(part.start, at);
+    assert_int_equal(part.length, parts[i].length);
+    at += part.length;
+  }
+  assert_int_equal(at, size);
+  // What follows its trailer is no part, and without one it is not all there.
+  ink_text_clear(&ranges);
+  assert_int_equal(gif->divide(gif, bytes, sizeof small_gif, &none, &ranges, &error),
+                   INK_ERR_FORMAT);
+  ink_text_clear(&ranges);
+  assert_int_equal(gif->divide(gif, bytes, size - 1, &none, &ranges, &error), INK_ERR_FORMAT);
+  ink_text_free(&ranges);
+}
+
 // GIF 87a has no extensions: the file becomes one of the second version, its pictures stay.
 static void old_gif_files_become_new_ones(void **state) {
   (void)state;
@@ -333,6 +462,11 @@ int main(void) {
       cmocka_unit_test(an_element_of_another_writer_is_taken_out_of_svg),
       cmocka_unit_test(a_pdf_with_more_objects_than_it_says_is_refused),
       cmocka_unit_test(carriers_are_known_by_content_before_name),
+      cmocka_unit_test(a_second_store_is_refused_or_told),
+      cmocka_unit_test(entities_of_an_svg_are_no_elements),
+      cmocka_unit_test(a_store_goes_into_the_last_metadata_of_an_svg),
+      cmocka_unit_test(what_cannot_be_taken_out_of_an_svg_stays),
+      cmocka_unit_test(parts_of_a_gif_bear_the_names_of_the_specification),
       cmocka_unit_test(old_gif_files_become_new_ones),
       cmocka_unit_test(long_stores_run_through_jpeg_segments),
       cmocka_unit_test(plain_text_wrapper_equals_the_published_vector),

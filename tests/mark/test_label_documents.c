@@ -373,6 +373,14 @@ static void what_a_document_says_of_itself_is_heard(void **state) {
   assert_part_lacks(&out, "[Content_Types].xml", "\"/docProps/custom.xml\"");
   ink_text_free(&out);
   free(b.bytes);
+  // A root with a prefix holds elements with it.
+  b = with_text("properties.docx", "[Content_Types].xml",
+                "<t:Types xmlns:t=\"http://schemas.openxmlformats.org/package/2006/content-types\">"
+                "<t:Default Extension=\"xml\" ContentType=\"application/xml\"/></t:Types>");
+  out = label_blob("a.docx", &b, &r, NULL);
+  assert_part_has(&out, "[Content_Types].xml", "<t:Override PartName=\"/docProps/custom.xml\"");
+  ink_text_free(&out);
+  free(b.bytes);
   // Extensions come last on a slide.
   b = with_change("slides.pptx", "ppt/slides/b.xml", "</p:spTree>", "<p:extLst/></p:spTree>");
   out = label_blob("a.pptx", &b, &r, NULL);

@@ -221,12 +221,29 @@ static void a_drawing_s_other_words_are_left_alone(void **state) {
       "<g><r:RDF xmlns:r=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><r:Description "
       "xmlns:t=\"http://www.tc260.org.cn/ns/AIGC/1.0/\" "
       "t:AIGC='{\"ProduceID\":\"17\"}'/></r:RDF></g>";
-  char text[512];
-  snprintf(text, sizeof text, SVG ">%s</svg>", drawn);
-  b = blob_of(text);
-  out = label_blob("a.svg", &b, &r, NULL);
-  assert_labelled("a.svg", &out, "1");
-  assert_non_null(strstr(out.bytes, drawn));
+  static const char *const before[] = {"", "<metadata/>", "<metadata><a/></metadata>"};
+  for (int i = 0; i < 3; i++) {
+    char text[512];
+    snprintf(text, sizeof text, SVG ">%s%s</svg>", before[i], drawn);
+    b = blob_of(text);
+    out = label_blob("a.svg", &b, &r, NULL);
+    assert_labelled("a.svg", &out, "1");
+    assert_non_null(strstr(out.bytes, drawn));
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+}
+
+// The name of a font ends neither the property that it stands in nor the attribute.
+static void a_font_s_name_is_no_more_than_that(void **state) {
+  (void)state;
+  blob b = blob_of(SVG "/>");
+  ink_label_style style = ink_label_style_default();
+  style.font = "a\";}\\{b<c";
+  ink_label_request r = request_for(INK_LAW_CN);
+  r.style = &style;
+  ink_text out = label_blob("a.svg", &b, &r, NULL);
+  assert_non_null(strstr(out.bytes, "font-family:&quot;ab&lt;c&quot;,sans-serif;"));
   ink_text_free(&out);
   free(b.bytes);
 }
@@ -267,6 +284,9 @@ static void drawings_that_cannot_be_labelled_say_why(void **state) {
       {SVG " viewBox=\"0 0 nine 9\"/>", "its viewBox cannot be read"},
       {SVG " viewBox=\"0 0 1e999 9\"/>", "its viewBox cannot be read"},
       {SVG " width=\"2000\" height=\"100\" viewBox=\"0 0 1 50\"/>",
+       "its drawing is too narrow for legible words"},
+      // Its window is ten times as high as it is.
+      {SVG " width=\"100\" height=\"100\" viewBox=\"0 0 1000 100\"/>",
        "its drawing is too narrow for legible words"}};
   for (size_t i = 0; i < sizeof partly / sizeof *partly; i++) {
     blob b = blob_of(partly[i].text);
@@ -436,6 +456,123 @@ static void every_frame_of_a_gif_shows_the_label(void **state) {
     }
     free(b.bytes);
   }
+}
+
+// A frame of one pixel at the corner, in a way that giflib does not write it.
+#define DOT ",\0\0\0\0\1\0\1\0\0\2\2\x44\1"
+static const char dot[] = DOT;
+
+// "still.gif" with bytes before its picture and behind it.
+static blob around_still(const char *before, size_t n_before, const char *behind, size_t n_behind) {
+  blob still = load("still.gif");
+  ink_text with = {0};
+  size_t at = 13 + ((size_t)6 << (still.bytes[10] & 7));
+  ink_text_add_bytes(&with, still.bytes, at);
+  ink_text_add_bytes(&with, before, n_before);
+  ink_text_add_bytes(&with, still.bytes + at, still.size - 1 - at);
+  ink_text_add_bytes(&with, behind, n_behind);
+  ink_text_add(&with, ";");
+  free(still.bytes);
+  return (blob){(unsigned char *)with.bytes, with.size};
+}
+
+// Where the label is on the screen already, a frame apart from it is no matter of ours.
+static void frames_apart_from_the_label_keep_their_bytes(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  blob b = around_still("", 0, dot, sizeof dot);
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_text out = label_blob("a.gif", &b, &r, NULL);
+  assert_film_labelled("still.gif and a dot", &b, &out);
+  assert_memory_equal(out.bytes + out.size - 1 - sizeof dot, dot, sizeof dot);
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
+// What wipes the label away with its frame leaves it to the next one to show it.
+static void a_label_that_was_wiped_away_comes_again(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  static const char wiped[] = "\x21\xF9\4\x8\0\0\0";
+  blob b = around_still(wiped, sizeof wiped, dot, sizeof dot);
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_text out = label_blob("a.gif", &b, &r, NULL);
+  assert_film_labelled("still.gif, wiped away", &b, &out);
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
+static int write_memory(GifFileType *file, const GifByteType *from, int n) {
+  ink_text_add_bytes(file->UserData, from, (size_t)n);
+  return n;
+}
+
+// A picture that uses all of its colours: black, white, and reds.
+static blob red_gif(void) {
+  enum { SIDE = 256 };
+  int code;
+  ink_text out = {0};
+  ColorMapObject *map = GifMakeMapObject(256, NULL);
+  for (int i = 0; i < 256; i++) {
+    map->Colors[i] = (GifColorType){(GifByteType)i, 0, 0};
+  }
+  map->Colors[1] = (GifColorType){255, 255, 255};
+  GifFileType *file = EGifOpen(&out, write_memory, &code);
+  assert_non_null(file);
+  assert_int_equal(EGifPutScreenDesc(file, SIDE, SIDE, 8, 0, map), GIF_OK);
+  assert_int_equal(EGifPutImageDesc(file, 0, 0, SIDE, SIDE, false, NULL), GIF_OK);
+  for (int y = 0; y < SIDE; y++) {
+    GifByteType row[SIDE];
+    for (int x = 0; x < SIDE; x++) row[x] = (GifByteType)x;
+    assert_int_equal(EGifPutLine(file, row, SIDE), GIF_OK);
+  }
+  EGifCloseFile(file, &code);
+  GifFreeMapObject(map);
+  return (blob){(unsigned char *)out.bytes, out.size};
+}
+
+// Where no colour is free for the edges of letters, they are of ink or plate rather than of a
+// colour that is near by number alone.
+static void edges_of_letters_take_no_strange_colour(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  blob b = red_gif();
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_text out = label_blob("a.gif", &b, &r, NULL);
+  film before = play(b.bytes, b.size), after = play(out.bytes, out.size);
+  size_t n_changed = 0;
+  for (int y = 0; y < after.height; y++) {
+    for (int x = 0; x < after.width; x++) {
+      const uint8_t *p = shown(&after, 0, x, y);
+      if (memcmp(p, shown(&before, 0, x, y), 4) == 0) continue;
+      n_changed++;
+      assert_true(abs(p[0] - p[1]) < 48 && p[1] == p[2]);
+    }
+  }
+  assert_true(n_changed > 100);
+  free(before.pixels);
+  free(after.pixels);
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
+// A table of two colours for a picture of more.
+static void pixels_without_a_colour_are_not_guessed(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  enum { TABLE = 3 * 256, LEFT = 3 * 2, AT = 13 };
+  blob b = red_gif();
+  memmove(b.bytes + AT + LEFT, b.bytes + AT + TABLE, b.size - AT - TABLE);
+  b.size -= TABLE - LEFT;
+  b.bytes[10] &= 0xF8;
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_label_result result;
+  ink_text out = label_blob("a.gif", &b, &r, &result);
+  const ink_label_item *item = item_of(&result, INK_LAW_CN, "visible label");
+  assert_int_equal(item->outcome, INK_LABEL_MISSING);
+  assert_string_equal(item->why, "a frame has pixels without a colour");
+  ink_text_free(&out);
+  free(b.bytes);
 }
 
 static void metadata_alone_leave_a_gif_s_frames(void **state) {
@@ -638,6 +775,11 @@ int main(void) {
       cmocka_unit_test(a_drawing_s_other_labels_are_left_alone),
       cmocka_unit_test(a_drawing_s_other_words_are_left_alone),
       cmocka_unit_test(drawings_that_cannot_be_labelled_say_why),
+      cmocka_unit_test(a_font_s_name_is_no_more_than_that),
+      cmocka_unit_test(frames_apart_from_the_label_keep_their_bytes),
+      cmocka_unit_test(a_label_that_was_wiped_away_comes_again),
+      cmocka_unit_test(edges_of_letters_take_no_strange_colour),
+      cmocka_unit_test(pixels_without_a_colour_are_not_guessed),
       cmocka_unit_test(every_frame_of_a_gif_shows_the_label),
       cmocka_unit_test(metadata_alone_leave_a_gif_s_frames),
       cmocka_unit_test(a_gif_s_xmp_is_merged),

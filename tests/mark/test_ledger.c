@@ -349,6 +349,15 @@ static void pruning_keeps_the_chain_and_what_the_law_wants(void **state) {
 
 // ---- at once with others
 
+#define LAST_ROW_CHANGED                                                                          \
+  WITHOUT_TRIGGERS                                                                                \
+  "UPDATE ledger SET hash = replace(replace(hash, 'a', 'x'), '1', 'y') WHERE n = (SELECT MAX(n) " \
+  "FROM ledger)"
+#define A_BROKEN_ROW                                                                              \
+  WITHOUT_TRIGGERS                                                                                \
+  "INSERT INTO ledger SELECT n + 1, time, identity, kind, 'sigh', model, recipe, files, labels, " \
+  "unmarked, law, details, hash, hash FROM ledger ORDER BY n DESC LIMIT 1"
+
 // A second process, which does to the ledger what it is told by one letter.
 typedef struct neighbour {
   pid_t process;
@@ -365,6 +374,12 @@ static void neighbour_acts(const place *p, int from, int to) {
     ink_status status = ink_ledger_open(p->path, true, &ledger, &error);
     if (status == INK_OK) sqlite3_busy_timeout(ledger->db, 0);  // waiting is failing
     if (status == INK_OK && order == 'a') status = ink_ledger_append(ledger, &entry, &error);
+    if (status == INK_OK && order == 'm' && meddle(p, LAST_ROW_CHANGED) != SQLITE_OK) {
+      status = INK_ERR_IO;
+    }
+    if (status == INK_OK && order == 'b' && meddle(p, A_BROKEN_ROW) != SQLITE_OK) {
+      status = INK_ERR_IO;
+    }
     if (status == INK_OK && order == 'p') {
       status = ink_ledger_prune(ledger, noon + 300 * DAY, noon + 400 * DAY, &n, &error);
     }
@@ -399,7 +414,7 @@ static void neighbour_ends(neighbour *o) {
 // What runs in this process, and what the other is told to do before each reading.
 typedef struct watch {
   const neighbour *o;
-  const char *orders;  // the last one again and again
+  const char *orders;  // the last one again and again; '-' is none
   int n_done, n_refused;
   bool locked;
   int n_locked;  // whole rows that were read while others had to wait
@@ -416,7 +431,11 @@ static int on_statement(unsigned kind, void *context, void *statement, void *tex
   }
   if (strcmp(sql, "BEGIN IMMEDIATE") == 0) w->locked = true;
   if (strcmp(sql, "COMMIT") == 0 || strcmp(sql, "ROLLBACK") == 0) w->locked = false;
-  if (strcmp(sql, "BEGIN") != 0) return 0;
+  if (strncmp(sql, "BEGIN", 5) != 0) return 0;
+  if (w->orders[0] == '-') {
+    if (w->orders[1]) w->orders++;
+    return 0;
+  }
   if (write(w->o->tell, w->orders, 1) != 1 || read(w->o->told, &answer, 1) != 1) answer = '-';
   if (answer == '+') {
     w->n_done++;
@@ -455,14 +474,43 @@ static void others_append_while_the_chain_is_followed(void **state) {
   assert_ok(ink_ledger_prune(ledger, noon + MANY / 2, noon + 400 * DAY, &n, &error));
   assert_int_equal(n, MANY / 2);
   assert_int_equal(w.n_refused, 0);
-  assert_int_equal(w.n_done, 6);
+  assert_int_equal(w.n_done, 7);
   assert_true(w.n_locked > 0 && w.n_locked < 10);
   ink_ledger_close(ledger);
   neighbour_ends(&o);
   verdict = verdict_of(p, NULL);
   assert_int_equal(verdict.broken, 0);
   assert_int_equal(verdict.first, MANY / 2 + 1);
-  assert_int_equal(verdict.last, MANY + 6 + 1);
+  assert_int_equal(verdict.last, MANY + 7 + 1);
+}
+
+// What is done to the chain between the walk and the lock is seen under it.
+static void a_chain_that_is_broken_meanwhile_is_not_pruned(void **state) {
+  (void)state;
+  static const char *const orders[] = {"-m-", "-b-"};
+  for (int i = 0; i < 2; i++) {
+    void *each;
+    set_up(&each);
+    const place *p = each;
+    ink_error error = {0};
+    int64_t n;
+    append_some(p, 5);
+    neighbour o = neighbour_begins(p);
+    watch w = {.o = &o, .orders = orders[i]};
+    ink_ledger *ledger = open_at(p);
+    sqlite3_trace_v2(ledger->db, SQLITE_TRACE_STMT, on_statement, &w);
+    assert_int_equal(ink_ledger_prune(ledger, noon + 2, noon + 400 * DAY, &n, &error),
+                     INK_ERR_CONFLICT);
+    ink_ledger_close(ledger);
+    neighbour_ends(&o);
+    assert_int_equal(w.n_done, 1);
+    assert_non_null(strstr(error.text, "the chain is broken at row"));
+    ink_ledger_query all = {0};
+    json_t *rows = rows_of(p, &all);
+    assert_int_equal(json_array_size(rows), 5 + i);
+    json_decref(rows);
+    take_down(&each);
+  }
 }
 
 // Rows that another process takes out meanwhile are no holes.
@@ -675,6 +723,7 @@ int main(void) {
       WITH_PLACE(pruning_keeps_the_chain_and_what_the_law_wants),
       WITH_PLACE(others_append_while_the_chain_is_followed),
       WITH_PLACE(others_prune_while_the_chain_is_followed),
+      cmocka_unit_test(a_chain_that_is_broken_meanwhile_is_not_pruned),
       WITH_PLACE(a_broken_chain_is_not_pruned),
       WITH_PLACE(manifests_lie_beside_the_rows),
       WITH_PLACE(files_are_looked_for_by_their_newest_row),
