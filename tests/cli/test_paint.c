@@ -393,6 +393,14 @@ static void what_of_a_plug_in_fits_nothing_is_told(void **state) {
   drop_run(&run);
   run_fine(AGAIN "--from part.png --lora-dir parts -o part2.png");
   assert_true(same_content("part.png", "part2.png"));
+  // Leaving out all of it would paint without it.
+  run = run_at_home(
+      "sed 's/lora_unet/lora_unit/g; s/lora_te/lora_tx/g' parts/style.safetensors "
+      ">parts/none.safetensors && " PAINT
+      "cat --lora parts/none.safetensors --lora-partial -o x.png");
+  assert_int_equal(run.exit_code, 1);
+  assert_non_null(strstr(run.err, "none.safetensors: nothing of it fits this model: "));
+  drop_run(&run);
 }
 
 static void assert_size(const char *name, int32_t width, int32_t height) {
