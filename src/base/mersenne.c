@@ -12,12 +12,20 @@ void ink_mersenne_seed(ink_mersenne *m, uint32_t seed) {
   m->next = N;
 }
 
+static inline uint32_t twisted(uint32_t here, uint32_t next, uint32_t far) {
+  uint32_t mixed = (here & 0x80000000U) | (next & 0x7FFFFFFFU);
+  return far ^ (mixed >> 1) ^ (-(mixed & 1) & 0x9908B0DFU);
+}
+
+// In runs without a wrap. A word needs none that was made less than N - M words before it, so that
+// compilers vectorise them.
 static void twist(uint32_t state[N]) {
-  for (int i = 0; i < N; i++) {
-    uint32_t mixed = (state[i] & 0x80000000U) | (state[(i + 1) % N] & 0x7FFFFFFFU);
-    uint32_t odd = (mixed & 1) ? 0x9908B0DFU : 0;
-    state[i] = state[(i + M) % N] ^ (mixed >> 1) ^ odd;
-  }
+  for (int i = 0; i < N - M; i++) state[i] = twisted(state[i], state[i + 1], state[i + M]);
+  for (int i = N - M; i < 2 * (N - M); i++)
+    state[i] = twisted(state[i], state[i + 1], state[i + M - N]);
+  for (int i = 2 * (N - M); i < N - 1; i++)
+    state[i] = twisted(state[i], state[i + 1], state[i + M - N]);
+  state[N - 1] = twisted(state[N - 1], state[0], state[M - 1]);
 }
 
 uint32_t ink_mersenne_u32(ink_mersenne *m) {

@@ -128,6 +128,38 @@ static void the_winner_of_the_race_keeps_the_chances(void **state) {
   }
 }
 
+static void the_race_is_won_by_the_first_to_arrive(void **state) {
+  (void)state;
+  ink_error error = {0};
+  enum { TOKENS = 3001 };
+  static float weights[TOKENS], after[TOKENS];
+  for (int32_t round = 0; round < 400; round++) {
+    int32_t written[4] = {round, 7, 1, 2};
+    size_t winner = TOKENS, n = round % 5 == 4 ? (size_t)(round % 40) : TOKENS;
+    double best = INFINITY;
+    ink_random random = ink_random_at(9, 1, 100000 * (uint64_t)round);
+    for (size_t i = 0; i < n; i++) {
+      // Flat, falling, and with most tokens out of the draw; also weights that are hardly any.
+      float draw = ink_random_float(&random);
+      weights[i] = round % 3 == 0   ? 1
+                   : round % 3 == 1 ? expf(-60 * draw)
+                                    : (draw < 0.9F ? 0 : draw * 1e-38F);
+      after[i] = weights[i];
+      double arrival = -log(ink_gumbel_number(3, written, (int32_t)i)) / (double)weights[i];
+      if (weights[i] > 0 && arrival < best) {
+        best = arrival;
+        winner = i;
+      }
+    }
+    ink_gumbel_stream *stream;
+    assert_ok(ink_gumbel_stream_new(3, &stream, &error));
+    ink_reweigher r = ink_gumbel_reweigher(stream);
+    assert_ok(r.reweigh(r.self, written, 4, after, n, &error));
+    ink_gumbel_stream_free(stream);
+    for (size_t i = 0; i < n; i++) assert_true(after[i] == (i == winner ? 1 : 0));
+  }
+}
+
 static void p_values_of_the_race_are_those_of_a_gamma_law(void **state) {
   (void)state;
   // mpmath.gammainc(k, x, regularized=True)
@@ -212,6 +244,7 @@ int main(void) {
       cmocka_unit_test(green_tokens_gain_the_bias_and_no_other),
       cmocka_unit_test(green_lists_out_of_range_are_refused),
       cmocka_unit_test(the_winner_of_the_race_keeps_the_chances),
+      cmocka_unit_test(the_race_is_won_by_the_first_to_arrive),
       cmocka_unit_test(p_values_of_the_race_are_those_of_a_gamma_law),
       cmocka_unit_test(the_race_is_found_and_other_texts_are_not),
       cmocka_unit_test(contexts_that_come_back_are_drawn_freely),

@@ -168,6 +168,64 @@ static void a_vocabulary_beyond_the_table_gives_the_chances_of_transformers(void
   check_steps(70000, 3, 97);
 }
 
+// A tournament as the paper has it, in double precision.
+static void play(const ink_synthid *s, int64_t context, double *chances, size_t n) {
+  double total = 0;
+  for (size_t i = 0; i < n; i++) total += chances[i];
+  for (size_t i = 0; i < n; i++) chances[i] /= total;
+  for (size_t layer = 0; layer < ink_synthid_about(s)->depth; layer++) {
+    double mass = 0;
+    for (size_t i = 0; i < n; i++) {
+      if (ink_synthid_bits(s, context, (int32_t)i) >> layer & 1) mass += chances[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+      double bit = (double)(ink_synthid_bits(s, context, (int32_t)i) >> layer & 1);
+      chances[i] *= 1 + bit - mass;
+    }
+  }
+}
+
+static void few_tokens_or_many_give_the_chances_of_the_definition(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_synthid_config config;
+  assert_ok(ink_synthid_config_of(NULL, 0, &config, &error));
+  config.depth = 7;  // odd: its last layer goes alone
+  ink_synthid *s;
+  assert_ok(ink_synthid_new(&config, &s, &error));
+  enum { TOKENS = 70001 };  // beyond the table, and no whole word of bits
+  const size_t left[] = {0, 1, 2, 63, 700, TOKENS / 16, TOKENS / 16 + 1, 40000, TOKENS};
+  float *weights = malloc(TOKENS * sizeof *weights);
+  double *chances = malloc(TOKENS * sizeof *chances);
+  assert_true(weights && chances);
+  for (size_t l = 0; l < sizeof left / sizeof *left; l++) {
+    for (size_t i = 0; i < TOKENS; i++) weights[i] = 0;
+    for (size_t i = 0; i < left[l]; i++) {
+      // 7919 has no divisor in common with 70001: every place once, the last one among the first.
+      weights[(TOKENS - 1 + 7919 * i) % TOKENS] = 1 / (float)(i + 1);
+    }
+    for (size_t i = 0; i < TOKENS; i++) chances[i] = (double)weights[i];
+    ink_synthid_stream *stream;
+    assert_ok(ink_synthid_stream_new(s, &stream, &error));
+    ink_reweigher r = ink_synthid_reweigher(stream);
+    int32_t written[4] = {5, (int32_t)l, 3, 8};
+    assert_ok(r.reweigh(r.self, written, 4, weights, TOKENS, &error));
+    ink_synthid_stream_free(stream);
+    if (left[l] > 0) play(s, ink_synthid_context(s, written), chances, TOKENS);
+    double total = 0;
+    for (size_t i = 0; i < TOKENS; i++) total += (double)weights[i];
+    for (size_t i = 0; i < TOKENS; i++) {
+      double ours = total > 0 ? (double)weights[i] / total : (double)weights[i];
+      if (!(fabs(ours - chances[i]) <= 1e-12 + 1e-5 * chances[i])) {
+        fail_msg("%zu left, token %zu: %g instead of %g", left[l], i, ours, chances[i]);
+      }
+    }
+  }
+  free(weights);
+  free(chances);
+  ink_synthid_free(s);
+}
+
 static void a_stream_that_is_taken_back_goes_on_as_if_it_had_never_left(void **state) {
   (void)state;
   ink_error error = {0};
@@ -386,6 +444,7 @@ int main(void) {
       cmocka_unit_test(means_over_fresh_contexts_equal_the_references),
       cmocka_unit_test(a_tournament_gives_the_chances_of_transformers),
       cmocka_unit_test(a_vocabulary_beyond_the_table_gives_the_chances_of_transformers),
+      cmocka_unit_test(few_tokens_or_many_give_the_chances_of_the_definition),
       cmocka_unit_test(a_stream_that_is_taken_back_goes_on_as_if_it_had_never_left),
       cmocka_unit_test(texts_of_200_tokens_are_found_and_others_are_not),
       cmocka_unit_test(other_keys_do_not_find_the_mark),

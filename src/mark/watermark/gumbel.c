@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "mark/watermark/context_set.h"
+#include "mark/watermark/cpu/draw.h"
 
 struct ink_gumbel_stream {
   uint64_t key;
@@ -66,17 +67,19 @@ static ink_status reweigh(void *self, const int32_t *written, size_t n, float *w
   if (n < INK_GUMBEL_CONTEXT) return INK_OK;
   INK_TRY(meet(stream, written, n, &hash, &is_new, error));
   if (!is_new) return INK_OK;
-  size_t winner = n_vocab;
+  const ink_draw_kernels *kernels = ink_draw_kernels_here();
+  size_t winner = n_vocab, i = 0;
   double best = INFINITY;
-  for (size_t i = 0; i < n_vocab; i++) {
-    if (weights[i] <= 0) continue;
+  while ((i = kernels->contender(hash, best, weights, i, n_vocab)) < n_vocab) {
     double arrival = -log(number_of(hash, (int32_t)i)) / (double)weights[i];
     if (arrival < best) {
       best = arrival;
       winner = i;
     }
+    i++;
   }
-  for (size_t i = 0; i < n_vocab; i++) weights[i] = i == winner ? 1 : 0;
+  memset(weights, 0, n_vocab * sizeof *weights);
+  if (winner < n_vocab) weights[winner] = 1;
   return INK_OK;
 }
 

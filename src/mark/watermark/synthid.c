@@ -7,6 +7,11 @@
 // with m the multiplier and c_i made of context and key. With the table reordered once,
 // turned[x] = table[x * m^2], that is turned[t + d_i]: the bits of the whole vocabulary are a run
 // of the turned table, and a tournament streams instead of hashing vocabulary * depth times.
+//
+// A layer of the tournament multiplies the chance of each token by 1 + g - mass, with g the token's
+// bit and mass the chance of all tokens whose bit is set. Streaming, two layers go in one pass: the
+// second mass follows from the chances of the four pairs of bits before the first layer. And they
+// need not add up to 1 meanwhile: a layer leaves their total as it is, so masses are shares of it.
 #include "mark/watermark/synthid.h"
 
 #include <jansson.h>
@@ -18,19 +23,25 @@
 #include "base/json.h"
 #include "base/mersenne.h"
 #include "mark/watermark/context_set.h"
+#include "mark/watermark/cpu/draw.h"
 
 #define MULTIPLIER 6364136223846793005U
 
-enum { TABLE = 1 << 16, MOST_CONFIG = 1 << 20, ID_DIGITS = 16 };
+enum { TABLE = 1 << 16, WORDS = TABLE / 64, MOST_CONFIG = 1 << 20, ID_DIGITS = 16 };
+
+// Streaming over all tokens costs many times less a token than looking at some: those that are left
+// are looked at where they are fewer than one in so many.
+enum { FEW = 16 };
 
 struct ink_synthid {
   ink_synthid_config config;
   char id[ID_DIGITS + 1];
-  uint64_t start;           // of every hash
-  double share;             // of ones in the table: the chance of a bit in unmarked text
-  uint64_t undo;            // inverse of MULTIPLIER^2 modulo TABLE
-  uint8_t table[TABLE];     // transformers
-  float turned[2 * TABLE];  // turned[x] = table[x * MULTIPLIER^2], twice over
+  uint64_t start;        // of every hash
+  double share;          // of ones in the table: the chance of a bit in unmarked text
+  uint64_t undo;         // inverse of MULTIPLIER^2 modulo TABLE
+  uint8_t table[TABLE];  // transformers
+  // Bit x is table[x * MULTIPLIER^2], twice over, and a word that is read and of no matter.
+  uint64_t turned[2 * WORDS + 1];
 };
 
 static uint64_t add_to_hash(uint64_t hash, uint64_t x) {
@@ -152,7 +163,9 @@ static void fill_table(ink_synthid *s) {
   s->share = (double)ones / TABLE;
   uint64_t square = MULTIPLIER * MULTIPLIER;
   for (uint64_t x = 0; x < TABLE; x++) {
-    s->turned[x] = s->turned[x + TABLE] = (float)s->table[x * square % TABLE];
+    uint64_t bit = (uint64_t)s->table[x * square % TABLE] << x % 64;
+    s->turned[x / 64] |= bit;
+    s->turned[x / 64 + WORDS] |= bit;
   }
   // Newton's iteration doubles the correct bits of an inverse modulo a power of two.
   s->undo = square;
@@ -271,13 +284,20 @@ static uint64_t place_of(const ink_synthid *s, uint64_t context, int64_t key) {
 
 // ---- writing -----------------------------------------------------------------------------------
 
+// The bits of tokens in one layer.
+typedef struct bit_row {
+  uint64_t words[WORDS];
+} bit_row;
+
 struct ink_synthid_stream {
   const ink_synthid *synthid;
+  const ink_draw_kernels *kernels;
   uint64_t history[INK_SYNTHID_HISTORY];  // a ring; zero where nothing was met, as the reference
   size_t steps;                           // contexts that went in
-  // The candidates of one draw, kept from step to step.
-  int32_t *ids;
-  float *chances;
+  bit_row rows[4];                        // of the layers at work
+  // Where few tokens are left: which, and their weights side by side.
+  int32_t *places;
+  float *weights;
   size_t capacity;
 };
 
@@ -291,13 +311,14 @@ ink_status ink_synthid_stream_new(const ink_synthid *synthid, ink_synthid_stream
   *stream = calloc(1, sizeof **stream);
   if (!*stream) return ink_fail(error, INK_ERR_MEMORY, "no memory for a watermark");
   (*stream)->synthid = synthid;
+  (*stream)->kernels = ink_draw_kernels_here();
   return INK_OK;
 }
 
 void ink_synthid_stream_free(ink_synthid_stream *stream) {
   if (!stream) return;
-  free(stream->ids);
-  free(stream->chances);
+  free(stream->places);
+  free(stream->weights);
   free(stream);
 }
 
@@ -321,42 +342,80 @@ static bool met_before(ink_synthid_stream *stream, uint64_t context) {
 
 static ink_status reserve(ink_synthid_stream *stream, size_t n, ink_error *error) {
   if (n <= stream->capacity) return INK_OK;
-  free(stream->ids);
-  free(stream->chances);
-  stream->ids = malloc(n * sizeof *stream->ids);
-  stream->chances = malloc(n * sizeof *stream->chances);
-  stream->capacity = stream->ids && stream->chances ? n : 0;
+  free(stream->places);
+  free(stream->weights);
+  stream->places = malloc(n * sizeof *stream->places);
+  stream->weights = malloc(n * sizeof *stream->weights);
+  stream->capacity = stream->places && stream->weights ? n : 0;
   if (stream->capacity) return INK_OK;
   return ink_fail(error, INK_ERR_MEMORY, "no memory for the candidates of a draw");
 }
 
-// One layer over the whole vocabulary: the bits of a run of tokens stand side by side, and again
-// every TABLE tokens. The sum goes in eight strands that are joined in a fixed order: quick, and
-// the same bytes everywhere.
-static void layer_of_all(const float *bits, float *chances, size_t n) {
-  double strand[8] = {0};
-  for (size_t start = 0; start < n; start += TABLE) {
-    size_t size = n - start < TABLE ? n - start : TABLE, whole = size / 8 * 8;
-    const float *p = chances + start;
-    for (size_t i = 0; i < whole; i += 8) {
-      for (size_t j = 0; j < 8; j++) strand[j] += (double)(bits[i + j] * p[i + j]);
+// A tournament under way: the tokens at `places`, or the whole vocabulary.
+typedef struct tournament {
+  const ink_synthid *synthid;
+  uint64_t context;
+  const int32_t *places;  // or NULL
+  size_t n;
+} tournament;
+
+// The bits of layer `layer`. A layer beyond the last has none set, and changes nothing.
+static const uint64_t *lay_out(const tournament *t, size_t layer, bit_row *row) {
+  const ink_synthid *s = t->synthid;
+  if (layer >= s->config.depth) {
+    memset(row, 0, sizeof *row);
+    return row->words;
+  }
+  uint64_t place = place_of(s, t->context, s->config.keys[layer]);
+  if (!t->places) {  // a run of the turned table
+    const uint64_t *from = s->turned + place / 64;
+    unsigned shift = place % 64;
+    for (size_t i = 0; i < WORDS; i++) {
+      row->words[i] = from[i] >> shift | from[i + 1] << 1 << (63 - shift);
     }
-    for (size_t i = whole; i < size; i++) strand[i % 8] += (double)(bits[i] * p[i]);
+    return row->words;
   }
-  float mass = (float)(((strand[0] + strand[1]) + (strand[2] + strand[3])) +
-                       ((strand[4] + strand[5]) + (strand[6] + strand[7])));
-  for (size_t start = 0; start < n; start += TABLE) {
-    size_t size = n - start < TABLE ? n - start : TABLE;
-    float *p = chances + start;
-    for (size_t i = 0; i < size; i++) p[i] *= 1 + bits[i] - mass;
+  for (size_t i = 0; i < t->n; i += 64) {
+    uint64_t word = 0;
+    for (size_t j = t->n - i < 64 ? t->n - i : 64; j-- > 0;) {
+      uint64_t at = place + (uint64_t)t->places[i + j] % TABLE;
+      word = word << 1 | (s->turned[at / 64] >> at % 64 & 1);
+    }
+    row->words[i / 64] = word;
   }
+  return row->words;
 }
 
-// One layer over candidates that lie apart.
-static void layer_of_few(const float *bits, const int32_t *ids, float *chances, size_t n) {
-  double mass = 0;
-  for (size_t i = 0; i < n; i++) mass += (double)(bits[ids[i] % TABLE] * chances[i]);
-  for (size_t i = 0; i < n; i++) chances[i] *= 1 + bits[ids[i] % TABLE] - (float)mass;
+// What a layer multiplies chances with, by the bit of their token.
+static void factors_of(double mass, float factor[2]) {
+  factor[0] = 1 - (float)mass;
+  factor[1] = 2 - (float)mass;
+}
+
+// Two layers a pass; the first pass multiplies by 1 and the last finds no bits to add up by. Behind
+// the table the bits of the whole vocabulary come again.
+static void hold(const tournament *t, const ink_draw_kernels *kernels, bit_row rows[4],
+                 float *weights) {
+  double strands[INK_DRAW_STRANDS] = {0};
+  kernels->sum(weights, t->n, strands);
+  double total = ink_draw_join(strands);
+  size_t depth = t->synthid->config.depth;
+  ink_draw_layers now = {.first_factor = {1, 1}, .second_factor = {1, 1}};
+  now.first = now.second = lay_out(t, depth, &rows[3]);
+  for (size_t layer = 0; layer < depth + 2; layer += 2) {
+    ink_draw_layers next = {.first = lay_out(t, layer, &rows[layer % 4]),
+                            .second = lay_out(t, layer + 1, &rows[layer % 4 + 1])};
+    ink_draw_sums sums = {{0}, {0}, {0}};
+    for (size_t start = 0; start < t->n; start += TABLE) {
+      size_t size = t->n - start < TABLE ? t->n - start : TABLE;
+      kernels->two_layers(&now, &next, weights + start, size, &sums);
+    }
+    double both = ink_draw_join(sums.both), second = ink_draw_join(sums.second) - both;
+    factors_of(ink_draw_join(sums.first) / total, next.first_factor);
+    double after = (double)next.first_factor[0] * second + (double)next.first_factor[1] * both;
+    factors_of(after / total, next.second_factor);
+    now = next;
+  }
 }
 
 static ink_status reweigh(void *self, const int32_t *written, size_t n, float *weights,
@@ -370,29 +429,20 @@ static ink_status reweigh(void *self, const int32_t *written, size_t n, float *w
   }
   uint64_t context = context_at(s, written, n);
   if (met_before(stream, context)) return INK_OK;
-  INK_TRY(reserve(stream, n_vocab, error));
-  size_t few = 0;
-  double total = 0;
-  for (size_t i = 0; i < n_vocab; i++) {
-    if (weights[i] > 0) stream->ids[few++] = (int32_t)i;
-    total += (double)weights[i];
+  size_t most = n_vocab / FEW < TABLE ? n_vocab / FEW : TABLE;
+  INK_TRY(reserve(stream, most + 1, error));
+  size_t left = stream->kernels->present(weights, n_vocab, most, stream->places);
+  if (left == 0) return INK_OK;
+  tournament t = {.synthid = s, .context = context, .n = n_vocab};
+  if (left > most) {
+    hold(&t, stream->kernels, stream->rows, weights);
+    return INK_OK;
   }
-  // Streaming over all tokens costs many times less a token than looking at some.
-  bool all = few > n_vocab / 8;
-  size_t count = all ? n_vocab : few;
-  for (size_t i = 0; i < count; i++) {
-    stream->chances[i] = (float)((double)weights[all ? (int32_t)i : stream->ids[i]] / total);
-  }
-  for (size_t i = 0; i < s->config.depth; i++) {
-    const float *bits = s->turned + place_of(s, context, s->config.keys[i]);
-    if (all) {
-      layer_of_all(bits, stream->chances, n_vocab);
-    } else {
-      layer_of_few(bits, stream->ids, stream->chances, few);
-    }
-  }
-  for (size_t i = 0; i < count; i++)
-    weights[all ? (int32_t)i : stream->ids[i]] = stream->chances[i];
+  t.places = stream->places;
+  t.n = left;
+  for (size_t i = 0; i < left; i++) stream->weights[i] = weights[stream->places[i]];
+  hold(&t, stream->kernels, stream->rows, stream->weights);
+  for (size_t i = 0; i < left; i++) weights[stream->places[i]] = stream->weights[i];
   return INK_OK;
 }
 
