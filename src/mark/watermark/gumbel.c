@@ -31,6 +31,10 @@ static double number_of(uint64_t hash, int32_t token) {
   return ((double)block[0] + 0.5) * 0x1p-32;
 }
 
+double ink_gumbel_number(uint64_t key, const int32_t *context, int32_t token) {
+  return number_of(hash_of(key, context), token);
+}
+
 ink_status ink_gumbel_stream_new(uint64_t key, ink_gumbel_stream **stream, ink_error *error) {
   *stream = calloc(1, sizeof **stream);
   if (!*stream) return ink_fail(error, INK_ERR_MEMORY, "no memory for a watermark");

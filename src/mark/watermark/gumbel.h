@@ -13,6 +13,10 @@
 
 enum { INK_GUMBEL_CONTEXT = 4 };  // tokens before that a draw hangs on
 
+// The number of a token behind a context, uniform in (0, 1), by which the race can be run by hand.
+// context: INK_GUMBEL_CONTEXT tokens.
+double ink_gumbel_number(uint64_t key, const int32_t *context, int32_t token);
+
 typedef struct ink_gumbel_stream ink_gumbel_stream;
 // One text that is being written.
 ink_status ink_gumbel_stream_new(uint64_t key, ink_gumbel_stream **stream, ink_error *error);
