@@ -862,6 +862,7 @@ static void a_picture_decoded_by_a_tiny_autoencoder_is_repeated(void **state) {
   run_fine(PAINT
            "cats --seed 3 --watermark none --taesd lies/decoder.safetensors --taesd-decode "
            "-o tiny.png");
+  expect(run_at_home("$INK verify tiny.png"), 0, ", decoder.safetensors\n");
   json_t *taesd = taesd_of("tiny.png");
   char sha256[INK_SHA256_HEX];
   ink_error error = {0};
