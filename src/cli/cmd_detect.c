@@ -19,7 +19,7 @@
 static ink_status look(const ink_model *model, const char *keys, const int32_t *ids, size_t n,
                        ink_detection *detection, ink_error *error) {
   size_t vocab = (size_t)ink_decoder_about(model->decoder)->vocab;
-  for (int own = 0; own <= (keys != NULL); own++) {
+  for (int own = 0; own < (keys ? 2 : 1); own++) {
     for (int scheme = 0; scheme < INK_WATERMARK_SCHEMES; scheme++) {
       ink_watermark *watermark;
       ink_status status = ink_watermark_open((ink_watermark_scheme)scheme, own ? keys : NULL, vocab,

@@ -36,7 +36,9 @@ static void print_line(const json_t *row) {
          text_at(row, "command"));
   size_t i;
   const json_t *file;
-  json_array_foreach(files, i, file) printf(" %s", ink_path_name(text_at(file, "path")));
+  json_array_foreach(files, i, file) {
+    printf(" %s", ink_path_name(text_at(file, "path")));
+  }
   if (json_is_true(json_object_get(row, "unmarked"))) printf("  %s", ink_tr("unmarked"));
   printf("\n");
 }
@@ -84,11 +86,13 @@ static ink_status list(const request *r, ink_ledger *ledger, const char *asked, 
 // By number, or by an identity of which eight characters are enough.
 static ink_status show(const request *r, ink_ledger *ledger, const char *asked, ink_error *error) {
   ink_ledger_query query = {0};
-  char *end;
   enum { LEAST = 8 };
-  if (strlen(asked) < LEAST) query.n = strtoll(asked, &end, 10);
-  if (query.n > 0 && *end == 0) return print_rows(r, ledger, &query, asked, true, error);
-  if (strlen(asked) < LEAST || strspn(asked, "0123456789abcdef-") != strlen(asked)) {
+  bool is_short = strlen(asked) < LEAST;
+  if (is_short && strspn(asked, "0123456789") == strlen(asked)) {
+    query.n = strtoll(asked, NULL, 10);
+  }
+  if (query.n > 0) return print_rows(r, ledger, &query, asked, true, error);
+  if (is_short || strspn(asked, "0123456789abcdef-") != strlen(asked)) {
     return ink_fail(error, INK_ERR_USAGE,
                     "\"%s\" is neither a row's number nor an identity, of which eight characters "
                     "are enough",

@@ -45,8 +45,12 @@ void ink_cli_clean_json(json_t *json) {
   const char *key;
   json_t *value;
   size_t i;
-  json_object_foreach(json, key, value) ink_cli_clean_json(value);
-  json_array_foreach(json, i, value) ink_cli_clean_json(value);
+  json_object_foreach(json, key, value) {
+    ink_cli_clean_json(value);
+  }
+  json_array_foreach(json, i, value) {
+    ink_cli_clean_json(value);
+  }
   if (!json_is_string(json)) return;
   char *text = strdup(json_string_value(json));
   if (text) {

@@ -63,8 +63,9 @@ static transfer transfer_of(ink_prediction prediction, level from, level to) {
 ink_status ink_ddim_invert(const ink_schedule *schedule, size_t n, int32_t corrections,
                            const ink_denoiser *denoiser, const ink_progress *progress,
                            float *latent, ink_error *error) {
-  float *memory = calloc(2 * n, sizeof *memory), *said = memory, *guess = memory + n;
+  float *memory = calloc(2 * n, sizeof *memory);
   if (!memory) return ink_fail(error, INK_ERR_MEMORY, "no memory to invert a picture");
+  float *said = memory, *guess = memory + n;
   ink_prediction prediction = schedule->config.prediction;
   level from = level_at(schedule, -1);
   ink_status status = INK_OK;

@@ -431,6 +431,7 @@ static bool run_phases(ink_compute *c, const char *name, job *j, const char *wei
     j->weight = weight + phase * divided_up(v->out, j->kernels->columns) * j->panels.panel_bytes;
     if (!run(c, name, j)) return false;
   }
+  j->v = v;
   return true;
 }
 

@@ -30,9 +30,10 @@ ink_status ink_office_relate(ink_package *package, const char *relations, const 
 // The content type of a file, which must begin with '/', where none is stated for it.
 ink_status ink_office_state_type(ink_package *package, const char *name, const char *type,
                                  ink_error *error);
-// Where a relation points to, by its id; false where it is not there or points elsewhere.
-ink_status ink_office_target(const ink_package *package, const char *relations, const char *folder,
-                             const char *id, char name[INK_OFFICE_NAME], bool *found,
+// Where a relation of the file `name` points to, by its id; false where it is not there or points
+// elsewhere.
+ink_status ink_office_target(const ink_package *package, const char *name, const char *folder,
+                             const char *id, char target[INK_OFFICE_NAME], bool *found,
                              ink_error *error);
 
 // Put the visible label in, and say so in `out`.

@@ -170,7 +170,7 @@ ink_status ink_mark_picture(ink_picture *picture, const char *language,
   INK_TRY(lay_out((sides){picture->width, picture->height}, language, style, &lettering, &margin,
                   &where, error));
 
-  ink_picture work, back;
+  ink_picture work, back = {0};
   INK_TRY(ink_picture_convert(picture, 4, &work, error));
   ink_status status = draw(&work, style, &lettering, margin, &where, error);
   if (status == INK_OK) status = ink_picture_convert(&work, picture->channels, &back, error);

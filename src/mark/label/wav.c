@@ -96,7 +96,7 @@ static void put_sample(ink_text *out, const samples *s, double value) {
     return;
   }
   // Eight bits are unsigned, more are signed.
-  int64_t scaled = llround(value * (double)((INT64_C(1) << (s->bits - 1)) - 1));
+  int64_t scaled = llround(value * (ldexp(1, (int)s->bits - 1) - 1));
   if (s->bits == 8) scaled += 128;
   for (unsigned i = 0; i < s->bits; i += 8) {
     unsigned char byte = (unsigned char)((uint64_t)scaled >> i);
