@@ -1,7 +1,7 @@
 """Painting at the real shapes of Stable Diffusion, inkstone beside its peers, in one run.
 
 Usage: diffusion_peers.py FOLDER [INKSTONE] [--work sd15,sdxl] [--peers torch,openvino,sdcpp]
-                          [--rounds N] [--steps N] [--patience N]
+                          [--rounds N] [--steps N] [--patience N] [--tiny]
                           [--install] [--prepare] [--only SYSTEM] [--show]
 
 FOLDER receives models of the real shapes with random weights (F16, diffusers' layout, about 2 GB
@@ -10,8 +10,8 @@ weights, OpenVINO and stable-diffusion.cpp in files of their own that are made o
 take turns, each in a process of its own with 2 threads: the machine's limit (inkstone bench
 --roofline), inkstone, PyTorch in bf16 with channels last, OpenVINO in bf16, stable-diffusion.cpp.
 Printed are medians over the rounds, ratios first, with our commit, the date and the machine. For
-SD 1.5 a tiny autoencoder of TAESD's shape decodes as well. A system that fails or takes more than
---patience seconds stands in the table with what it said.
+SD 1.5 a tiny autoencoder of TAESD's shape decodes as well (--tiny: nothing else). A system that
+fails or takes more than --patience seconds stands in the table with what it said.
 
 Every turn is noted in FOLDER/WORK/turns.jsonl. Where the machine cannot be kept quiet for as long
 as all of them take, --prepare makes the files, --only SYSTEM (inkstone, torch, ...) takes one turn,
@@ -157,11 +157,12 @@ def worker_torch(path, work, steps):
     as_kind = lambda x: torch.from_numpy(x).to(kind)
     x = as_kind(inputs[0]).contiguous(memory_format=torch.channels_last)
     added = {k: as_kind(v) for k, v in extra.items()} or None
+    found = {}
     with torch.inference_mode():
-        step = clock(
-            lambda: unet(x, 500, as_kind(inputs[1]), added_cond_kwargs=added).sample, steps)
-        decode = clock(lambda: vae.decode(x[:1]).sample, 2)
-        found = {"step": step, "decode": decode}
+        if steps:
+            found["step"] = clock(
+                lambda: unet(x, 500, as_kind(inputs[1]), added_cond_kwargs=added).sample, steps)
+            found["decode"] = clock(lambda: vae.decode(x[:1]).sample, 2)
         if work in TINY:
             from diffusers import AutoencoderTiny
 
@@ -241,13 +242,14 @@ def worker_openvino(path, work, steps):
     side = SIDES[work] // 8
     files = openvino_files(path, work)
     inputs, extra = unet_inputs(context_width(path), work, side)
-    unet = core.compile_model(files[0], "CPU", options)
-    step = clock(lambda: unet(list(inputs) + list(extra.values())), steps)
-    del unet
-    vae = core.compile_model(files[1], "CPU", options)
-    latents = numpy.zeros((1, 4, side, side), numpy.float32)
-    found = {"step": step, "decode": clock(lambda: vae([latents]), 2)}
-    del vae
+    latents, found = numpy.zeros((1, 4, side, side), numpy.float32), {}
+    if steps:
+        unet = core.compile_model(files[0], "CPU", options)
+        found["step"] = clock(lambda: unet(list(inputs) + list(extra.values())), steps)
+        del unet
+        vae = core.compile_model(files[1], "CPU", options)
+        found["decode"] = clock(lambda: vae([latents]), 2)
+        del vae
     if work in TINY:
         tiny = core.compile_model(files[2], "CPU", options)
         found[TAESD] = clock(lambda: tiny([latents]), 5)
@@ -440,9 +442,11 @@ def run_inkstone(program, path, work, steps):
             raise RuntimeError(done.stderr.decode(errors="replace").strip().splitlines()[-1:])
         return json.loads(done.stdout)["timing"]
 
-    timing = paint(steps + 1)
-    found = {"step": timing["step_seconds"][1:], "decode": [timing["decode_seconds"]],
-             "first": timing["step_seconds"][:1]}
+    found = {}
+    if steps:
+        timing = paint(steps + 1)
+        found = {"step": timing["step_seconds"][1:], "decode": [timing["decode_seconds"]],
+                 "first": timing["step_seconds"][:1]}
     if work in TINY:
         tiny = os.path.join(path, TAESD)
         found[TAESD] = [paint(1, "--taesd", tiny, "--taesd-decode")["decode_seconds"]]
@@ -541,7 +545,7 @@ def noted(path, systems):
 
 def summary(r):
     """Medians, each with the number of measurements behind it."""
-    if not r.get("step"):
+    if not any(r.get(key) for key in COLUMNS):
         return {"failed": r.get("failed", "no turn yet")}
     found = {key: (statistics.median(values), len(values))
              for key, values in r.items() if key not in ("about", "failed") and values}
@@ -601,6 +605,7 @@ def main():
     parser.add_argument("--peers", default="torch,openvino,sdcpp")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="of each turn (3; SDXL 2)")
+    parser.add_argument("--tiny", action="store_true", help="the tiny autoencoder alone")
     parser.add_argument("--patience", type=int, default=1800, help="seconds that a peer may take")
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--prepare", action="store_true", help="make the files and stop")
@@ -632,7 +637,7 @@ def main():
     if not options.prepare:
         print(f"limit: {limit(program)}", flush=True)
     for work in works:
-        steps = options.steps or (3 if work == "sd15" else 2)
+        steps = 0 if options.tiny else options.steps or (3 if work == "sd15" else 2)
         if options.only:
             take_turn(options.only, program, os.path.join(folder, work), work, steps,
                       options.patience)

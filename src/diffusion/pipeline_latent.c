@@ -89,9 +89,13 @@ ink_status ink_paint_encode(ink_paint_run *run, const ink_picture *picture, cons
   return INK_OK;
 }
 
+// To nearest even by an addition that leaves no bits behind the point: compilers vectorise it.
 static uint8_t to_byte(float value) {
-  float unit = value * 0.5F + 0.5F;
-  return (uint8_t)lrintf(255.0F * fminf(fmaxf(unit, 0), 1));
+  float unit = value * 0.5F + 0.5F, held = unit > 0 ? unit : 0;
+  float rounded = 255.0F * (held < 1 ? held : 1) + 0x1.8p23F;
+  uint32_t bits;
+  memcpy(&bits, &rounded, sizeof bits);
+  return (uint8_t)bits;
 }
 
 ink_status ink_paint_decode(ink_paint_run *run, const ink_taesd *taesd, const float *latent,

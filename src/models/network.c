@@ -379,6 +379,14 @@ ink_tensor *ink_run_convolution(ink_compute *c, const ink_tensor *x, const ink_c
                     (ink_padding){around, around, around, around});
 }
 
+ink_tensor *ink_run_convolution_relu(ink_compute *c, const ink_tensor *x, const ink_convolution *w,
+                                     const ink_tensor *also) {
+  if (!w->weight) return NULL;
+  int64_t around = w->weight->shape[2] / 2;
+  return ink_conv2d_relu(c, x, w->weight, w->bias, 1, (ink_padding){around, around, around, around},
+                         also);
+}
+
 ink_tensor *ink_run_enlarged(ink_compute *c, const ink_tensor *x, const ink_convolution *w) {
   if (!x || !w->weight) return NULL;
   if (c->tape) return ink_run_convolution(c, ink_upsample_nearest(c, x, 2), w, 1);

@@ -80,7 +80,10 @@ ink_convolution ink_network_convolution(ink_network_builder *b, const char *name
 // Padded so that the size stays (stride 1), or halves (stride 2).
 ink_tensor *ink_run_convolution(ink_compute *c, const ink_tensor *x, const ink_convolution *w,
                                 int64_t stride);
-// As above, over x enlarged by two, with a 3 x 3 kernel and padding 1.
+// relu(convolution(x) + also), stride 1; `also` may be NULL.
+ink_tensor *ink_run_convolution_relu(ink_compute *c, const ink_tensor *x, const ink_convolution *w,
+                                     const ink_tensor *also);
+// A convolution over x enlarged by two, with a 3 x 3 kernel and padding 1.
 ink_tensor *ink_run_enlarged(ink_compute *c, const ink_tensor *x, const ink_convolution *w);
 
 // What normalisation is over: groups of channels, with this epsilon.

@@ -16,7 +16,6 @@ enum { POOL_GROUPS = 4, POOL_WIDTH = 4 };
 
 typedef struct tiny_block {
   ink_convolution conv[3];
-  ink_convolution shortcut;      // weight NULL: none
   ink_convolution pool1, pool2;  // 1x1; weight NULL: no detour
   ink_norm pool_norm;
 } tiny_block;
@@ -42,19 +41,152 @@ struct ink_taesd {
 
 // ---- the forward pass --------------------------------------------------------------------------
 
-static ink_tensor *run_block(ink_compute *c, const tiny_block *w, const ink_tensor *x) {
-  if (!x) return NULL;
-  ink_scope scope = ink_scope_like(c, x, w->conv[0].weight->shape[0]);
+// One layer of several that go over a picture together, band by band: what lies between them is
+// read again before it leaves the cache, and no more of it is kept than is read again.
+typedef struct stage {
+  const ink_convolution *w;   // NULL: a picture that is there
+  struct stage *from, *also;  // what it reads, and what is added to that; also NULL: nothing
+  bool enlarged;              // reads all of `from` enlarged by two
+  bool plain;                 // no rectifier
+  int64_t height;
+  ink_tensor rows;     // of its result: from `first` on
+  bool whole;          // all rows are kept
+  int64_t first, end;  // rows that are kept, and those that are made end before `end`
+  int64_t wanted;      // rows that this band needs end before it
+} stage;
+
+static const ink_tensor *rows_of(ink_compute *c, const stage *s, int64_t begin, int64_t end) {
+  return ink_slice(c, &s->rows, 1, begin - s->first, end - begin);
+}
+
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+
+// Give up rows before `needed` where others have to be made. Then those that read this stage went
+// on by a whole band, so what is kept does not overlap its new place.
+static void forget_rows(ink_compute *c, stage *s, int64_t needed) {
+  if (s->whole || needed <= s->first || s->end >= s->wanted) return;
+  stage moved = *s;
+  moved.first = needed;
+  const ink_tensor *kept = rows_of(c, s, needed, s->end);
+  const ink_tensor *place = rows_of(c, &moved, needed, s->end);
+  if (kept && place) ink_store(c, kept, place);
+  s->first = needed;
+}
+
+// Make the rows that are wanted.
+static void advance(ink_compute *c, stage *s) {
+  int64_t begin = s->end, end = s->wanted;
+  if (begin >= end) return;
+  s->end = end;
+  const ink_tensor *into = rows_of(c, s, begin, end);
+  if (s->enlarged) {
+    int64_t from = most(begin - 1, 0) / 2, to = least(end / 2 + 1, s->from->height);
+    ink_conv2d_enlarged_into(c, rows_of(c, s->from, from, to), s->w->weight, s->w->bias,
+                             begin - 2 * from, into);
+    return;
+  }
+  bool top = begin == 0, bottom = end == s->height;
+  ink_padding padding = {top, 1, bottom, 1};
+  const ink_tensor *x = rows_of(c, s->from, begin - !top, end + !bottom);
+  if (!x || !into) return;
+  if (s->plain) {
+    ink_conv2d_into(c, x, s->w->weight, s->w->bias, 1, padding, into);
+  } else {
+    const ink_tensor *also = s->also ? rows_of(c, s->also, begin, end) : NULL;
+    ink_conv2d_relu_into(c, x, s->w->weight, s->w->bias, 1, padding, also, into);
+  }
+}
+
+// Run n stages, each of which reads stages before it; the last one's rows are whole.
+static void run_stages(ink_compute *c, stage *stages, int n, int64_t width) {
+  enum { BAND_PIXELS = 1 << 15 };
+  int64_t height = stages[n - 1].height, step = most(BAND_PIXELS / width, n);
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  for (int i = 0; i < n; i++) {
+    stage *s = &stages[i];
+    if (s->whole) continue;
+    // The rows of a band, and what others read again: no stage is further behind than all of them.
+    int64_t shape[4] = {1, least(step + n + 2, s->height), width, s->w->weight->shape[0]};
+    const ink_tensor *rows = ink_tensor_new(c->arena, stages[0].rows.dtype, 4, shape);
+    if (!rows) {
+      ink_compute_fail(c, INK_ERR_MEMORY, "no memory for a tiny autoencoder's activations");
+      return;
+    }
+    s->rows = *rows;
+  }
+  for (int64_t at = 0; at < height && c->error.status == INK_OK; at += step) {
+    ink_arena_mark band = ink_arena_save(c->arena);
+    stages[n - 1].wanted = least(at + step, height);
+    for (int i = n - 1; i > 0; i--) {
+      stage *s = &stages[i];
+      if (!s->enlarged) s->from->wanted = most(s->from->wanted, least(s->wanted + 1, s->height));
+      if (s->also) s->also->wanted = most(s->also->wanted, s->wanted);
+    }
+    for (int i = 1; i < n; i++) {
+      int64_t needed = stages[i].end;
+      for (int j = i + 1; j < n; j++) {
+        if (stages[j].from == &stages[i]) needed = least(needed, stages[j].end - 1);
+        if (stages[j].also == &stages[i]) needed = least(needed, stages[j].end);
+      }
+      forget_rows(c, &stages[i], needed);
+      advance(c, &stages[i]);
+    }
+    ink_arena_release(c->arena, band);
+  }
+  ink_arena_release(c->arena, mark);
+}
+
+static stage picture_stage(const ink_tensor *x) {
+  int64_t height = x->shape[1];
+  return (stage){.height = height, .rows = *x, .whole = true, .end = height, .wanted = height};
+}
+
+// The three stages of a block that reads *from.
+static void block_stages(const tiny_block *w, stage *from, stage to[3]) {
+  for (int i = 0; i < 3; i++) {
+    to[i] = (stage){.w = &w->conv[i], .from = i ? &to[i - 1] : from, .height = from->height};
+  }
+  to[2].also = from;
+}
+
+// A block over one picture. The result may take the place of x.
+static void run_bands(ink_compute *c, const tiny_block *w, const ink_tensor *x,
+                      const ink_tensor *place) {
+  stage stages[4] = {picture_stage(x)};
+  block_stages(w, &stages[0], stages + 1);
+  stages[3].rows = *place;
+  stages[3].whole = true;
+  run_stages(c, stages, 4, x->shape[2]);
+}
+
+// Where no tape is open the result takes the place of x, which nobody reads any more.
+static ink_tensor *run_block(ink_compute *c, const tiny_block *w, ink_tensor *place) {
+  if (!place) return NULL;
+  const ink_tensor *x = place;
+  ink_arena_mark mark = ink_arena_save(c->arena);
   if (w->pool1.weight) {
     ink_tensor *y = ink_run_convolution(c, x, &w->pool1, 1);
     y = ink_normalise_groups(c, y, &w->pool_norm, (ink_groups){POOL_GROUPS, 1e-5f});
     x = ink_add(c, x, ink_run_convolution(c, ink_relu(c, y), &w->pool2, 1));
+    if (!x) return NULL;
   }
-  ink_tensor *y = ink_relu(c, ink_run_convolution(c, x, &w->conv[0], 1));
-  y = ink_relu(c, ink_run_convolution(c, y, &w->conv[1], 1));
-  y = ink_run_convolution(c, y, &w->conv[2], 1);
-  const ink_tensor *straight = w->shortcut.weight ? ink_run_convolution(c, x, &w->shortcut, 1) : x;
-  return ink_scope_close(c, &scope, ink_relu(c, ink_add(c, straight, y)));
+  if (c->tape) {
+    ink_tensor *y = ink_run_convolution_relu(c, x, &w->conv[0], NULL);
+    y = ink_run_convolution_relu(c, y, &w->conv[1], NULL);
+    return ink_run_convolution_relu(c, y, &w->conv[2], x);
+  }
+  for (int64_t i = 0; i < x->shape[0]; i++) {
+    const ink_tensor *one = ink_slice(c, x, 0, i, 1), *into = ink_slice(c, place, 0, i, 1);
+    if (one && into) run_bands(c, w, one, into);
+  }
+  ink_arena_release(c->arena, mark);
+  return c->error.status == INK_OK ? place : NULL;
 }
 
 static ink_tensor *run_encoder(ink_compute *c, const ink_taesd *taesd, const ink_tensor *picture) {
@@ -67,12 +199,43 @@ static ink_tensor *run_encoder(ink_compute *c, const ink_taesd *taesd, const ink
   return ink_run_convolution(c, x, &w->ends, 1);
 }
 
-static ink_tensor *enlarge(ink_compute *c, const ink_convolution *w, const ink_tensor *x) {
+// The last enlargement of x and all that follows it, over one picture.
+static void run_last_level(ink_compute *c, const ink_convolution *enlarge, const tiny_level *level,
+                           const ink_tensor *x, const ink_tensor *place) {
+  int n = 3 * level->n + 3;
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  stage *stages = ink_arena_zeros(c->arena, (size_t)n, sizeof *stages);
+  if (!stages) {
+    ink_compute_fail(c, INK_ERR_MEMORY, "no memory for a tiny autoencoder's activations");
+    return;
+  }
+  stages[0] = picture_stage(x);
+  stages[1] =
+      (stage){.w = enlarge, .from = &stages[0], .enlarged = true, .height = place->shape[1]};
+  for (int32_t i = 0; i < level->n; i++) {
+    block_stages(&level->blocks[i], &stages[1 + 3 * i], stages + 2 + 3 * i);
+  }
+  stages[n - 1] = (stage){.w = &level->conv,
+                          .from = &stages[n - 2],
+                          .plain = true,
+                          .height = place->shape[1],
+                          .rows = *place,
+                          .whole = true};
+  run_stages(c, stages, n, place->shape[2]);
+  ink_arena_release(c->arena, mark);
+}
+
+static ink_tensor *finish(ink_compute *c, const ink_convolution *enlarge, const tiny_level *level,
+                          const ink_tensor *x) {
   if (!x) return NULL;
-  ink_scope scope = ink_scope_open(
-      c, x->dtype, 4,
-      (int64_t[]){x->shape[0], 2 * x->shape[1], 2 * x->shape[2], w->weight->shape[0]});
-  return ink_scope_close(c, &scope, ink_run_enlarged(c, x, w));
+  int64_t shape[4] = {x->shape[0], 2 * x->shape[1], 2 * x->shape[2], level->conv.weight->shape[0]};
+  ink_tensor *y = ink_tensor_new(c->arena, x->dtype, 4, shape);
+  if (!y) return ink_compute_fail(c, INK_ERR_MEMORY, "no memory for a picture");
+  for (int64_t i = 0; i < x->shape[0]; i++) {
+    const ink_tensor *one = ink_slice(c, x, 0, i, 1), *into = ink_slice(c, y, 0, i, 1);
+    if (one && into) run_last_level(c, enlarge, level, one, into);
+  }
+  return c->error.status == INK_OK ? y : NULL;
 }
 
 static ink_tensor *run_decoder(ink_compute *c, const ink_taesd *taesd, const ink_tensor *latents) {
@@ -80,10 +243,11 @@ static ink_tensor *run_decoder(ink_compute *c, const ink_taesd *taesd, const ink
   int32_t last = taesd->config.n_level - 1;
   // Latents beyond +-3 are bent back.
   ink_tensor *x = ink_scale(c, ink_tanh(c, ink_scale(c, latents, 1.0f / 3)), 3);
-  x = ink_relu(c, ink_run_convolution(c, x, &w->ends, 1));
+  x = ink_run_convolution_relu(c, x, &w->ends, NULL);
   for (int32_t i = 0; i <= last; i++) {
     for (int32_t j = 0; j < w->levels[i].n; j++) x = run_block(c, &w->levels[i].blocks[j], x);
-    x = i < last ? enlarge(c, &w->levels[i].conv, x)
+    if (i + 1 == last && !c->tape) return finish(c, &w->levels[i].conv, &w->levels[last], x);
+    x = i < last ? ink_run_enlarged(c, x, &w->levels[i].conv)
                  : ink_run_convolution(c, x, &w->levels[i].conv, 1);
   }
   return x;

@@ -283,10 +283,15 @@ static ink_convolution describe(ink_compute *c, const char *name, const ink_tens
                            .weight = weight};
 }
 
+// What is done to the result in the pass that makes it: relu(… + also), `also` NULL for nothing.
+typedef struct afterwards {
+  const ink_tensor *also;
+} afterwards;
+
 static ink_tensor *convolve(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                             const ink_tensor *bias, int64_t stride, ink_padding padding,
-                            const ink_tensor *into) {
-  const char *name = "ink_conv2d";
+                            const ink_tensor *into, const afterwards *behind) {
+  const char *name = behind ? "ink_conv2d_relu" : "ink_conv2d";
   if (!ink_op_begin2(c, name, x, weight) || !check(c, name, x, weight, bias, stride, padding)) {
     return NULL;
   }
@@ -304,6 +309,16 @@ static ink_tensor *convolve(ink_compute *c, const ink_tensor *x, const ink_tenso
   ink_tensor *y = ink_op_result_into(c, name, into, x->dtype, 4, shape);
   if (!y || !v.x || (bias && !v.bias)) return NULL;
   v.y = y->data;
+  if (behind) {
+    v.relu = true;
+    if (behind->also) {
+      if (behind->also->dtype != y->dtype || !ink_tensor_same_shape(behind->also, y)) {
+        return ink_op_misfit(c, name, behind->also, y);
+      }
+      v.also = ink_op_dense(c, name, behind->also);
+      if (!v.also) return NULL;
+    }
+  }
   convolution_record r = {.x = *x,
                           .weight = *weight,
                           .bias = bias ? *bias : (ink_tensor){0},
@@ -332,14 +347,32 @@ static ink_tensor *convolve(ink_compute *c, const ink_tensor *x, const ink_tenso
 
 ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                        const ink_tensor *bias, int64_t stride, ink_padding padding) {
-  return convolve(c, x, weight, bias, stride, padding, NULL);
+  return convolve(c, x, weight, bias, stride, padding, NULL, NULL);
+}
+
+ink_tensor *ink_conv2d_relu(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                            const ink_tensor *bias, int64_t stride, ink_padding padding,
+                            const ink_tensor *also) {
+  if (!c->tape) {
+    return convolve(c, x, weight, bias, stride, padding, NULL, &(afterwards){.also = also});
+  }
+  ink_tensor *y = ink_conv2d(c, x, weight, bias, stride, padding);
+  return ink_relu(c, also ? ink_add(c, also, y) : y);
+}
+
+void ink_conv2d_relu_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                          const ink_tensor *bias, int64_t stride, ink_padding padding,
+                          const ink_tensor *also, const ink_tensor *into) {
+  ink_arena_mark mark = ink_arena_save(c->arena);
+  convolve(c, x, weight, bias, stride, padding, into, &(afterwards){.also = also});
+  ink_arena_release(c->arena, mark);
 }
 
 void ink_conv2d_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                      const ink_tensor *bias, int64_t stride, ink_padding padding,
                      const ink_tensor *into) {
   ink_arena_mark mark = ink_arena_save(c->arena);
-  convolve(c, x, weight, bias, stride, padding, into);
+  convolve(c, x, weight, bias, stride, padding, into, NULL);
   ink_arena_release(c->arena, mark);
 }
 

@@ -15,6 +15,8 @@
 enum {
   BLOCK_PIXELS = 256,  // of the result in a block: with the taps around them they fit a cache
   BLOCK_WIDTH = 64,    // pixels of a row in a block
+  LEAST_BLOCKS = 8,    // of each thread before blocks grow: the last of them leave others idle
+  AT_ONCE = 4,         // output channels of a narrow result that are picked up together
   PHASES = 4,          // of an enlarged picture
   FOLDED_TAPS = 4      // of each
 };
@@ -42,7 +44,8 @@ static const ink_convolve_kernels *kernels_for(bool bf16) {
 // ---- weights ------------------------------------------------------------------------------------
 
 // A prepared weight is a row of panels of `columns` output channels; a panel is a row of blocks of
-// channels, a block one stretch of steps for each tap. A folded one is such a row for each phase.
+// channels, a block one stretch of steps for each tap. A folded one is such a row for each phase. A
+// narrow one has the taps of all output channels as columns, tap after tap.
 typedef struct panels {
   const ink_convolve_kernels *kernels;
   int64_t out, channels;
@@ -51,6 +54,7 @@ typedef struct panels {
   int64_t panel_bytes;
   bool round;  // to BF16 first, where the elements of the kernels are F32
   bool turned;
+  bool narrow;
   int64_t phases;  // 1: not folded
   const ink_tensor *weight;
   int64_t weight_taps;  // of the weight as stored
@@ -59,10 +63,10 @@ typedef struct panels {
 } panels;
 
 // Floats that a thread needs while it packs: a panel's lines as they are stored and, where they are
-// folded, of one phase.
+// folded or narrow, as they are packed.
 static int64_t line_floats(const panels *p) {
-  int64_t folded = p->phases > 1 ? p->taps : 0;
-  return p->kernels->columns * p->channels * (p->weight_taps + folded);
+  int64_t made = p->phases > 1 || p->narrow ? p->taps : 0;
+  return p->kernels->columns * p->channels * (p->weight_taps + made);
 }
 
 static int64_t steps_of(const ink_convolve_kernels *kernels, int64_t channels) {
@@ -123,14 +127,27 @@ static void fold_lines(const float *from, int64_t n, int64_t phase, float *to) {
   }
 }
 
+// Kernels to lines of one tap each: line t * kernels + j is tap t of kernel j.
+static void narrow_lines(const panels *p, int64_t kernels, const float *from, float *to) {
+  for (int64_t j = 0; j < kernels; j++) {
+    for (int64_t i = 0; i < p->channels; i++, from += p->weight_taps) {
+      for (int64_t t = 0; t < p->weight_taps; t++) {
+        to[(t * kernels + j) * p->channels + i] = from[t];
+      }
+    }
+  }
+}
+
 static void pack_panel(void *context, size_t index, int thread) {
   const panels *p = context;
   const ink_convolve_kernels *kernels = p->kernels;
   int64_t first = (int64_t)index * kernels->columns, length = p->channels * p->taps;
   int64_t columns = smaller(kernels->columns, p->out - first);
   float *stored = p->lines + thread * line_floats(p), *lines = stored;
-  (p->turned ? turned_lines : stored_lines)(p, first, columns, stored);
-  if (p->phases > 1) lines += kernels->columns * p->channels * p->weight_taps;
+  int64_t whole = p->narrow ? columns / p->weight_taps : columns;
+  (p->turned ? turned_lines : stored_lines)(p, first, whole, stored);
+  if (p->phases > 1 || p->narrow) lines += kernels->columns * p->channels * p->weight_taps;
+  if (p->narrow) narrow_lines(p, whole, stored, lines);
   for (int64_t phase = 0; phase < p->phases; phase++) {
     if (p->phases > 1) fold_lines(stored, columns * p->channels, phase, lines);
     if (p->round && !p->turned) round_lines(lines, columns * length);
@@ -170,6 +187,7 @@ static const char *prepare(ink_compute *c, const char *name, const panels *p, bo
   packing job = {.c = c, .panels = *p};
   ink_prepared_key key = {p->weight->data, kernels,     p->weight->dtype,
                           p->out,          p->channels, p->phases * p->taps};
+  if (p->narrow) key.taps = -p->weight_taps;
   ink_arena_mark mark = ink_arena_save(c->arena);
   const char *prepared = NULL;
   if (!c->prepared || passing) {
@@ -296,10 +314,73 @@ static void run_panel(const job *j, const block *at, ink_convolve_tile tile, int
         tile.rows = (int)(end - begin);
         tile.a = a + begin * j->pixel;
         tile.sums = sums + (pixel + begin) * tile.sums_stride;
-        if (last) tile.y = (char *)v->y + (y + begin * j->y_pixel) * size;
+        int64_t place = (y + begin * j->y_pixel) * size;
+        if (last) tile.y = (char *)v->y + place;
+        if (last && v->also) tile.also = (const char *)v->also + place;
         j->kernels->multiply(&tile);
       }
     }
+  }
+}
+
+// One row of a narrow result: `from` holds the products of the patch, the first tap's first,
+// patch_columns pixels a row. Taps are added in their order.
+static void pick_up(const job *j, const float *from, int64_t columns, void *y, int64_t at) {
+  const ink_convolution *v = j->v;
+  int64_t width = j->kernels->columns;
+  for (int64_t x = 0; x < columns; x++, from += width) {
+    for (int64_t first = 0; first < v->out; first += AT_ONCE) {
+      float sum[AT_ONCE] = {0};
+      const float *tap = from + first;
+      for (int64_t row = 0; row < v->kernel_height; row++) {
+        for (int64_t i = 0; i < v->kernel_width; i++, tap += width + v->out) {
+          // Values beyond the last channel are of no matter.
+          for (int64_t k = 0; k < AT_ONCE; k++) sum[k] += tap[k];
+        }
+        tap += (j->patch_columns - v->kernel_width) * width;
+      }
+      for (int64_t k = 0; k < AT_ONCE && first + k < v->out; k++, at++) {
+        float value = sum[k] + (v->bias ? v->bias[first + k] : 0);
+        if (v->y_dtype == INK_BF16) {
+          ((uint16_t *)y)[at] = ink_bf16_from_f32(value);
+        } else {
+          ((float *)y)[at] = value;
+        }
+      }
+    }
+  }
+}
+
+// A block of a narrow result: the products of all pixels of its patch, and what belongs together.
+static void run_narrow(const job *j, const block *at, char *staged, float *products) {
+  const ink_convolution *v = j->v;
+  int64_t rows = at->rows + v->kernel_height - 1, columns = at->columns + v->kernel_width - 1;
+  int64_t width = j->kernels->columns, tiles = divided_up(columns, j->kernels->rows);
+  for (int64_t channel = 0; channel < v->channels; channel += j->panels.block) {
+    int64_t n = smaller(j->panels.block, v->channels - channel);
+    stage(j, at, channel, n, staged);
+    ink_convolve_tile tile = {.taps = 1,
+                              .steps = steps_of(j->kernels, n),
+                              .tap = j->tap,
+                              .sums_stride = width,
+                              .add = channel > 0,
+                              .b = j->weight + block_offset(&j->panels, channel)};
+    for (int64_t line = 0; line < at->images * rows; line++) {
+      int64_t row = line / rows * j->patch_rows + line % rows;
+      for (int64_t t = 0; t < tiles; t++) {
+        int64_t begin = columns * t / tiles, end = columns * (t + 1) / tiles;
+        tile.rows = (int)(end - begin);
+        tile.a = staged + patch_at(j, row, begin);
+        tile.sums = products + (row * j->patch_columns + begin) * width;
+        j->kernels->multiply(&tile);
+      }
+    }
+  }
+  for (int64_t line = 0; line < at->images * at->rows; line++) {
+    int64_t image = line / at->rows, row = line % at->rows;
+    pick_up(
+        j, products + (image * j->patch_rows + row) * j->patch_columns * width, at->columns, v->y,
+        (at->image + image) * j->y_image + (at->row + row) * j->y_row + at->column * j->y_pixel);
   }
 }
 
@@ -316,6 +397,10 @@ static void run_block(void *context, size_t index, int thread) {
   at.columns = smaller(j->width, v->y_width - at.column);
   char *staged = j->scratch + (size_t)thread * j->scratch_bytes;
   float *sums = (float *)(void *)(staged + j->staged_bytes);
+  if (j->panels.narrow) {
+    run_narrow(j, &at, staged, sums);
+    return;
+  }
   int64_t columns = j->kernels->columns, first = group * j->group / columns;
   int64_t end = divided_up(smaller((group + 1) * j->group, v->out), columns);
   for (int64_t channel = 0; channel < v->channels; channel += j->panels.block) {
@@ -330,7 +415,8 @@ static void run_block(void *context, size_t index, int thread) {
                               .add = channel > 0,
                               .y_stride = j->y_pixel,
                               .y_bf16 = v->y_dtype == INK_BF16,
-                              .y_add = v->add};
+                              .y_add = v->add,
+                              .relu = last && v->relu};
     for (int64_t panel = first; panel < end; panel++) {
       tile.b = j->weight + panel * j->panels.panel_bytes + block_offset(&j->panels, channel);
       run_panel(j, &at, tile, panel, last, staged, sums + (panel - first) * columns);
@@ -342,12 +428,16 @@ static void run_block(void *context, size_t index, int thread) {
 static void cut(job *j, int threads) {
   const ink_convolution *v = j->v;
   int64_t columns = j->kernels->columns;
-  j->width = j->linear ? BLOCK_PIXELS : BLOCK_WIDTH;
+  int64_t pixels = BLOCK_PIXELS, all = v->batch * v->y_height * v->y_width;
+  // Few channels leave room for twice as many, and less of a block is the border of another.
+  bool thin = !j->linear && j->panels.block <= INK_CONVOLVE_CHANNELS / 2;
+  if (thin && all >= 2 * BLOCK_PIXELS * LEAST_BLOCKS * threads) pixels *= 2;
+  j->width = j->linear ? pixels : BLOCK_WIDTH;
   j->width = divided_up(v->y_width, divided_up(v->y_width, j->width));
-  j->rows = BLOCK_PIXELS / j->width;
+  j->rows = pixels / j->width;
   if (j->rows < 1) j->rows = 1;
   j->rows = divided_up(v->y_height, divided_up(v->y_height, j->rows));
-  j->images = BLOCK_PIXELS / (j->width * j->rows);
+  j->images = pixels / (j->width * j->rows);
   if (j->images < 1) j->images = 1;
   if (j->images > v->batch) j->images = v->batch;
   j->blocks_across = divided_up(v->y_width, j->width);
@@ -380,7 +470,11 @@ static bool run(ink_compute *c, const char *name, job *j) {
   j->patch_columns = (j->width - 1) * v->stride + v->kernel_width;
   j->phase_columns = divided_up(j->patch_columns, v->stride);
   j->staged_bytes = (size_t)patch_at(j, j->images * j->patch_rows, 0);
-  size_t sums = (size_t)(j->images * j->rows * j->width * j->group) * sizeof(float);
+  int64_t floats = j->images * j->rows * j->width * j->group;
+  if (j->panels.narrow) {
+    floats = j->images * j->patch_rows * j->patch_columns * j->kernels->columns + AT_ONCE;
+  }
+  size_t sums = (size_t)floats * sizeof(float);
   j->scratch_bytes = (j->staged_bytes + sums + 63) / 64 * 64;
   j->scratch = ink_op_take(c, name, (size_t)threads, j->scratch_bytes);
   bool fine = tap && j->scratch;
@@ -435,6 +529,16 @@ static bool run_phases(ink_compute *c, const char *name, job *j, const char *wei
   return true;
 }
 
+// A few output channels, as of a picture behind its decoder, would leave most lanes of a register
+// without work: there the taps of all of them are columns of one product a pixel, and a pixel of
+// the result picks up what belongs to it from the pixels around it. In BF16 alone: F32 keeps the
+// order of its sums.
+static bool is_narrow(const ink_convolution *v, const ink_convolve_kernels *kernels) {
+  int64_t taps = v->kernel_height * v->kernel_width;
+  return kernels->elements == 2 && taps > 1 && v->out * taps <= kernels->columns &&
+         v->stride == 1 && !v->enlarged && !v->turned && !v->add && !v->relu;
+}
+
 bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *v) {
   int64_t taps = v->kernel_height * v->kernel_width;
   if (v->batch * v->y_height * v->y_width * v->out == 0) return true;
@@ -444,13 +548,17 @@ bool ink_convolve(ink_compute *c, const char *name, const ink_convolution *v) {
   }
   bool bf16 = v->x_dtype == INK_BF16 || c->precision == INK_PRECISION_BF16;
   job j = {.kernels = kernels_for(bf16), .v = v, .linear = taps == 1};
+  bool narrow = is_narrow(v, j.kernels);
   j.panels = (panels){.kernels = j.kernels,
-                      .out = v->out,
+                      .out = narrow ? v->out * taps : v->out,
                       .channels = v->channels,
-                      .taps = v->enlarged ? FOLDED_TAPS : taps,
+                      .taps = narrow        ? 1
+                              : v->enlarged ? FOLDED_TAPS
+                                            : taps,
                       .block = even_block(v->channels, j.linear),
                       .round = v->x_dtype == INK_BF16 && j.kernels->elements == 1,
                       .turned = v->turned,
+                      .narrow = narrow,
                       .phases = v->enlarged ? PHASES : 1,
                       .weight = v->weight,
                       .weight_taps = taps};

@@ -22,6 +22,9 @@ typedef struct ink_convolution {
   // taps turned by half a circle. F32, and passing.
   bool turned;
   bool add;  // to what y, which is F32, holds
+  // y = relu(y + also), rounded once. `also` is of y's type and shape, or NULL.
+  const void *also;
+  bool relu;
   // The picture is seen enlarged by two, every pixel a square of four, and y is rows `row`, … of
   // its convolution with a 3 x 3 kernel and padding 1, zeros beyond x. Pixels of y of one phase
   // (the remainders of their place by two) see two by two pixels of x, so the kernel is folded:

@@ -133,6 +133,15 @@ ink_tensor *ink_conv2d(ink_compute *c, const ink_tensor *x, const ink_tensor *we
 void ink_conv2d_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
                      const ink_tensor *bias, int64_t stride, ink_padding padding,
                      const ink_tensor *into);
+// relu(conv2d(…) + also), `also` of the result's type and shape or NULL. Where no tape is open it
+// is one pass, and with BF16 x rounded once.
+ink_tensor *ink_conv2d_relu(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                            const ink_tensor *bias, int64_t stride, ink_padding padding,
+                            const ink_tensor *also);
+// The same into a place, which may be `also`'s own.
+void ink_conv2d_relu_into(ink_compute *c, const ink_tensor *x, const ink_tensor *weight,
+                          const ink_tensor *bias, int64_t stride, ink_padding padding,
+                          const ink_tensor *also, const ink_tensor *into);
 // Rows [first, first + rows) of conv2d(upsample_nearest(x, 2)) with a 3 x 3 kernel and padding 1,
 // in four ninths of the multiplications: taps that meet the same pixel of x are added first, and
 // rounded to BF16, where they are, behind the sum. Rows of x that are not given count as zeros, so

@@ -4,6 +4,7 @@
 #include "models/unet_parts.h"
 #include "models/vae_parts.h"
 #include "networks_testing.h"
+#include "tensor/tape.h"
 
 static const double parity = 1e-4;
 
@@ -359,6 +360,47 @@ static void tiny_autoencoder_encodes_and_decodes_as_diffusers(void **state) {
   close_network(&f);
 }
 
+// In bands, several at the larger sizes, and as a tape has it, in whole layers.
+static void a_tiny_autoencoder_gives_the_same_in_bands_alone_and_for_any_threads(void **state) {
+  (void)state;
+  network_fixture f = open_network("taesd");
+  ink_taesd_config config;
+  ink_taesd *taesd;
+  ink_error error = {0};
+  ink_source source = {.weights = f.weights};
+  assert_ok(ink_taesd_config_from_json(ink_weights_config(f.weights), "taesd", &config, &error));
+  assert_ok(ink_taesd_new(&config, &source, &source, &taesd, &error));
+  ink_compute c = {.arena = ink_arena_new(0)};
+  int64_t height = 520 / ink_taesd_factor(taesd), width = 132 / ink_taesd_factor(taesd);
+  ink_tensor *latents =
+      ink_tensor_new(c.arena, INK_F32, 4, (int64_t[]){2, height, width, config.latent_channels});
+  ink_random random = ink_random_at(3, 1, 0);
+  for (int64_t i = 0; i < ink_tensor_elements(latents); i++) {
+    ((float *)latents->data)[i] = (float)ink_random_normal(&random);
+  }
+  for (int bf16 = 0; bf16 < 2; bf16++) {
+    ink_dtype type = bf16 ? INK_BF16 : INK_F32;
+    ink_tensor *y = ink_taesd_decode(&c, taesd, latents, type);
+    assert_non_null(y);
+    c.pool = ink_pool_new(3);
+    ink_tensor *alone = ink_taesd_decode(&c, taesd, ink_slice(&c, latents, 0, 1, 1), type);
+    ink_pool_free(c.pool);
+    c.pool = NULL;
+    assert_ok(ink_compute_status(&c, &error));
+    size_t n = (size_t)ink_tensor_elements(alone);
+    assert_true(n > 2 * 32768);
+    assert_memory_equal(alone->data, (float *)y->data + n, n * sizeof(float));
+    if (bf16) continue;
+    ink_compute taped = {.arena = c.arena, .tape = ink_tape_new(c.arena)};
+    ink_tensor *whole = ink_taesd_decode(&taped, taesd, latents, INK_F32);
+    assert_ok(ink_compute_status(&taped, &error));
+    check_close(&f, "decoded in bands", y, whole, parity);
+  }
+  ink_taesd_free(taesd);
+  ink_arena_free(c.arena);
+  close_network(&f);
+}
+
 // Latents of FLUX.2 by the published pair of files: a drawn picture comes back as it was.
 static void a_published_tiny_autoencoder_gives_a_picture_back(void **state) {
   (void)state;
@@ -617,6 +659,7 @@ int main(void) {
       cmocka_unit_test(autoencoder_with_the_names_of_old_diffusers_equals_it),
       cmocka_unit_test(activations_beyond_the_range_of_f16_do_not_overflow),
       cmocka_unit_test(tiny_autoencoder_encodes_and_decodes_as_diffusers),
+      cmocka_unit_test(a_tiny_autoencoder_gives_the_same_in_bands_alone_and_for_any_threads),
       cmocka_unit_test(a_published_tiny_autoencoder_gives_a_picture_back),
       cmocka_unit_test(upscaler_equals_its_paper_under_newer_and_older_names),
       cmocka_unit_test(text_encoder_with_quick_gelu_equals_transformers),

@@ -208,6 +208,93 @@ static void a_folded_kernel_gives_the_same_bytes_in_bands_and_for_any_threads(vo
   }
 }
 
+// In F32 the bytes of the steps one by one; in BF16 without what they round on the way.
+static void a_rectified_convolution_equals_its_steps(void **state) {
+  (void)state;
+  const ink_dtype types[] = {INK_F32, INK_BF16};
+  const ink_padding one = {1, 1, 1, 1};
+  for (int which = 0; which < 8; which++) {
+    ink_arena *arena = ink_arena_new(0);
+    ink_compute c = {.arena = arena, .pool = ink_pool_new(which / 4 + 1)};
+    bool f32 = which % 2 == 0, has_also = which / 2 % 2 == 0;
+    ink_tensor *x = noise(&c, types[which % 2], 4, (int64_t[]){2, 9, 70, 66});
+    ink_tensor *weight = noise(&c, INK_F32, 4, (int64_t[]){45, 66, 3, 3});
+    ink_tensor *bias = noise(&c, INK_F32, 1, (int64_t[]){45});
+    ink_tensor *also = has_also ? noise(&c, types[which % 2], 4, (int64_t[]){2, 9, 70, 45}) : NULL;
+    ink_tensor *plain = ink_conv2d(&c, x, weight, bias, 1, one);
+    ink_tensor *steps = ink_relu(&c, also ? ink_add(&c, also, plain) : plain);
+    ink_tensor *fused = ink_conv2d_relu(&c, x, weight, bias, 1, one, also);
+    assert_non_null(steps);
+    assert_non_null(fused);
+    size_t bytes = (size_t)ink_tensor_elements(fused) * (f32 ? 4 : 2);
+    if (f32) assert_memory_equal(fused->data, steps->data, bytes);
+    const float *got = ink_cast(&c, fused, INK_F32)->data;
+    const float *wanted = ink_cast(&c, steps, INK_F32)->data;
+    const float *term = ink_cast(&c, plain, INK_F32)->data;
+    for (int64_t i = 0; i < ink_tensor_elements(fused); i++) {
+      double most = (fabs((double)term[i]) + 2 * fabs((double)wanted[i])) / 256;
+      assert_true(got[i] >= 0 && fabs((double)got[i] - (double)wanted[i]) <= most);
+    }
+    // In the place of what is added.
+    const ink_tensor *place = also ? also : ink_tensor_new(arena, x->dtype, 4, fused->shape);
+    ink_conv2d_relu_into(&c, x, weight, bias, 1, one, also, place);
+    assert_memory_equal(place->data, fused->data, bytes);
+    ink_error error = {0};
+    assert_ok(ink_compute_status(&c, &error));
+    ink_pool_free(c.pool);
+    ink_arena_free(arena);
+  }
+}
+
+// Of few output channels, whose taps are columns of one product, and of the same among many.
+static void few_output_channels_equal_the_same_among_many(void **state) {
+  (void)state;
+  static const struct {
+    int64_t few, kernel, channels;
+  } cases[] = {{3, 3, 64}, {1, 3, 300}, {1, 5, 33}, {7, 2, 70}, {8, 2, 530}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_arena *arena = ink_arena_new(0);
+    int64_t few = cases[i].few, k = cases[i].kernel, channels = cases[i].channels;
+    ink_compute c = {.arena = arena};
+    ink_tensor *x = noise(&c, INK_BF16, 4, (int64_t[]){2, 11, 75, channels});
+    ink_tensor *weight = noise(&c, INK_F32, 4, (int64_t[]){40, channels, k, k});
+    ink_tensor *bias = noise(&c, INK_F32, 1, (int64_t[]){40});
+    ink_tensor *size = ink_conv2d(&c, absolute(&c, ink_cast(&c, x, INK_F32)), absolute(&c, weight),
+                                  NULL, 1, (ink_padding){1, 1, 1, 1});
+    ink_tensor *many = ink_conv2d(&c, x, weight, bias, 1, (ink_padding){1, 1, 1, 1});
+    ink_tensor *part = ink_slice(&c, weight, 0, 0, few), *first = ink_slice(&c, bias, 0, 0, few);
+    ink_tensor *y = ink_conv2d(&c, x, part, first, 1, (ink_padding){1, 1, 1, 1});
+    assert_non_null(many);
+    assert_non_null(y);
+    const float *got = ink_cast(&c, y, INK_F32)->data, *wanted = ink_cast(&c, many, INK_F32)->data;
+    for (int64_t p = 0; p < ink_tensor_elements(y) / few; p++) {
+      for (int64_t j = 0; j < few; j++) {
+        double a = (double)got[p * few + j], b = (double)wanted[p * 40 + j];
+        double most = 1e-6 * (double)((float *)size->data)[p * 40 + j] + fabs(b) / 128 + 1e-6;
+        if (!(fabs(a - b) <= most)) {
+          fail_msg("case %zu, pixel %lld, channel %lld: %g instead of %g", i, (long long)p,
+                   (long long)j, a, b);
+        }
+      }
+    }
+    // The same bytes for any number of threads, kept panels and a picture alone.
+    seen s = {0};
+    c.pool = ink_pool_new(3);
+    c.prepared = ink_prepared_new(source_read, &s);
+    for (int again = 0; again < 2; again++) {
+      ink_tensor *alone =
+          ink_conv2d(&c, ink_slice(&c, x, 0, 1, 1), part, first, 1, (ink_padding){1, 1, 1, 1});
+      assert_non_null(alone);
+      size_t n = (size_t)ink_tensor_elements(alone);
+      assert_memory_equal(alone->data, (uint16_t *)y->data + n, n * 2);
+    }
+    assert_int_equal(s.times, 1);
+    ink_prepared_free(c.prepared);
+    ink_pool_free(c.pool);
+    ink_arena_free(arena);
+  }
+}
+
 static void what_does_not_fit_is_refused(void **state) {
   (void)state;
   ink_arena *arena = ink_arena_new(0);
@@ -218,7 +305,7 @@ static void what_does_not_fit_is_refused(void **state) {
   ink_tensor *vector = noise(&make, INK_F32, 1, (int64_t[]){6});
   ink_padding none = {0}, negative = {-1, 0, 0, 0};
   ink_tensor *wide = noise(&make, INK_F32, 4, (int64_t[]){5, 6, 5, 5});
-  for (int i = 0; i < 12; i++) {
+  for (int i = 0; i < 13; i++) {
     ink_compute c = {.arena = arena};
     ink_tensor *y = NULL;
     if (i == 0) y = ink_conv2d(&c, x, thin, NULL, 1, none);
@@ -232,6 +319,7 @@ static void what_does_not_fit_is_refused(void **state) {
     if (i == 8) y = ink_conv2d_enlarged(&c, x, thin, NULL, 0, 8);
     if (i == 9) y = ink_conv2d_enlarged(&c, x, wide, NULL, 0, 8);
     if (i == 10) y = ink_conv2d_enlarged(&c, x, weight, NULL, 1, 8);
+    if (i == 12) y = ink_conv2d_relu(&c, x, weight, NULL, 1, none, x);
     if (i == 11) y = ink_conv2d_enlarged(&c, x, weight, NULL, -1, 8);
     assert_null(y);
     assert_int_not_equal(ink_compute_status(&c, NULL), INK_OK);
@@ -247,6 +335,8 @@ int main(void) {
       cmocka_unit_test(a_picture_has_the_same_bytes_alone_and_in_a_batch),
       cmocka_unit_test(a_folded_kernel_equals_the_convolution_of_the_enlarged_picture),
       cmocka_unit_test(a_folded_kernel_gives_the_same_bytes_in_bands_and_for_any_threads),
+      cmocka_unit_test(a_rectified_convolution_equals_its_steps),
+      cmocka_unit_test(few_output_channels_equal_the_same_among_many),
       cmocka_unit_test(what_does_not_fit_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

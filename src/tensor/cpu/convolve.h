@@ -9,7 +9,7 @@
 // Each element of a result is one chain of sums over taps and channels for each block of
 // INK_CONVOLVE_CHANNELS (INK_LINEAR_CHANNELS for one tap) channels, and the blocks are added in
 // order. It depends on nothing but its own pixel and channel, so tiles and threads never change a
-// byte.
+// byte. (Few output channels in BF16: one chain over channels for each tap, the taps in order.)
 #ifndef INK_TENSOR_CPU_CONVOLVE_H
 #define INK_TENSOR_CPU_CONVOLVE_H
 
@@ -37,6 +37,8 @@ typedef struct ink_convolve_tile {
   bool y_bf16;
   bool y_add;         // to what y, F32, holds
   const float *bias;  // of the tile's first column, or NULL
+  const void *also;   // of y's type and its rows: added behind the bias; or NULL
+  bool relu;          // max(0, …) last
 } ink_convolve_tile;
 
 typedef struct ink_convolve_kernels {

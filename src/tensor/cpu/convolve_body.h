@@ -61,6 +61,12 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
       }
     }
   }
+  if (t->also) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+      __builtin_prefetch((const char *)t->also + i * t->y_stride * (t->y_bf16 ? 2 : 4));
+    }
+  }
   for (int64_t tap = 0; tap < t->taps; tap++) {
     const char *a = t->a + t->tap[tap];
     for (int64_t s = 0; s < steps; s++) {
@@ -112,6 +118,11 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
     for (int j = 0; j < WIDE; j++) {
       int64_t at = i * t->y_stride + j * LANES;
       if (t->y_add) sum[i][j] = get((const float *)t->y + at, left[j]) + sum[i][j];
+      if (t->also) {
+        sum[i][j] += t->y_bf16 ? get_bf16((const uint16_t *)t->also + at, left[j])
+                               : get((const float *)t->also + at, left[j]);
+      }
+      if (t->relu) sum[i][j] = max_of(splat(0.0f), sum[i][j]);  // NaN stays
       if (t->y_bf16) {
         put_bf16((uint16_t *)t->y + at, left[j], sum[i][j]);
       } else if (left[j] >= LANES) {
