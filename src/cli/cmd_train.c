@@ -5,13 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/pool.h"
 #include "cli/cli.h"
 #include "train/painter.h"
 #include "train/painting/autoencoder.h"
 #include "train/painting/painter.h"
-#include "train/painting/scenes.h"
 #include "train/poetry.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
@@ -35,37 +33,13 @@ static ink_status build_data(const char *corpus, const char *from, const char *o
 static ink_status lay_out(const char *from, const char *out, const char *path, int64_t count,
                           bool held_out, ink_pool *pool, ink_error *error) {
   ink_painter_recipe recipe;
-  ink_sprites *sprites = NULL;
-  ink_tokenizer *tokenizer = NULL;
-  char *words = ink_path_join(from, "tokenizer");
-  if (!words) return ink_fail(error, INK_ERR_MEMORY, "%s: no memory to open it", from);
-  ink_status status = ink_painter_recipe_load(path, &recipe, error);
-  if (status == INK_OK) {
-    status = ink_sprites_open(from, &sprites, error);
-    if (status == INK_OK) {
-      status = ink_sprites_choose(sprites, (const char *const *)recipe.concepts, recipe.n_concept,
-                                  error);
-    }
-    if (status == INK_OK) status = ink_tokenizer_open(words, &tokenizer, error);
-    if (status == INK_OK) {
-      ink_sprites_set_freedom(sprites, recipe.freedom);
-      ink_scenes_source source = {.sprites = sprites,
-                                  .tokenizer = tokenizer,
-                                  .split = held_out ? INK_SCENE_HELD_OUT : INK_SCENE_TRAIN,
-                                  .seed = held_out ? INK_HELD_OUT_SEED : recipe.course.seed,
-                                  .n = count ? count : recipe.scenes,
-                                  .side = recipe.course.side,
-                                  .context = recipe.text.context};
-      ink_cli_bar bar;
-      ink_progress progress = ink_cli_progress(&bar, "scenes");
-      status = ink_scenes_write(out, &source, pool, &progress, error);
-      ink_cli_progress_end(&bar);
-    }
-    ink_tokenizer_free(tokenizer);
-    ink_sprites_close(sprites);
-    ink_painter_recipe_free(&recipe);
-  }
-  free(words);
+  ink_cli_bar bar;
+  INK_TRY(ink_painter_recipe_load(path, &recipe, error));
+  ink_progress progress = ink_cli_progress(&bar, "scenes");
+  ink_status status =
+      ink_painter_lay_out(&recipe, from, count, held_out, out, pool, &progress, error);
+  ink_cli_progress_end(&bar);
+  ink_painter_recipe_free(&recipe);
   return status;
 }
 

@@ -247,6 +247,28 @@ static void large_latents_give_their_identity_when_three_signs_of_four_agree(voi
   }
 }
 
+// The search goes over the noise in runs; each is as good as the first.
+static void a_part_of_large_latents_is_enough_wherever_it_lies(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_shading_key key = everyone();
+  enum { N = 4 * 64 * 64, PART = 2048 };
+  static float noise[N], part[N];
+  uint8_t identity[16];
+  uint16_t nonce;
+  draw(1, N, noise);
+  identity_of(1, identity);
+  assert_ok(ink_shading_apply(&key, identity, large, noise, &error));
+  assert_ok(ink_shading_nonce(identity, &nonce, &error));
+  for (size_t first = 0; first < N; first += 3 * PART) {
+    memset(part, 0, sizeof part);
+    memcpy(part + first, noise + first, PART * sizeof *part);
+    ink_shading_reading r;
+    assert_ok(ink_shading_read(&key, large, part, &r, &error));
+    assert_true(r.nonce == nonce && r.p_value < 1e-25);
+  }
+}
+
 // 32 copies, a half of them known bits: the code is what makes up for so few.
 static void the_least_latents_give_their_identity_when_two_signs_of_three_agree(void **state) {
   (void)state;
@@ -513,6 +535,7 @@ int main(void) {
       cmocka_unit_test(small_latents_are_found_when_three_signs_of_four_agree),
       cmocka_unit_test(small_latents_are_found_when_six_signs_of_ten_agree),
       cmocka_unit_test(large_latents_give_their_identity_when_three_signs_of_four_agree),
+      cmocka_unit_test(a_part_of_large_latents_is_enough_wherever_it_lies),
       cmocka_unit_test(the_least_latents_give_their_identity_when_two_signs_of_three_agree),
       cmocka_unit_test(a_known_identity_is_recognised_where_none_can_be_read),
       cmocka_unit_test(sizes_that_the_key_gave_make_the_match_surer),

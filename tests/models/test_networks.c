@@ -337,15 +337,20 @@ static void activations_beyond_the_range_of_f16_do_not_overflow(void **state) {
   close_network(&f);
 }
 
+static ink_taesd *open_taesd(const network_fixture *f, ink_taesd_config *config) {
+  ink_taesd *taesd;
+  ink_error error = {0};
+  ink_source source = {.weights = f->weights};
+  assert_ok(ink_taesd_config_from_json(ink_weights_config(f->weights), "taesd", config, &error));
+  assert_ok(ink_taesd_new(config, &source, &source, &taesd, &error));
+  return taesd;
+}
+
 static void tiny_autoencoder_encodes_and_decodes_as_diffusers(void **state) {
   (void)state;
   network_fixture f = open_network("taesd");
   ink_taesd_config config;
-  ink_taesd *taesd;
-  ink_error error = {0};
-  ink_source source = {.weights = f.weights};
-  assert_ok(ink_taesd_config_from_json(ink_weights_config(f.weights), "taesd", &config, &error));
-  assert_ok(ink_taesd_new(&config, &source, &source, &taesd, &error));
+  ink_taesd *taesd = open_taesd(&f, &config);
   assert_true(config.scaling_factor == 0.5);
   size_t n;
   ink_taesd_parameters(taesd, &n);
@@ -365,11 +370,8 @@ static void a_tiny_autoencoder_gives_the_same_in_bands_alone_and_for_any_threads
   (void)state;
   network_fixture f = open_network("taesd");
   ink_taesd_config config;
-  ink_taesd *taesd;
+  ink_taesd *taesd = open_taesd(&f, &config);
   ink_error error = {0};
-  ink_source source = {.weights = f.weights};
-  assert_ok(ink_taesd_config_from_json(ink_weights_config(f.weights), "taesd", &config, &error));
-  assert_ok(ink_taesd_new(&config, &source, &source, &taesd, &error));
   ink_compute c = {.arena = ink_arena_new(0)};
   int64_t height = 520 / ink_taesd_factor(taesd), width = 132 / ink_taesd_factor(taesd);
   ink_tensor *latents =

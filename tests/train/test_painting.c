@@ -344,19 +344,22 @@ static void studies_belong_to_their_autoencoder(void **state) {
   (void)state;
   ink_error error = {0};
   ink_studies *studies;
-  ink_studies_source source = {.scale = 1, .n = 3, .side = 32, .context = 8, .micro = 2};
+  ink_studies_source source = {
+      .scenes = {.split = INK_SCENE_TRAIN, .n = 3, .side = 32, .context = 8},
+      .scale = 1,
+      .micro = 2};
   uint16_t first[8 * 8 * 4];
-  assert_ok(ink_sprites_open(in_scratch("data"), (ink_sprites **)&source.sprites, &error));
-  assert_ok(ink_tokenizer_open(in_scratch("data/tokenizer"), (ink_tokenizer **)&source.tokenizer,
-                               &error));
+  assert_ok(ink_sprites_open(in_scratch("data"), (ink_sprites **)&source.scenes.sprites, &error));
+  assert_ok(ink_tokenizer_open(in_scratch("data/tokenizer"),
+                               (ink_tokenizer **)&source.scenes.tokenizer, &error));
   assert_ok(ink_autoencoder_load(in_scratch("autoencoder/tiny"), &source.taesd, NULL, &error));
   const char *path = in_scratch("studies.safetensors");
   assert_ok(ink_studies_open(path, &source, NULL, NULL, &studies, &error));
   assert_int_equal(ink_studies_latent_size(studies), 8 * 8 * 4);
   assert_true(ink_studies_n_caption(studies, 2) >= 2);
   const int32_t *ids = ink_studies_caption(studies, 0, 0);
-  assert_int_equal(ids[0], ink_tokenizer_bos(source.tokenizer));
-  assert_int_equal(ids[7], ink_tokenizer_eos(source.tokenizer));
+  assert_int_equal(ids[0], ink_tokenizer_bos(source.scenes.tokenizer));
+  assert_int_equal(ids[7], ink_tokenizer_eos(source.scenes.tokenizer));
   memcpy(first, ink_studies_latent(studies, 0), sizeof first);
   ink_studies_close(studies);
   size_t n;
@@ -372,8 +375,8 @@ static void studies_belong_to_their_autoencoder(void **state) {
   assert_ok(ink_studies_open(path, &source, NULL, NULL, &studies, &error));
   assert_memory_not_equal(first, ink_studies_latent(studies, 0), sizeof first);
   ink_studies_close(studies);
-  ink_sprites_close((ink_sprites *)(uintptr_t)source.sprites);
-  ink_tokenizer_free((ink_tokenizer *)(uintptr_t)source.tokenizer);
+  ink_sprites_close((ink_sprites *)(uintptr_t)source.scenes.sprites);
+  ink_tokenizer_free((ink_tokenizer *)(uintptr_t)source.scenes.tokenizer);
   ink_taesd_free(source.taesd);
 }
 

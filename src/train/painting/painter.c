@@ -291,21 +291,65 @@ static ink_status prepare_exam(ink_painter_trainer *t, ink_error *error) {
 
 // ---- setting up ---------------------------------------------------------------------------------
 
-static ink_status open_tokenizer(ink_painter_trainer *t, ink_error *error) {
-  const ink_painter_recipe *r = t->recipe;
-  char *path = ink_path_join(r->course.data, "tokenizer");
+static ink_status open_tokenizer(const ink_painter_recipe *r, const char *folder,
+                                 ink_tokenizer **tokenizer, ink_error *error) {
+  char *path = ink_path_join(folder, "tokenizer");
   if (!path) return no_memory(error);
-  ink_status status = ink_tokenizer_open(path, &t->tokenizer, error);
-  if (status == INK_OK && ink_tokenizer_size(t->tokenizer) > (size_t)r->text.vocab) {
+  ink_status status = ink_tokenizer_open(path, tokenizer, error);
+  if (status == INK_OK && ink_tokenizer_size(*tokenizer) > (size_t)r->text.vocab) {
     status =
         ink_fail(error, INK_ERR_CONFLICT, "%s has %zu tokens, but the recipe's vocab_size is %d",
-                 path, ink_tokenizer_size(t->tokenizer), r->text.vocab);
+                 path, ink_tokenizer_size(*tokenizer), r->text.vocab);
   }
   free(path);
-  INK_TRY(status);
-  t->nothing = calloc((size_t)r->text.context, sizeof *t->nothing);
+  return status;
+}
+
+// What is drawn and how it is put into words; the caller's, whatever is returned.
+static ink_status open_data(const ink_painter_recipe *r, const char *folder, ink_sprites **sprites,
+                            ink_tokenizer **tokenizer, ink_error *error) {
+  INK_TRY(ink_sprites_open(folder, sprites, error));
+  INK_TRY(ink_sprites_choose(*sprites, (const char *const *)r->concepts, r->n_concept, error));
+  ink_sprites_set_freedom(*sprites, r->freedom);
+  return open_tokenizer(r, folder, tokenizer, error);
+}
+
+static ink_scenes_source scenes_of(const ink_painter_recipe *r, const ink_sprites *sprites,
+                                   const ink_tokenizer *tokenizer) {
+  return (ink_scenes_source){.sprites = sprites,
+                             .tokenizer = tokenizer,
+                             .split = INK_SCENE_TRAIN,
+                             .seed = r->course.seed,
+                             .n = r->scenes,
+                             .side = r->course.side,
+                             .context = r->text.context};
+}
+
+ink_status ink_painter_lay_out(const ink_painter_recipe *recipe, const char *data, int64_t n,
+                               bool held_out, const char *out, ink_pool *pool,
+                               const ink_progress *progress, ink_error *error) {
+  ink_sprites *sprites = NULL;
+  ink_tokenizer *tokenizer = NULL;
+  ink_status status = open_data(recipe, data, &sprites, &tokenizer, error);
+  if (status == INK_OK) {
+    ink_scenes_source source = scenes_of(recipe, sprites, tokenizer);
+    if (n) source.n = n;
+    if (held_out) {
+      source.split = INK_SCENE_HELD_OUT;
+      source.seed = INK_HELD_OUT_SEED;
+    }
+    status = ink_scenes_write(out, &source, pool, progress, error);
+  }
+  ink_tokenizer_free(tokenizer);
+  ink_sprites_close(sprites);
+  return status;
+}
+
+static ink_status encode_nothing(ink_painter_trainer *t, ink_error *error) {
+  int32_t context = t->recipe->text.context;
+  t->nothing = calloc((size_t)context, sizeof *t->nothing);
   if (!t->nothing) return no_memory(error);
-  return ink_caption_encode(t->tokenizer, "", r->text.context, t->nothing, error);
+  return ink_caption_encode(t->tokenizer, "", context, t->nothing, error);
 }
 
 static ink_status check_sizes(const ink_painter_trainer *t, ink_error *error) {
@@ -336,14 +380,9 @@ static ink_status open_studies(ink_painter_trainer *t, const char *out,
   INK_TRY(ink_folder_make(out, error));
   char *path = ink_path_join(out, INK_STUDIES_NAME);
   if (!path) return no_memory(error);
-  ink_studies_source source = {.sprites = t->sprites,
-                               .tokenizer = t->tokenizer,
+  ink_studies_source source = {.scenes = scenes_of(t->recipe, t->sprites, t->tokenizer),
                                .taesd = t->taesd,
                                .scale = t->scale,
-                               .seed = r->seed,
-                               .n = t->recipe->scenes,
-                               .side = r->side,
-                               .context = t->recipe->text.context,
                                .micro = 16,
                                .precision = r->precision};
   ink_status status = ink_studies_open(path, &source, t->pool, progress, &t->studies, error);
@@ -455,10 +494,8 @@ static ink_status start_course(ink_painter_trainer *t, const char *out, bool for
 static ink_status set_up(ink_painter_trainer *t, const char *out, bool force,
                          const ink_progress *progress, ink_error *error) {
   const ink_painter_recipe *r = t->recipe;
-  INK_TRY(ink_sprites_open(r->course.data, &t->sprites, error));
-  INK_TRY(ink_sprites_choose(t->sprites, (const char *const *)r->concepts, r->n_concept, error));
-  ink_sprites_set_freedom(t->sprites, r->freedom);
-  INK_TRY(open_tokenizer(t, error));
+  INK_TRY(open_data(r, r->course.data, &t->sprites, &t->tokenizer, error));
+  INK_TRY(encode_nothing(t, error));
   INK_TRY(lay_out_noise(t, error));
   INK_TRY(open_networks(t, error));
   INK_TRY(open_studies(t, out, progress, error));

@@ -25,6 +25,12 @@ ink_status ink_painter_trainer_run(ink_painter_trainer *trainer, const ink_train
 
 ink_course *ink_painter_trainer_course(ink_painter_trainer *trainer);
 
+// Lay the recipe's scenes out into a file (ink_scenes_write), from the folder `data` whatever the
+// recipe names: n of them (0: as many as it says), or of those that measure.
+ink_status ink_painter_lay_out(const ink_painter_recipe *recipe, const char *data, int64_t n,
+                               bool held_out, const char *out, ink_pool *pool,
+                               const ink_progress *progress, ink_error *error);
+
 // The loss weight of v at this share of signal in the variance. With S the ratio of signal to noise
 // it is min(S + 1, gamma) / (S + 1): Hang et al.'s clamp (min-SNR, arXiv 2303.09556) on the weights
 // that v itself stands for, so that the timestep without signal, where every picture begins,

@@ -1,19 +1,37 @@
-// Writing scenes into a safetensors file, a block at a time.
+// Writing scenes into safetensors files, a block at a time.
 #include "train/painting/scenes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/checked.h"
-#include "train/painting/studies.h"
-#include "weights/safetensors.h"
+ink_status ink_caption_encode(const ink_tokenizer *tokenizer, const char *text, int32_t context,
+                              int32_t *ids, ink_error *error) {
+  int32_t *words = NULL, begin = ink_tokenizer_bos(tokenizer), end = ink_tokenizer_eos(tokenizer);
+  size_t n = 0;
+  if (begin < 0 || end < 0 || context < 2) {
+    return ink_fail(error, INK_ERR_UNSUPPORTED, "a tokenizer without begin and end tokens");
+  }
+  INK_TRY(ink_tokenizer_encode(tokenizer, text, strlen(text), INK_ENCODE_PLAIN, &words, &n, error));
+  size_t room = (size_t)context - 2;
+  if (n > room) n = room;
+  ids[0] = begin;
+  for (size_t i = 0; i < n; i++) ids[1 + i] = words[i];
+  for (size_t i = n + 1; i < (size_t)context; i++) ids[i] = end;
+  free(words);
+  return INK_OK;
+}
+
+// ---- blocks of scenes --------------------------------------------------------------------------
 
 enum { BLOCK = 512 };  // scenes that are drawn at once
 
 typedef struct layout {
   const ink_scenes_source *source;
-  int64_t first;  // of the block
-  int32_t *captions, *counts, *kinds;
-  uint8_t *pictures;  // of the block
+  ink_pool *pool;
+  const ink_progress *progress;
+  int64_t first;                       // of the block
+  int32_t *captions, *counts, *kinds;  // of all scenes
+  uint8_t *pictures;                   // of the block
   ink_error errors[BLOCK];
 } layout;
 
@@ -55,15 +73,15 @@ static void draw_task(void *context, size_t index, int thread) {
 }
 
 // Run `task` on each scene of the block that begins at l->first; *n of them.
-static ink_status run_block(layout *l, ink_task task, const char *words, size_t *n, ink_pool *pool,
-                            const ink_progress *progress, ink_error *error) {
+static ink_status run_block(layout *l, ink_task task, const char *words, size_t *n,
+                            ink_error *error) {
   int64_t all = l->source->n, left = all - l->first;
   *n = (size_t)(left < BLOCK ? left : BLOCK);
-  if (!ink_progress_report(progress, l->first, all, words)) {
+  if (!ink_progress_report(l->progress, l->first, all, words)) {
     return ink_fail(error, INK_ERR_CANCELLED, "stopped before the scenes were drawn");
   }
   for (size_t i = 0; i < *n; i++) l->errors[i] = (ink_error){.translate = error->translate};
-  ink_pool_run(pool, *n, task, l);
+  ink_pool_run(l->pool, *n, task, l);
   for (size_t i = 0; i < *n; i++) {
     if (l->errors[i].status == INK_OK) continue;
     *error = l->errors[i];
@@ -72,18 +90,32 @@ static ink_status run_block(layout *l, ink_task task, const char *words, size_t 
   return INK_OK;
 }
 
-static ink_status write_pictures(ink_safetensors_writer *writer, layout *l, ink_pool *pool,
-                                 const ink_progress *progress, ink_error *error) {
-  size_t n;
+static ink_status layout_new(const ink_scenes_source *source, ink_pool *pool,
+                             const ink_progress *progress, layout **l, ink_error *error) {
+  *l = calloc(1, sizeof **l);
+  if (!*l) return ink_fail(error, INK_ERR_MEMORY, "no memory for a scene");
+  **l = (layout){.source = source, .pool = pool, .progress = progress};
+  return INK_OK;
+}
+
+// ---- files -------------------------------------------------------------------------------------
+
+static ink_status find_words(layout *l, ink_error *error) {
+  size_t n = (size_t)l->source->n;
+  l->captions = calloc(n, captions_size(l->source) * sizeof *l->captions);
+  l->counts = calloc(n, sizeof *l->counts);
+  l->kinds = calloc(n, sizeof *l->kinds);
+  if (!l->captions || !l->counts || !l->kinds) {
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for a scene");
+  }
   for (l->first = 0; l->first < l->source->n; l->first += BLOCK) {
-    INK_TRY(run_block(l, draw_task, "drawing", &n, pool, progress, error));
-    INK_TRY(ink_safetensors_writer_data(writer, l->pictures, n * picture_size(l->source), error));
+    INK_TRY(run_block(l, word_task, "captions", &n, error));
   }
   return INK_OK;
 }
 
-static ink_status write_all(const char *path, layout *l, ink_pool *pool,
-                            const ink_progress *progress, ink_error *error) {
+static ink_status write_all(const char *path, const layout *l, const ink_scenes_content *content,
+                            const char *const (*metadata)[2], size_t n_metadata, ink_error *error) {
   const ink_scenes_source *s = l->source;
   const ink_safetensors_entry entries[] = {
       {.name = "captions",
@@ -92,16 +124,16 @@ static ink_status write_all(const char *path, layout *l, ink_pool *pool,
        .shape = {s->n, INK_SCENE_TEXTS, s->context}},
       {.name = "counts", .dtype = INK_I32, .rank = 1, .shape = {s->n}},
       {.name = "kinds", .dtype = INK_I32, .rank = 1, .shape = {s->n}},
-      {.name = "pictures", .rank = 4, .shape = {s->n, s->side, s->side, 3}, .bytes = true}};
+      content->entry};
+  enum { N = sizeof entries / sizeof *entries };
   const int32_t *const numbers[] = {l->captions, l->counts, l->kinds};
-  const char *metadata[][2] = {{"format", "inkstone-scenes-1"}};
   ink_safetensors_writer *writer;
-  INK_TRY(ink_safetensors_create(path, entries, 4, metadata, 1, &writer, error));
+  INK_TRY(ink_safetensors_create(path, entries, N, metadata, n_metadata, &writer, error));
   ink_status status = INK_OK;
-  for (size_t i = 0; status == INK_OK && i < 4; i++) {
+  for (size_t i = 0; status == INK_OK && i < N; i++) {
     size_t which = ink_safetensors_writer_order(writer)[i];
-    if (which == 3) {
-      status = write_pictures(writer, l, pool, progress, error);
+    if (which == N - 1) {
+      status = content->write(content->context, writer, error);
       continue;
     }
     size_t values = (size_t)s->n * (which == 0 ? captions_size(s) : 1);
@@ -112,31 +144,47 @@ static ink_status write_all(const char *path, layout *l, ink_pool *pool,
   return status;
 }
 
+ink_status ink_scenes_save(const char *path, const ink_scenes_source *source,
+                           const ink_scenes_content *content, const char *const (*metadata)[2],
+                           size_t n_metadata, ink_pool *pool, const ink_progress *progress,
+                           ink_error *error) {
+  layout *l;
+  INK_TRY(layout_new(source, pool, progress, &l, error));
+  ink_status status = find_words(l, error);
+  if (status == INK_OK) status = write_all(path, l, content, metadata, n_metadata, error);
+  free(l->captions);
+  free(l->counts);
+  free(l->kinds);
+  free(l);
+  return status;
+}
+
+static ink_status write_pictures(void *context, ink_safetensors_writer *writer, ink_error *error) {
+  layout *l = context;
+  size_t n;
+  for (l->first = 0; l->first < l->source->n; l->first += BLOCK) {
+    INK_TRY(run_block(l, draw_task, "drawing", &n, error));
+    INK_TRY(ink_safetensors_writer_data(writer, l->pictures, n * picture_size(l->source), error));
+  }
+  return INK_OK;
+}
+
 ink_status ink_scenes_write(const char *path, const ink_scenes_source *source, ink_pool *pool,
                             const ink_progress *progress, ink_error *error) {
-  size_t n = (size_t)source->n, unused;
-  layout *l = calloc(1, sizeof *l);
-  if (l) {
-    l->source = source;
-    l->captions = calloc(n, captions_size(source) * sizeof *l->captions);
-    l->counts = calloc(n, sizeof *l->counts);
-    l->kinds = calloc(n, sizeof *l->kinds);
-    l->pictures = malloc(BLOCK * picture_size(source));
-  }
-  ink_status status = l && l->captions && l->counts && l->kinds && l->pictures
-                          ? INK_OK
-                          : ink_fail(error, INK_ERR_MEMORY, "%s: no memory for scenes", path);
-  for (int64_t first = 0; status == INK_OK && first < source->n; first += BLOCK) {
-    l->first = first;
-    status = run_block(l, word_task, "captions", &unused, pool, progress, error);
-  }
-  if (status == INK_OK) status = write_all(path, l, pool, progress, error);
-  if (l) {
-    free(l->captions);
-    free(l->counts);
-    free(l->kinds);
-    free(l->pictures);
-  }
+  layout *l;
+  INK_TRY(layout_new(source, pool, progress, &l, error));
+  l->pictures = malloc(BLOCK * picture_size(source));
+  ink_scenes_content content = {.entry = {.name = "pictures",
+                                          .rank = 4,
+                                          .shape = {source->n, source->side, source->side, 3},
+                                          .bytes = true},
+                                .write = write_pictures,
+                                .context = l};
+  const char *metadata[][2] = {{"format", "inkstone-scenes-1"}};
+  ink_status status =
+      l->pictures ? ink_scenes_save(path, source, &content, metadata, 1, pool, progress, error)
+                  : ink_fail(error, INK_ERR_MEMORY, "no memory for a scene");
+  free(l->pictures);
   free(l);
   return status;
 }

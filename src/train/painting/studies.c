@@ -24,44 +24,6 @@ static ink_status no_memory(const char *path, ink_error *error) {
   return ink_fail(error, INK_ERR_MEMORY, "%s: no memory for encoded scenes", path);
 }
 
-// ---- captions -----------------------------------------------------------------------------------
-
-ink_status ink_caption_encode(const ink_tokenizer *tokenizer, const char *text, int32_t context,
-                              int32_t *ids, ink_error *error) {
-  int32_t *words = NULL, begin = ink_tokenizer_bos(tokenizer), end = ink_tokenizer_eos(tokenizer);
-  size_t n = 0;
-  if (begin < 0 || end < 0 || context < 2) {
-    return ink_fail(error, INK_ERR_UNSUPPORTED, "a tokenizer without begin and end tokens");
-  }
-  INK_TRY(ink_tokenizer_encode(tokenizer, text, strlen(text), INK_ENCODE_PLAIN, &words, &n, error));
-  size_t room = (size_t)context - 2;
-  if (n > room) n = room;
-  ids[0] = begin;
-  for (size_t i = 0; i < n; i++) ids[1 + i] = words[i];
-  for (size_t i = n + 1; i < (size_t)context; i++) ids[i] = end;
-  free(words);
-  return INK_OK;
-}
-
-static ink_status encode_captions(const ink_studies_source *s, int32_t *captions, int32_t *counts,
-                                  const ink_progress *progress, ink_error *error) {
-  for (int64_t i = 0; i < s->n; i++) {
-    ink_scene_caption caption;
-    if (i % 1024 == 0 && !ink_progress_report(progress, 0, s->n, "captions")) {
-      return ink_fail(error, INK_ERR_CANCELLED, "stopped before the scenes were encoded");
-    }
-    INK_TRY(ink_scene_draw(s->sprites, INK_SCENE_TRAIN, s->seed, (uint64_t)i, s->side, NULL,
-                           &caption, error));
-    counts[i] = caption.n_text;
-    int32_t *ids = captions + i * INK_SCENE_TEXTS * s->context;
-    for (int j = 0; j < INK_SCENE_TEXTS; j++) {
-      const char *text = j < caption.n_text ? caption.texts[j] : "";
-      INK_TRY(ink_caption_encode(s->tokenizer, text, s->context, ids + j * s->context, error));
-    }
-  }
-  return INK_OK;
-}
-
 // ---- identity -----------------------------------------------------------------------------------
 
 static void hash_encoder(ink_taesd *taesd, ink_sha256 *hash) {
@@ -83,9 +45,9 @@ static ink_status identity(const ink_studies_source *s, char hex[INK_SHA256_HEX]
   enum { SAMPLES = 24 };
   char text[256];
   ink_sha256 hash;
-  size_t bytes = (size_t)s->side * (size_t)s->side * 3;
+  size_t bytes = (size_t)s->scenes.side * (size_t)s->scenes.side * 3;
   uint8_t *pixels = malloc(bytes);
-  int32_t *ids = calloc((size_t)s->context, sizeof *ids);
+  int32_t *ids = calloc((size_t)s->scenes.context, sizeof *ids);
   ink_status status = pixels && ids ? ink_sha256_start(&hash, error)
                                     : ink_fail(error, INK_ERR_MEMORY, "no memory for a scene");
   if (status != INK_OK) {
@@ -94,19 +56,20 @@ static ink_status identity(const ink_studies_source *s, char hex[INK_SHA256_HEX]
     return status;
   }
   hash_encoder(s->taesd, &hash);
-  int size =
-      snprintf(text, sizeof text, "%.17g %llu %lld %d %d %d", s->scale, (unsigned long long)s->seed,
-               (long long)s->n, s->side, s->context, (int)s->precision);
+  int size = snprintf(text, sizeof text, "%.17g %llu %lld %d %d %d", s->scale,
+                      (unsigned long long)s->scenes.seed, (long long)s->scenes.n, s->scenes.side,
+                      s->scenes.context, (int)s->precision);
   ink_sha256_add(&hash, text, (size_t)size);
   for (int i = 0; status == INK_OK && i < SAMPLES; i++) {
     ink_scene_caption caption = {0};
-    uint64_t index = (uint64_t)(s->n * i / SAMPLES);
-    status = ink_scene_draw(s->sprites, INK_SCENE_TRAIN, s->seed, index, s->side, pixels, &caption,
-                            error);
+    uint64_t index = (uint64_t)(s->scenes.n * i / SAMPLES);
+    status = ink_scene_draw(s->scenes.sprites, s->scenes.split, s->scenes.seed, index,
+                            s->scenes.side, pixels, &caption, error);
     for (int j = 0; status == INK_OK && j < caption.n_text; j++) {
       ink_sha256_add(&hash, caption.texts[j], strlen(caption.texts[j]) + 1);
-      status = ink_caption_encode(s->tokenizer, caption.texts[j], s->context, ids, error);
-      ink_sha256_add(&hash, ids, (size_t)s->context * sizeof *ids);
+      status =
+          ink_caption_encode(s->scenes.tokenizer, caption.texts[j], s->scenes.context, ids, error);
+      ink_sha256_add(&hash, ids, (size_t)s->scenes.context * sizeof *ids);
     }
     ink_sha256_add(&hash, pixels, bytes);
   }
@@ -119,25 +82,32 @@ static ink_status identity(const ink_studies_source *s, char hex[INK_SHA256_HEX]
 // ---- making -------------------------------------------------------------------------------------
 
 static int32_t latent_side(const ink_studies_source *s) {
-  return s->side / ink_taesd_factor(s->taesd);
+  return s->scenes.side / ink_taesd_factor(s->taesd);
 }
 
-static ink_status write_latents(ink_safetensors_writer *writer, const ink_studies_source *s,
-                                ink_pool *pool, const ink_progress *progress, ink_error *error) {
+typedef struct encoding {
+  const ink_studies_source *source;
+  ink_pool *pool;
+  const ink_progress *progress;
+} encoding;
+
+static ink_status write_latents(void *context, ink_safetensors_writer *writer, ink_error *error) {
+  const encoding *e = context;
+  const ink_studies_source *s = e->source;
   ink_arena *arena = ink_arena_new(0);
   if (!arena) return ink_fail(error, INK_ERR_MEMORY, "no memory to encode scenes");
   ink_status status = INK_OK;
-  for (int64_t first = 0; status == INK_OK && first < s->n; first += s->micro) {
-    if (!ink_progress_report(progress, first, s->n, "encoding scenes")) {
+  for (int64_t first = 0; status == INK_OK && first < s->scenes.n; first += s->micro) {
+    if (!ink_progress_report(e->progress, first, s->scenes.n, "encoding scenes")) {
       status = ink_fail(error, INK_ERR_CANCELLED, "stopped after %lld of %lld scenes",
-                        (long long)first, (long long)s->n);
+                        (long long)first, (long long)s->scenes.n);
       break;
     }
     ink_arena_mark mark = ink_arena_save(arena);
-    ink_compute c = {.arena = arena, .pool = pool, .precision = s->precision};
-    int64_t n = s->n - first < s->micro ? s->n - first : s->micro;
-    const ink_tensor *x =
-        ink_scene_tensor(&c, s->sprites, INK_SCENE_TRAIN, s->seed, first, n, s->side);
+    ink_compute c = {.arena = arena, .pool = e->pool, .precision = s->precision};
+    int64_t n = s->scenes.n - first < s->micro ? s->scenes.n - first : s->micro;
+    const ink_tensor *x = ink_scene_tensor(&c, s->scenes.sprites, s->scenes.split, s->scenes.seed,
+                                           first, n, s->scenes.side);
     const ink_tensor *z =
         ink_scale(&c, ink_taesd_encode(&c, s->taesd, x, INK_F32), (float)s->scale);
     const ink_tensor *half = ink_cast(&c, z, INK_F16);
@@ -152,48 +122,18 @@ static ink_status write_latents(ink_safetensors_writer *writer, const ink_studie
   return status;
 }
 
-static ink_status write_all(const char *path, const ink_studies_source *s, const char *hash,
-                            const int32_t *captions, const int32_t *counts, ink_pool *pool,
-                            const ink_progress *progress, ink_error *error) {
-  int64_t side = latent_side(s), channels = ink_taesd_about(s->taesd)->latent_channels;
-  const ink_safetensors_entry entries[] = {
-      {.name = "captions",
-       .dtype = INK_I32,
-       .rank = 3,
-       .shape = {s->n, INK_SCENE_TEXTS, s->context}},
-      {.name = "counts", .dtype = INK_I32, .rank = 1, .shape = {s->n}},
-      {.name = "latents", .dtype = INK_F16, .rank = 4, .shape = {s->n, side, side, channels}}};
-  const char *metadata[][2] = {{"format", "inkstone-studies-1"}, {"source", hash}};
-  ink_safetensors_writer *writer;
-  INK_TRY(ink_safetensors_create(path, entries, 3, metadata, 2, &writer, error));
-  ink_status status = INK_OK;
-  for (size_t i = 0; status == INK_OK && i < 3; i++) {
-    size_t which = ink_safetensors_writer_order(writer)[i];
-    if (which == 2) {
-      status = write_latents(writer, s, pool, progress, error);
-      continue;
-    }
-    size_t size = (size_t)s->n * sizeof(int32_t);
-    if (which == 0) size *= (size_t)INK_SCENE_TEXTS * (size_t)s->context;
-    status = ink_safetensors_writer_data(writer, which ? counts : captions, size, error);
-  }
-  if (status == INK_OK) status = ink_safetensors_writer_commit(writer, error);
-  ink_safetensors_writer_free(writer);
-  return status;
-}
-
 static ink_status make(const char *path, const ink_studies_source *s, const char *hash,
                        ink_pool *pool, const ink_progress *progress, ink_error *error) {
-  int32_t *captions = calloc((size_t)s->n * INK_SCENE_TEXTS, (size_t)s->context * sizeof *captions);
-  int32_t *counts = calloc((size_t)s->n, sizeof *counts);
-  ink_status status = captions && counts ? INK_OK : no_memory(path, error);
-  if (status == INK_OK) status = encode_captions(s, captions, counts, progress, error);
-  if (status == INK_OK) {
-    status = write_all(path, s, hash, captions, counts, pool, progress, error);
-  }
-  free(captions);
-  free(counts);
-  return status;
+  int64_t side = latent_side(s), channels = ink_taesd_about(s->taesd)->latent_channels;
+  encoding e = {.source = s, .pool = pool, .progress = progress};
+  ink_scenes_content content = {.entry = {.name = "latents",
+                                          .dtype = INK_F16,
+                                          .rank = 4,
+                                          .shape = {s->scenes.n, side, side, channels}},
+                                .write = write_latents,
+                                .context = &e};
+  const char *metadata[][2] = {{"format", "inkstone-studies-1"}, {"source", hash}};
+  return ink_scenes_save(path, &s->scenes, &content, metadata, 2, pool, progress, error);
 }
 
 // ---- reading ------------------------------------------------------------------------------------
@@ -211,14 +151,15 @@ static ink_status read(const char *path, const ink_studies_source *s, ink_studie
                        ink_error *error) {
   int64_t side = latent_side(s), channels = ink_taesd_about(s->taesd)->latent_channels;
   const ink_safetensors *file = studies->file;
-  studies->context = s->context;
+  studies->context = s->scenes.context;
   studies->latent_size = (size_t)(side * side * channels);
-  studies->latents = part(file, "latents", INK_F16, 4, (int64_t[]){s->n, side, side, channels});
-  studies->captions =
-      part(file, "captions", INK_I32, 3, (int64_t[]){s->n, INK_SCENE_TEXTS, s->context});
-  studies->counts = part(file, "counts", INK_I32, 1, &s->n);
+  studies->latents =
+      part(file, "latents", INK_F16, 4, (int64_t[]){s->scenes.n, side, side, channels});
+  studies->captions = part(file, "captions", INK_I32, 3,
+                           (int64_t[]){s->scenes.n, INK_SCENE_TEXTS, s->scenes.context});
+  studies->counts = part(file, "counts", INK_I32, 1, &s->scenes.n);
   bool sound = studies->latents && studies->captions && studies->counts;
-  for (int64_t i = 0; sound && i < s->n; i++) {
+  for (int64_t i = 0; sound && i < s->scenes.n; i++) {
     sound = studies->counts[i] >= 1 && studies->counts[i] <= INK_SCENE_TEXTS;
   }
   if (sound) return INK_OK;

@@ -6,22 +6,16 @@
 #include "base/progress.h"
 #include "models/taesd.h"
 #include "tensor/ops.h"
-#include "tokenizer/tokenizer.h"
-#include "train/scene.h"
+#include "train/painting/scenes.h"
 
 #define INK_STUDIES_NAME "studies.safetensors"
 
 // What decides the content of the file.
 typedef struct ink_studies_source {
-  const ink_sprites *sprites;
-  const ink_tokenizer *tokenizer;
+  ink_scenes_source scenes;
   ink_taesd *taesd;  // its encoder counts; the decoder may change
   double scale;      // latents times this are kept
-  uint64_t seed;
-  int64_t n;
-  int32_t side;
-  int32_t context;  // ids of a caption: begin, words, end, and end again to the last
-  int64_t micro;    // pictures at once
+  int64_t micro;     // pictures at once
   ink_precision precision;
 } ink_studies_source;
 
@@ -40,9 +34,5 @@ size_t ink_studies_latent_size(const ink_studies *studies);
 // How many captions there are, and the ids (context) of one of them.
 int32_t ink_studies_n_caption(const ink_studies *studies, int64_t index);
 const int32_t *ink_studies_caption(const ink_studies *studies, int64_t index, int32_t which);
-
-// The ids of a caption: begin, words as far as they fit, end, and end again up to `context`.
-ink_status ink_caption_encode(const ink_tokenizer *tokenizer, const char *text, int32_t context,
-                              int32_t *ids, ink_error *error);
 
 #endif
