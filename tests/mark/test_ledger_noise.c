@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "diffusion/painting_testing.h"
 #include "mark/ledger/noise_records.h"
 #include "marking.h"
 
@@ -154,6 +155,43 @@ static void the_newest_are_tried_as_far_as_asked_for(void **state) {
   assert_false(look_up(noise, 1, 1, ROWS + 1).more);
 }
 
+// What is known of a square picture whose noise was found at 16 x 16, with this model at hand.
+static ink_noise_record look_in_sizes(ink_pipeline *pipeline, float noise[VALUES]) {
+  ink_error error = {0};
+  ink_noise_record record;
+  ink_picture picture;
+  assert_ok(ink_picture_new(24, 24, 3, &picture, &error));
+  memset(picture.pixels, 90, ink_picture_bytes(&picture));
+  ink_picture_watermark_finding finding = {.n_size = 1, .inversion = {noise, CHANNELS, SIDE, SIDE}};
+  ink_noise_records_search search = {.keys = keys, .n_key = 1, .model_sha256 = model};
+  assert_ok(ink_noise_records_find(ledger, pipeline, &picture, &finding, &search, &record, &error));
+  ink_picture_free(&picture);
+  return record;
+}
+
+// Each size costs an inversion: so many are looked at, the newest first.
+static void records_are_tried_in_their_sizes_as_far_as_it_is_worth(void **state) {
+  (void)state;
+  float noise[VALUES];
+  ink_pipeline *pipeline = open_pipeline("sd1", NULL);
+  int factor = (int)ink_pipeline_factor(pipeline);
+  make_noise(&keys[0], 6, noise);
+  append(6, model, json_pack("{s:i, s:i}", "width", SIDE * factor, "height", SIDE * factor));
+  assert_true(look_in_sizes(pipeline, noise).found);
+  // Of other proportions, so not tried.
+  append(7, model, json_pack("{s:i, s:i}", "width", 32 * factor, "height", SIDE * factor));
+  assert_int_equal(look_in_sizes(pipeline, noise).tried, 1);
+  for (int i = 0; i < INK_NOISE_SIZES; i++) {
+    assert_true(look_in_sizes(pipeline, noise).found);
+    int side = (4 + 2 * i) * factor;
+    append(8 + i, model, json_pack("{s:i, s:i}", "width", side, "height", side));
+  }
+  ink_noise_record record = look_in_sizes(pipeline, noise);
+  assert_int_equal(record.tried, INK_NOISE_SIZES);
+  assert_false(record.found);
+  ink_pipeline_free(pipeline);
+}
+
 #define WITH_LEDGER(test) cmocka_unit_test_setup_teardown(test, set_up, take_down)
 
 int main(void) {
@@ -162,6 +200,7 @@ int main(void) {
       WITH_LEDGER(every_try_is_paid_for),
       WITH_LEDGER(a_key_that_is_named_alone_is_tried),
       WITH_LEDGER(pictures_of_this_model_alone_are_tried),
+      WITH_LEDGER(records_are_tried_in_their_sizes_as_far_as_it_is_worth),
       WITH_LEDGER(the_newest_are_tried_as_far_as_asked_for),
   };
   return cmocka_run_group_tests_name("ledger_noise", tests, NULL, NULL);
