@@ -416,7 +416,7 @@ static void run_block(void *context, size_t index, int thread) {
                               .y_stride = j->y_pixel,
                               .y_bf16 = v->y_dtype == INK_BF16,
                               .y_add = v->add,
-                              .relu = last && v->relu};
+                              .relu = v->relu};
     for (int64_t panel = first; panel < end; panel++) {
       tile.b = j->weight + panel * j->panels.panel_bytes + block_offset(&j->panels, channel);
       run_panel(j, &at, tile, panel, last, staged, sums + (panel - first) * columns);

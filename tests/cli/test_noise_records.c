@@ -109,6 +109,19 @@ static void a_picture_is_looked_at_in_the_size_that_the_ledger_knows(void **stat
   json_decref(json);
 }
 
+// The picture of a piece keeps less of its noise, and enough.
+static void a_worn_picture_of_a_poem_is_recognised(void **state) {
+  (void)state;
+  expect_done(
+      run_here(AT("poet") "$INK make poem --set theme=春江 --set form=七绝 --seed 2 --out poem"));
+  wear_out("poem/poem.png", "poem.jpg");
+  json_t *json = detect("poet", "poem.jpg", "");
+  const json_t *noise = evidence_of(json, "gaussian-shading:ledger");
+  print_message("# p = %.1e\n", json_number_value(json_object_get(noise, "p_value")));
+  assert_true(is_true(noise, "found"));
+  json_decref(json);
+}
+
 static void the_newest_records_are_tried_as_far_as_asked_for(void **state) {
   (void)state;
   json_t *json = detect("one", "0.jpg", "--records 1");
@@ -150,6 +163,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_stripped_and_worn_picture_is_recognised_by_the_ledger),
       cmocka_unit_test(a_picture_is_looked_at_in_the_size_that_the_ledger_knows),
+      cmocka_unit_test(a_worn_picture_of_a_poem_is_recognised),
       cmocka_unit_test(the_newest_records_are_tried_as_far_as_asked_for),
       cmocka_unit_test(a_foreign_picture_is_not_recognised),
   };
