@@ -82,6 +82,25 @@ static void a_capital_is_as_tall_as_asked(void **state) {
   }
 }
 
+static void words_leave_the_picture_room(void **state) {
+  (void)state;
+  if (!has_font("AI-generated")) return;
+  static const struct {
+    int32_t width, height;
+    const char *words;
+  } cases[] = {{1920, 1080, "AI-generated image"},
+               {1024, 1024, "AI-generated"},
+               {128, 128, "AI-generated"},
+               {56, 56, "AI-\ngenerated"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_error error = {0};
+    ink_label_style style = ink_label_style_default();
+    ink_label_box box;
+    assert_ok(ink_label_box_of(cases[i].width, cases[i].height, "en", &style, &box, &error));
+    assert_string_equal(box.words, cases[i].words);
+  }
+}
+
 // The label is read by what differs between ink and plate, whatever lies below.
 static void labels_are_legible_over_black_white_and_noise(void **state) {
   (void)state;
@@ -177,6 +196,7 @@ static void a_character_that_no_font_has_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(letters_are_a_twentieth_of_the_shorter_side),
+      cmocka_unit_test(words_leave_the_picture_room),
       cmocka_unit_test(a_capital_is_as_tall_as_asked),
       cmocka_unit_test(labels_are_legible_over_black_white_and_noise),
       cmocka_unit_test(nothing_beside_the_plate_changes),

@@ -8,6 +8,7 @@
 
 enum { LEAST_SIDE = 32, LEAST_CAPITAL = 6 };
 static const double least_height = 0.05, most_height = 0.25, least_contrast = 4.5;
+static const double most_width = 0.6;  // that words take where shorter ones would do
 
 static const char *const places[INK_LABEL_PLACES] = {"bottom-right", "bottom-left", "top-right",
                                                      "top-left",     "bottom",      "top"};
@@ -88,14 +89,30 @@ typedef struct sides {
   int32_t width, height;
 } sides;
 
-static ink_status choose(sides picture, const char *const *words, ink_lettering *lettering,
-                         int32_t margin, int32_t *width, int32_t *height, ink_error *error) {
+// The first words whose plate is within a share of the picture's width; text is NULL where none
+// are.
+static ink_status choose_within(sides picture, double share, const char *const *words,
+                                ink_lettering *lettering, int32_t margin, int32_t *width,
+                                int32_t *height, ink_error *error) {
   for (; *words; words++) {
     lettering->text = *words;
     INK_TRY(ink_canvas_measure(lettering, width, height, error));
-    if (*width + 4 * margin <= picture.width && *height + 4 * margin <= picture.height) {
+    if (*width + 4 * margin <= picture.width && *height + 4 * margin <= picture.height &&
+        *width + 2 * margin <= share * picture.width) {
       return INK_OK;
     }
+  }
+  lettering->text = NULL;
+  return INK_OK;
+}
+
+// Words that leave the picture room beside them, or else the longest that it has room for.
+static ink_status choose(sides picture, const char *const *words, ink_lettering *lettering,
+                         int32_t margin, int32_t *width, int32_t *height, ink_error *error) {
+  const double shares[] = {most_width, 1};
+  for (int i = 0; i < 2; i++) {
+    INK_TRY(choose_within(picture, shares[i], words, lettering, margin, width, height, error));
+    if (lettering->text) return INK_OK;
   }
   return ink_fail(error, INK_ERR_USAGE,
                   "a picture of %d x %d has no room for its label; make the label smaller or the "

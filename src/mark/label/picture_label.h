@@ -50,9 +50,10 @@ typedef struct ink_label_box {
 } ink_label_box;
 
 // Label a picture in place; kind and language decide the words (mark/label/wording.h), of which the
-// longest that fits is taken. The picture keeps its channels; a grey one needs grey colours. USAGE:
-// a style that breaks the rules above, or a picture too small for legible letters (its shorter side
-// below 32). NOT_FOUND: no font. *box may be NULL.
+// longest is taken that covers three fifths of the width at most, or else the longest that fits.
+// The picture keeps its channels; a grey one needs grey colours. USAGE: a style that breaks the
+// rules above, or a picture too small for legible letters (its shorter side below 32). NOT_FOUND:
+// no font. *box may be NULL.
 ink_status ink_mark_picture(ink_picture *picture, const char *language,
                             const ink_label_style *style, ink_label_box *box, ink_error *error);
 
