@@ -1062,22 +1062,33 @@ typedef struct pair_class {
   const char *roles[4];      // bos, eos, unk, pad by default
 } pair_class;
 
+enum { GPT2_PAIR, CLIP_PAIR };
+
 static const pair_class pair_classes[] = {
-    {"GPT2Tokenizer", "gpt-2", false, {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL}},
+    [GPT2_PAIR] = {"GPT2Tokenizer",
+                   "gpt-2",
+                   false,
+                   {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL}},
+    [CLIP_PAIR] = {"CLIPTokenizer",
+                   NULL,
+                   true,
+                   {"<|startoftext|>", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>"}},
     {"Qwen2Tokenizer", "qwen2", false, {NULL, "<|endoftext|>", NULL, "<|endoftext|>"}},
     {"RobertaTokenizer", "gpt-2", true, {"<s>", "</s>", "<unk>", "<pad>"}},
     {"BartTokenizer", "gpt-2", true, {"<s>", "</s>", "<unk>", "<pad>"}},
-    {"CLIPTokenizer",
-     NULL,
-     true,
-     {"<|startoftext|>", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>"}},
 };
+
+// Where no file names the class: the pair is GPT-2's own form; only CLIP's marks beginnings so.
+static const pair_class *class_by_words(const ink_vocabulary *words) {
+  bool clips = ink_vocabulary_find(words, "<|startoftext|>", 15) >= 0;
+  return &pair_classes[clips ? CLIP_PAIR : GPT2_PAIR];
+}
 
 static ink_status find_class(const ink_building *b, const json_t *config, const pair_class **out) {
   const char *name;
   place root = place_at("tokenizer_config.json", "");
   INK_TRY(get_string(b, config, &root, "tokenizer_class", false, &name));
-  *out = &pair_classes[0];  // the pair of files is GPT-2's own form
+  *out = class_by_words(&b->tokenizer->vocabulary);
   if (!name) return INK_OK;
   size_t length = strlen(name);
   if (length > 4 && strcmp(name + length - 4, "Fast") == 0) length -= 4;
@@ -1179,9 +1190,9 @@ ink_status ink_tokenizer_read_pair(const char *name, const char *vocab, size_t v
   INK_TRY(ink_building_start(&building, name, error));
   ink_scan scan = {.name = name, .bytes = vocab, .size = vocab_size, .error = error};
   const pair_class *class = NULL;
-  ink_status status = find_class(&building, sides->config, &class);
-  if (status == INK_OK) status = read_vocabulary(&building, &scan, "");
+  ink_status status = read_vocabulary(&building, &scan, "");
   if (status == INK_OK) status = ink_scan_finish(&scan);
+  if (status == INK_OK) status = find_class(&building, sides->config, &class);
   if (status == INK_OK) status = read_merge_lines(&building, merges, merges_size);
   if (status == INK_OK) status = build_pair(&building, class, sides);
   ink_scan_end(&scan);

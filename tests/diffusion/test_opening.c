@@ -105,6 +105,8 @@ static void two_files_of_clip_are_enough_for_a_single_file(void **state) {
   ink_stable_diffusion *sd = single_file();
   ink_tokenizer *tokenizer;
   assert_ok(ink_paint_open_tokenizer(sd, 0, &tokenizer, &error));
+  assert_int_equal(ink_tokenizer_bos(tokenizer),
+                   ink_tokenizer_id(tokenizer, "<|startoftext|>", 15));
   ink_tokenizer_free(tokenizer);
   ink_stable_diffusion_free(sd);
 }
