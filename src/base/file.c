@@ -307,6 +307,12 @@ const char *ink_path_name(const char *path) {
   return slash ? slash + 1 : path;
 }
 
+char *ink_path_folder(const char *path) {
+  const char *slash = strrchr(path, '/');
+  if (!slash) return strdup(".");
+  return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
 char *ink_folder_user(ink_folder kind) {
   static const struct {
     const char *variable, *fallback;

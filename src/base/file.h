@@ -68,6 +68,8 @@ ink_status ink_folder_remove(const char *path, uint64_t *bytes, ink_error *error
 char *ink_path_join(const char *folder, const char *name);
 // What follows the last slash.
 const char *ink_path_name(const char *path);
+// What stands before it, "." when there is none. malloc'ed; NULL without memory.
+char *ink_path_folder(const char *path);
 
 typedef enum ink_folder {
   INK_FOLDER_CONFIG,

@@ -60,8 +60,7 @@ static ink_status check_place(const char *path, ink_error *error) {
   if (ink_file_is_folder(path)) {
     return ink_fail(error, INK_ERR_USAGE, "%s is a folder; name a file", path);
   }
-  size_t size = (size_t)(ink_path_name(path) - path);
-  char *folder = size ? strndup(path, size) : strdup(".");
+  char *folder = ink_path_folder(path);
   if (!folder) return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
   ink_status status = INK_OK;
   if (!ink_file_is_folder(folder)) {

@@ -72,8 +72,7 @@ ink_status ink_record_open(const char *path, json_t **record, char **folder, ink
   *folder = NULL;
   bool is_folder = ink_file_is_folder(path);
   char *file = is_folder ? ink_path_join(path, "record.json") : strdup(path);
-  size_t above = (size_t)(ink_path_name(path) - path);
-  char *where = is_folder ? strdup(path) : above ? strndup(path, above) : strdup(".");
+  char *where = is_folder ? strdup(path) : ink_path_folder(path);
   ink_status status = INK_OK;
   if (!file || !where) status = ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
   if (status == INK_OK) status = ink_json_load(file, MOST_RECORD, record, error);

@@ -130,8 +130,7 @@ ink_status ink_tokenizer_open(const char *path, ink_tokenizer **out, ink_error *
     free(json_path);
     return status;
   }
-  const char *name = ink_path_name(path);
-  char *folder = name == path ? strdup(".") : strndup(path, (size_t)(name - path));
+  char *folder = ink_path_folder(path);
   if (!folder) return ink_fail(error, INK_ERR_MEMORY, "%s: no memory for a path", path);
   ink_status status = open_folder(folder, path, out, error);
   free(folder);

@@ -45,9 +45,7 @@ static char *from_card(const char *text) {
   return found;
 }
 
-char *ink_weights_license(const ink_weights *weights) {
-  const ink_gguf *gguf = ink_weights_gguf(weights);
-  const char *path = ink_weights_path(weights);
+char *ink_model_license(const char *path) {
   char *folder = ink_file_is_folder(path) ? strdup(path) : ink_path_folder(path);
   char *card = folder ? ink_path_join(folder, "README.md") : NULL;
   char *text = NULL, *license = NULL;
@@ -59,6 +57,12 @@ char *ink_weights_license(const ink_weights *weights) {
   free(text);
   free(card);
   free(folder);
+  return license;
+}
+
+char *ink_weights_license(const ink_weights *weights) {
+  const ink_gguf *gguf = ink_weights_gguf(weights);
+  char *license = ink_model_license(ink_weights_path(weights));
   ink_gguf_string stated = {0};
   if (!license && gguf &&
       ink_gguf_get_string(gguf, "general.license", true, &stated, NULL) == INK_OK) {

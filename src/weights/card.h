@@ -4,9 +4,11 @@
 
 #include "weights/weights.h"
 
-// The licence that a model states: "license" in the front matter of README.md beside the weights
-// ("license_name" where it says "other"), else general.license in GGUF. malloc'ed, one line without
-// control characters; NULL when none is stated.
+// The licence that the card of the model at a path states: "license" in the front matter of
+// README.md in the folder or beside the file ("license_name" where it says "other"). malloc'ed, one
+// line without control characters; NULL when none is stated.
+char *ink_model_license(const char *path);
+// That of the path the weights were opened from, else general.license in GGUF.
 char *ink_weights_license(const ink_weights *weights);
 
 #endif

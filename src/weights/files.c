@@ -45,12 +45,6 @@ bool ink_gguf_split_name(const char *path, size_t *stem, size_t *number, size_t 
   return true;
 }
 
-char *ink_path_folder(const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (!slash) return strdup(".");
-  return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-}
-
 // "ORG/REPO" for a path in a Hugging Face cache, ".../models--ORG--REPO/snapshots/…"; else NULL.
 static char *name_in_hub(const char *path) {
   static const char mark[] = "/models--";

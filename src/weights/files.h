@@ -18,12 +18,6 @@ bool ink_file_name_is_plain(const char *name);
 // NULL.
 bool ink_gguf_split_name(const char *path, size_t *stem, size_t *number, size_t *count);
 
-// The folder of a path, "." when it has none. malloc'ed; NULL without memory.
-char *ink_path_folder(const char *path);
-
-// What a person calls the model at a path: see ink_weights_name. malloc'ed; NULL without memory.
-char *ink_model_name(const char *path);
-
 // Hashes that this process has computed for one set of files.
 typedef struct ink_hash_notes ink_hash_notes;
 ink_hash_notes *ink_hash_notes_new(void);

@@ -58,8 +58,10 @@ void ink_weights_close(ink_weights *weights);
 ink_weights_format ink_weights_format_of(const ink_weights *weights);
 // The path it was opened from.
 const char *ink_weights_path(const ink_weights *weights);
-// What a person calls the model: the folder's or file's name without its ending; in the Hugging
-// Face cache "ORG/REPO".
+// What a person calls the model at a path: the folder's or file's name without its ending; in the
+// Hugging Face cache "ORG/REPO". malloc'ed; NULL without memory.
+char *ink_model_name(const char *path);
+// That of the path it was opened from.
 const char *ink_weights_name(const ink_weights *weights);
 
 // The weight files, in the order of their names.

@@ -39,6 +39,39 @@ static void show_tells_shape_types_tokenizer_and_licence(void **state) {
   drop_run(&run);
 }
 
+static void show_tells_the_networks_of_what_paints(void **state) {
+  (void)state;
+  program_run run = run_program("$INK model show painter --json --sha256");
+  json_t *json = json_of(&run), *about = json_object_get(json, "diffusion");
+  assert_string_equal(json_string_value(json_object_get(json, "architecture")),
+                      "Stable Diffusion 1");
+  assert_string_equal(json_string_value(json_object_get(json, "format")), "diffusers");
+  assert_string_equal(json_string_value(json_object_get(json, "license")), "apache-2.0");
+  assert_int_equal(strlen(json_string_value(json_object_get(json, "sha256"))), 64);
+  assert_int_equal(json_array_size(json_object_get(json, "files")), 3);
+  assert_int_equal(json_integer_value(json_object_get(about, "side")), 128);
+  assert_string_equal(json_string_value(json_object_get(about, "predicts")), "v");
+  json_int_t sum = 0;
+  size_t i;
+  json_t *tensor;
+  json_array_foreach(json_object_get(json, "tensors"), i, tensor) {
+    sum += json_integer_value(json_object_get(tensor, "bytes"));
+  }
+  assert_int_equal(json_integer_value(json_object_get(json, "bytes")), sum);
+  json_decref(json);
+  drop_run(&run);
+  run = run_program("$INK model show $FIXTURES/pipelines/xl");
+  assert_int_equal(run.exit_code, 0);
+  assert_non_null(strstr(run.out, "architecture: Stable Diffusion XL\n"));
+  assert_non_null(strstr(run.out, "picture: 16 x 16\n"));
+  drop_run(&run);
+  // One network alone is shown too, and a missing part is named.
+  expect(run_program("$INK model show $FIXTURES/pipelines/sd1/unet"), 0, "format: safetensors\n");
+  expect(run_program("cd \"$HOME\" && cp -r $FIXTURES/pipelines/sd1 sd && rm -r sd/unet && "
+                     "$INK model show sd"),
+         1, "no folder unet");
+}
+
 static void what_is_converted_scores_as_before(void **state) {
   (void)state;
   program_run run = run_program(
@@ -96,6 +129,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_list_names_what_came_with_the_program),
       cmocka_unit_test(show_tells_shape_types_tokenizer_and_licence),
+      cmocka_unit_test(show_tells_the_networks_of_what_paints),
       cmocka_unit_test(what_is_converted_scores_as_before),
       cmocka_unit_test(files_are_pulled_by_their_names),
       cmocka_unit_test(wrong_usage_says_what_is_right),

@@ -946,7 +946,7 @@ static void where_a_picture_goes_is_asked_before_the_work(void **state) {
   (void)state;
   program_run run = run_at_home("$INK paint cat --model nowhere -o no/such/x.png");
   assert_int_equal(run.exit_code, 1);
-  assert_non_null(strstr(run.err, "no/such/: no such folder; make it first, for x.png"));
+  assert_non_null(strstr(run.err, "no/such: no such folder; make it first, for x.png"));
   drop_run(&run);
 }
 
