@@ -35,8 +35,10 @@ enum {
   REBUILD_TENSOR,     // torch._utils._rebuild_tensor_v2
   REBUILD_TENSOR_V3,  // the same with a dtype, for types that have no storage of their own
   REBUILD_PARAMETER,
+  PARAMETER_DICT,  // torch.nn.ParameterDict: an object whose attribute _parameters is a dict
   STORAGES,
-  DTYPES = STORAGES + N_TYPES
+  DTYPES = STORAGES + N_TYPES,
+  THINGS = DTYPES + N_TYPES
 };
 
 static const struct {
@@ -46,7 +48,31 @@ static const struct {
     [REBUILD_TENSOR] = {"torch._utils", "_rebuild_tensor_v2"},
     [REBUILD_TENSOR_V3] = {"torch._utils", "_rebuild_tensor_v3"},
     [REBUILD_PARAMETER] = {"torch._utils", "_rebuild_parameter"},
+    [PARAMETER_DICT] = {"torch.nn.modules.container", "ParameterDict"},
 };
+
+// Classes and functions whose values stand beside tensors in published checkpoints, none of which
+// holds a tensor: Stable Diffusion's by Lightning, with NumPy's numbers and bytes as text.
+static const struct {
+  const char *module, *name;
+} things[] = {
+    {"pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"},
+    {"pytorch_lightning.callbacks", "ModelCheckpoint"},
+    {"lightning.pytorch.callbacks.model_checkpoint", "ModelCheckpoint"},
+    {"numpy.core.multiarray", "scalar"},
+    {"numpy._core.multiarray", "scalar"},
+    {"numpy.core.multiarray", "_reconstruct"},
+    {"numpy._core.multiarray", "_reconstruct"},
+    {"numpy", "dtype"},
+    {"numpy", "ndarray"},
+    {"_codecs", "encode"},
+    {"__builtin__", "set"},
+    {"builtins", "set"},
+    {"torch", "device"},
+    {"torch", "Size"},
+    {"argparse", "Namespace"},
+};
+enum { N_THINGS = sizeof things / sizeof *things };
 
 typedef struct reader {
   const unsigned char *bytes;
@@ -57,6 +83,7 @@ typedef struct reader {
   ink_arena *arena;
   ink_error *error;
   ink_pickle_items stack, memo;
+  size_t taken_in;  // values copied out of attributes
 } reader;
 
 static ink_status fault(const reader *r, const char *what) {
@@ -254,6 +281,11 @@ static ink_status push_global(reader *r, const char *module, size_t module_size,
       return push_number(r, INK_PICKLE_GLOBAL, DTYPES + i);
     }
   }
+  for (int i = 0; i < N_THINGS; i++) {
+    if (is(module, module_size, things[i].module) && is(name, name_size, things[i].name)) {
+      return push_number(r, INK_PICKLE_GLOBAL, THINGS + i);
+    }
+  }
   size_t bad;
   if (!ink_name_valid(module, module_size, &bad) || !ink_name_valid(name, name_size, &bad)) {
     return fault(r, "names a global with control characters");
@@ -382,10 +414,27 @@ static ink_status make_dict(reader *r, const ink_pickle_items *arguments) {
   return push(r, (ink_pickle_value){.kind = INK_PICKLE_DICT, .of.items = dict});
 }
 
+// An object of a class, made by calling it or by NEWOBJ.
+static ink_status make_object(reader *r, const ink_pickle_value *class) {
+  if (is_global(class, PARAMETER_DICT, PARAMETER_DICT + 1)) {
+    return push_items(r, INK_PICKLE_DICT, NULL, 0);
+  }
+  if (is_global(class, THINGS, THINGS + N_THINGS)) return push_number(r, INK_PICKLE_THING, 0);
+  return fault(r, "makes an object of something that is no class of objects");
+}
+
+static ink_status new_object(reader *r) {
+  ink_pickle_value arguments, class;
+  INK_TRY(pop(r, &arguments));
+  INK_TRY(pop(r, &class));
+  return make_object(r, &class);
+}
+
 static ink_status reduce(reader *r) {
   ink_pickle_value arguments, callable;
   INK_TRY(pop(r, &arguments));
   INK_TRY(pop(r, &callable));
+  if (is_global(&callable, THINGS, THINGS + N_THINGS)) return make_object(r, &callable);
   if (!is_global(&callable, 0, STORAGES) || arguments.kind != INK_PICKLE_TUPLE) {
     return fault(r, "calls something that makes no tensor");
   }
@@ -398,17 +447,33 @@ static ink_status reduce(reader *r) {
         return fault(r, "describes a parameter as PyTorch does not");
       }
       return push(r, given->at[0]);
+    case PARAMETER_DICT:
+      return make_object(r, &callable);
     default:
       return rebuild_tensor(r, given, callable.of.number == REBUILD_TENSOR_V3);
   }
 }
 
-// The attributes of a state_dict (its "_metadata") hold no tensors.
+// The attributes of a ParameterDict hold its parameters; those of a state_dict (its "_metadata")
+// and of things hold no tensors.
 static ink_status build(reader *r) {
+  static const char parameters[] = "_parameters";
   ink_pickle_value state;
   INK_TRY(pop(r, &state));
-  if (r->stack.n == 0 || r->stack.at[r->stack.n - 1].kind != INK_PICKLE_DICT) {
-    return fault(r, "sets attributes of something that is no dict");
+  ink_pickle_kind of = r->stack.n ? r->stack.at[r->stack.n - 1].kind : INK_PICKLE_MARK;
+  if (of != INK_PICKLE_DICT && of != INK_PICKLE_THING) {
+    return fault(r, "sets attributes of something that has none");
+  }
+  if (of == INK_PICKLE_THING || state.kind != INK_PICKLE_DICT) return INK_OK;
+  for (size_t i = 0; i + 1 < state.of.items->n; i += 2) {
+    const ink_pickle_value *key = &state.of.items->at[i], *value = key + 1;
+    if (key->kind == INK_PICKLE_TEXT && is(key->of.text, key->size, parameters) &&
+        value->kind == INK_PICKLE_DICT) {
+      // Dicts that take each other in could grow without end.
+      r->taken_in += value->of.items->n;
+      if (r->taken_in > r->size) return fault(r, "holds more parameters than it has bytes");
+      return extend(r, INK_PICKLE_DICT, value->of.items->at, value->of.items->n);
+    }
   }
   return INK_OK;
 }
@@ -530,6 +595,8 @@ static ink_status read_one(reader *r, unsigned char op) {
       return read_storage(r);
     case 'R':
       return reduce(r);
+    case 0x81:
+      return new_object(r);
     case 'b':
       return build(r);
     default:

@@ -1,6 +1,8 @@
 // Inside the room: Python pickles (protocols 2 to 5; CPython, Lib/pickletools.py) as far as
 // PyTorch writes tensors with them. It is a reader and no interpreter of Python: it builds values,
-// imports nothing and calls nothing. A global that tensors do not need is an error that names it.
+// imports nothing and calls nothing. What trainers are known to keep beside tensors (the best loss
+// as a NumPy number, the class of a callback) is a THING of which nothing is known; any other
+// global is an error that names it.
 #ifndef INK_WEIGHTS_PICKLE_H
 #define INK_WEIGHTS_PICKLE_H
 
@@ -24,6 +26,7 @@ typedef enum ink_pickle_kind {
   INK_PICKLE_GLOBAL,   // one of those below, by its number
   INK_PICKLE_STORAGE,  // a tensor's memory, in the archive
   INK_PICKLE_TENSOR,
+  INK_PICKLE_THING,  // of a class that holds no tensors
   INK_PICKLE_MARK
 } ink_pickle_kind;
 

@@ -6,16 +6,21 @@ Usage: python make_torch.py [OUT]          (OUT defaults to ../fixtures/weights/
                      and a sliced view, two names for one storage, a Parameter, a scalar, an empty tensor
   checkpoint.ckpt    the same inside {"state_dict": ...} of a training checkpoint
   nested.pth         {"params_ema": ...} as upscalers have it
+  trained.ckpt       the same as Lightning left it beside its callbacks, with NumPy's numbers and settings
+  parameters.pt      the same in a ParameterDict, as the first textual inversions were saved
   expected.safetensors   the tensors of all of these, contiguous
   legacy.pt          the form before PyTorch 1.6
   foreign.pt         a dict that asks for a global which tensors do not need
 """
 
+import argparse
 import collections
 import fractions
 import pathlib
 import sys
+import types
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -46,6 +51,32 @@ def tensors():
     )
 
 
+def lightning_callback():
+    """The class that keys the callbacks of a Lightning checkpoint; only its name is stored."""
+    name = "pytorch_lightning.callbacks.model_checkpoint"
+    for part in ("pytorch_lightning", "pytorch_lightning.callbacks", name):
+        sys.modules[part] = types.ModuleType(part)
+    sys.modules[name].ModelCheckpoint = type("ModelCheckpoint", (), {"__module__": name})
+    return sys.modules[name].ModelCheckpoint
+
+
+def parameters(state):
+    made = torch.nn.ParameterDict()
+    for name, tensor in state.items():
+        made._parameters[name] = torch.nn.Parameter(tensor, requires_grad=False)
+    return made
+
+
+def trained(state):
+    return {
+        "callbacks": {lightning_callback(): {"best_model_score": np.float64(0.25), "best_model_path": b"\xff"}},
+        "hparams": argparse.Namespace(lr=0.1, sizes=torch.Size([3, 4]), kinds={"a", "b"}),
+        "losses": np.arange(3.0),
+        "device": torch.device("cpu"),
+        "state_dict": state,
+    }
+
+
 def main():
     out = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parent / "fixtures" / "weights" / "torch")
     out.mkdir(parents=True, exist_ok=True)
@@ -55,6 +86,8 @@ def main():
     state._metadata = collections.OrderedDict([("", {"version": 1})])
     torch.save({"epoch": 3, "lr": 0.1, "name": "tiny", "best": None, "state_dict": state}, out / "checkpoint.ckpt")
     torch.save({"params_ema": tensors()}, out / "nested.pth")
+    torch.save(trained(tensors()), out / "trained.ckpt")
+    torch.save({"state_dict": parameters(tensors())}, out / "parameters.pt")
     torch.save({"w": torch.zeros(2)}, out / "legacy.pt", _use_new_zipfile_serialization=False)
     torch.save({"w": torch.zeros(2), "rate": fractions.Fraction(1, 2)}, out / "foreign.pt")
     # What can be computed with; the others are listed with their type and shape alone.

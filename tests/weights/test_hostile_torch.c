@@ -70,6 +70,8 @@ static void put_file(ink_text *out, const char *pickle, size_t size) {
 #define TENSOR(storage, offset, shape, stride) REBUILD "(" storage offset shape stride HOOKS "tR"
 #define DICT(value) "\x80\2}(" TEXT1("\1", "w") value "u."
 #define TWO STORAGE("FloatStorage", "0", "K\2")
+#define PARAMETERS GLOBAL("torch.nn.modules.container", "ParameterDict")
+#define DOUBLED "}" TEXT1("\x0b", "_parameters") "h\1sb"
 #define HUGE_SIZE "\x8a\x08\0\0\0\0\0\0\0\x40"
 
 static const struct hostile {
@@ -96,8 +98,15 @@ static const struct hostile {
          "cos",
          INK_ERR_FORMAT, "cut short"),
     CASE("instance", "\x80\2(ios\nsystem\n.", INK_ERR_UNSUPPORTED, "0x69"),
-    CASE("new_object", "\x80\2" GLOBAL("collections", "OrderedDict") ")\x81.", INK_ERR_UNSUPPORTED,
-         "0x81"),
+    CASE("new_object", "\x80\2" GLOBAL("collections", "OrderedDict") ")\x81.", INK_ERR_FORMAT,
+         "no class"),
+    CASE("object_of_a_text", "\x80\2" TEXT1("\3", "set") ")\x81.", INK_ERR_FORMAT, "no class"),
+    CASE("thing_as_root", "\x80\2" GLOBAL("argparse", "Namespace") ")\x81}b.", INK_ERR_UNSUPPORTED,
+         "no dict of tensors"),
+    CASE("parameters_that_double",
+         "\x80\2" PARAMETERS ")\x81q\1" TEXT1("\1", "a") "Ns" DOUBLED DOUBLED DOUBLED DOUBLED
+             DOUBLED DOUBLED DOUBLED DOUBLED DOUBLED DOUBLED DOUBLED DOUBLED ".",
+         INK_ERR_FORMAT, "more parameters"),
     CASE("extension", "\x80\2\x82\1.", INK_ERR_UNSUPPORTED, "0x82"),
     CASE("call_of_a_text", "\x80\2" TEXT1("\2", "ls") ")R.", INK_ERR_FORMAT, "calls"),
     CASE("call_of_a_storage_type", "\x80\2" GLOBAL("torch", "FloatStorage") ")R.", INK_ERR_FORMAT,

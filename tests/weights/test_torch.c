@@ -44,8 +44,9 @@ static void tensors_equal_torch_in_every_pickle_protocol(void **state) {
 
 static void a_training_checkpoint_gives_its_state_dict(void **state) {
   (void)state;
-  static const char *const names[] = {"checkpoint.ckpt", "nested.pth"};
-  for (size_t i = 0; i < 2; i++) {
+  static const char *const names[] = {"checkpoint.ckpt", "nested.pth", "trained.ckpt",
+                                      "parameters.pt"};
+  for (size_t i = 0; i < 4; i++) {
     ink_weights *weights = open_fixture(names[i]);
     assert_int_equal(ink_weights_count(weights), 14);
     check_same(weights, names[i]);
