@@ -83,6 +83,7 @@ typedef struct reader {
   ink_arena *arena;
   ink_error *error;
   ink_pickle_items stack, memo;
+  const ink_pickle_storage *storages;
   size_t taken_in;  // values copied out of attributes
 } reader;
 
@@ -328,13 +329,15 @@ static bool is_global(const ink_pickle_value *value, int from, int to) {
   return value->kind == INK_PICKLE_GLOBAL && value->of.number >= from && value->of.number < to;
 }
 
-// ("storage", torch.HalfStorage, "17", "cpu", 4096)
+// ("storage", torch.HalfStorage, "17", "cpu", 4096); before PyTorch 1.6 with None behind it, or
+// what makes it a view of another storage, which nothing has written since 0.1.
 static ink_status read_storage(reader *r) {
   ink_pickle_value id;
   INK_TRY(pop(r, &id));
   const ink_pickle_value *v = id.kind == INK_PICKLE_TUPLE ? id.of.items->at : NULL;
   size_t bad;
-  if (!v || id.of.items->n != 5 || v[0].kind != INK_PICKLE_TEXT ||
+  bool old = v && id.of.items->n == 6 && v[5].kind == INK_PICKLE_NONE;
+  if (!v || (id.of.items->n != 5 && !old) || v[0].kind != INK_PICKLE_TEXT ||
       !is(v[0].of.text, v[0].size, "storage") || !is_global(&v[1], STORAGES, DTYPES) ||
       v[2].kind != INK_PICKLE_TEXT || v[4].kind != INK_PICKLE_INT || v[4].of.number < 0 ||
       !ink_name_valid(v[2].of.text, v[2].size, &bad)) {
@@ -345,7 +348,9 @@ static ink_status read_storage(reader *r) {
   *storage = (ink_pickle_storage){.type = &types[v[1].of.number - STORAGES],
                                   .key = v[2].of.text,
                                   .key_size = v[2].size,
-                                  .elements = (uint64_t)v[4].of.number};
+                                  .elements = (uint64_t)v[4].of.number,
+                                  .before = r->storages};
+  r->storages = storage;
   return push(r, (ink_pickle_value){.kind = INK_PICKLE_STORAGE, .of.storage = storage});
 }
 
@@ -607,19 +612,34 @@ static ink_status read_one(reader *r, unsigned char op) {
                      r->name, op);
 }
 
+static ink_status read_pickle(reader *r, ink_pickle_value *root) {
+  for (;;) {
+    const unsigned char *op;
+    r->op = r->at;
+    INK_TRY(take(r, 1, &op));
+    if (r->op == 0 && *op != 0x80) return fault(r, "does not begin with its protocol");
+    if (*op == '.') break;
+    INK_TRY(read_one(r, *op));
+  }
+  INK_TRY(pop(r, root));
+  return r->stack.n == 0 ? INK_OK : fault(r, "leaves values behind");
+}
+
+ink_status ink_pickle_read_first(const void *bytes, size_t size, uint64_t base, const char *name,
+                                 ink_arena *arena, ink_pickle *pickle, ink_error *error) {
+  reader r = {
+      .bytes = bytes, .size = size, .base = base, .name = name, .arena = arena, .error = error};
+  *pickle = (ink_pickle){0};
+  INK_TRY(read_pickle(&r, &pickle->root));
+  pickle->storages = r.storages;
+  pickle->size = r.at;
+  return INK_OK;
+}
+
 ink_status ink_pickle_read(const void *bytes, size_t size, uint64_t base, const char *name,
                            ink_arena *arena, ink_pickle_value *root, ink_error *error) {
   reader r = {
       .bytes = bytes, .size = size, .base = base, .name = name, .arena = arena, .error = error};
-  for (;;) {
-    const unsigned char *op;
-    r.op = r.at;
-    INK_TRY(take(&r, 1, &op));
-    if (r.op == 0 && *op != 0x80) return fault(&r, "does not begin with its protocol");
-    if (*op == '.') break;
-    INK_TRY(read_one(&r, *op));
-  }
-  INK_TRY(pop(&r, root));
-  if (r.stack.n != 0) return fault(&r, "leaves values behind");
+  INK_TRY(read_pickle(&r, root));
   return r.at == size ? INK_OK : fault(&r, "goes on behind its end");
 }

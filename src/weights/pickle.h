@@ -62,6 +62,7 @@ typedef struct ink_pickle_storage {
   const char *key;  // "17": the file data/17 of the archive; not NUL-terminated
   size_t key_size;
   uint64_t elements;
+  const struct ink_pickle_storage *before;  // the one that the pickle described before
 } ink_pickle_storage;
 
 enum { INK_PICKLE_MAX_RANK = 32 };
@@ -75,9 +76,18 @@ typedef struct ink_pickle_tensor {
   size_t at;                      // byte of the pickle where it was made
 } ink_pickle_tensor;
 
+typedef struct ink_pickle {
+  ink_pickle_value root;
+  const ink_pickle_storage *storages;  // the last one described, from which the others follow
+  size_t size;                         // bytes that it took
+} ink_pickle;
+
 // Read the pickle bytes[0 … size), which must outlive *root; it begins at byte `base` of the file
 // `name`, for errors. Values live in the arena, in proportion to `size`.
 ink_status ink_pickle_read(const void *bytes, size_t size, uint64_t base, const char *name,
                            ink_arena *arena, ink_pickle_value *root, ink_error *error);
+// The same for the pickle that the bytes begin with, whatever follows it.
+ink_status ink_pickle_read_first(const void *bytes, size_t size, uint64_t base, const char *name,
+                                 ink_arena *arena, ink_pickle *pickle, ink_error *error);
 
 #endif

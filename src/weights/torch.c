@@ -1,4 +1,4 @@
-// PyTorch's zip files as a list of tensors.
+// PyTorch's files as a list of tensors.
 #include "weights/torch.h"
 
 #include <stdlib.h>
@@ -9,13 +9,18 @@
 #include "base/text.h"
 #include "weights/check.h"
 #include "weights/pickle.h"
+#include "weights/torch_old.h"
 #include "weights/zip.h"
 
 enum { MAX_PICKLE = 256 << 20, MAX_DEPTH = 16, LONGEST_NAME = 512 };
 
 struct ink_torch {
   ink_map map;  // empty for files in memory
+  const unsigned char *bytes;
+  size_t size;
+  bool old;  // no archive
   ink_zip zip;
+  ink_torch_places places;  // of the storages of an old one
   char *path;
   const char *root;  // the folder in the archive that holds data.pkl, with its slash
   size_t root_size;
@@ -86,7 +91,7 @@ static ink_status find_pickle(ink_torch *file, const ink_zip_entry **pickle) {
 
 static ink_status check_byte_order(const ink_torch *file) {
   const ink_zip_entry *e = find_entry(file, "byteorder", "", 0);
-  if (!e || (e->size == 6 && memcmp(file->zip.bytes + e->offset, "little", 6) == 0)) return INK_OK;
+  if (!e || (e->size == 6 && memcmp(file->bytes + e->offset, "little", 6) == 0)) return INK_OK;
   return ink_fail_at(file->error, INK_ERR_UNSUPPORTED, (int64_t)e->offset,
                      "%s: its numbers are not little-endian; save it again on a usual machine",
                      file->path);
@@ -99,18 +104,29 @@ static ink_status tensor_fault(const ink_torch *file, const ink_torch_tensor *t,
                      file->path, INK_SHOWN(t->name), what);
 }
 
-// The entry that holds a storage, of exactly its size.
+// Where in the file a storage lies, of exactly its size.
 static ink_status find_storage(const ink_torch *file, const ink_torch_tensor *t,
-                               const ink_pickle_storage *storage, const ink_zip_entry **entry) {
+                               const ink_pickle_storage *storage, uint64_t *offset,
+                               uint64_t *size) {
   size_t bytes;
-  *entry = find_entry(file, "data/", storage->key, storage->key_size);
-  if (!*entry) return tensor_fault(file, t, "is in a storage that the archive does not hold");
-  INK_TRY(check_stored(file, *entry));
+  if (file->old) {
+    const ink_torch_place *place =
+        ink_torch_old_find(&file->places, storage->key, storage->key_size);
+    if (!place) return tensor_fault(file, t, "is in a storage that the file does not hold");
+    *offset = place->offset;
+    *size = place->bytes;
+    return INK_OK;
+  }
+  const ink_zip_entry *entry = find_entry(file, "data/", storage->key, storage->key_size);
+  if (!entry) return tensor_fault(file, t, "is in a storage that the archive does not hold");
+  INK_TRY(check_stored(file, entry));
   if (storage->elements > SIZE_MAX ||
       !ink_mul_size((size_t)storage->elements, storage->type->bytes, &bytes) ||
-      bytes != (*entry)->size) {
+      bytes != entry->size) {
     return tensor_fault(file, t, "is in a storage that has another size in the archive");
   }
+  *offset = entry->offset;
+  *size = entry->size;
   return INK_OK;
 }
 
@@ -158,7 +174,7 @@ static void gather(const ink_pickle_tensor *p, const unsigned char *from, unsign
 }
 
 static ink_status copy_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_torch_tensor *t) {
-  if (t->bytes > file->zip.size - file->copied) {
+  if (t->bytes > file->size - file->copied) {
     return tensor_fault(file, t, "is one of so many views that they would outgrow the file");
   }
   unsigned char *copy = ink_arena_take(file->arena, t->bytes);
@@ -180,10 +196,10 @@ static bool usable_type(const char *type_name, ink_dtype *dtype) {
 }
 
 static ink_status place_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_torch_tensor *t) {
-  const ink_zip_entry *entry;
+  uint64_t offset = 0, size = 0;
   int64_t elements = 1, span = 0;
   bool contiguous = true;
-  INK_TRY(find_storage(file, t, p->storage, &entry));
+  INK_TRY(find_storage(file, t, p->storage, &offset, &size));
   for (int i = 0; i < p->rank; i++) {
     if (!ink_mul_count(elements, p->shape[i], &elements)) {
       return tensor_fault(file, t, "has a shape that multiplies to more than fits");
@@ -192,13 +208,13 @@ static ink_status place_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_
   if (elements && !check_strides(p, &span, &contiguous)) {
     return tensor_fault(file, t, "is a view that uses an element more than once");
   }
-  uint64_t room = entry->size / p->type->bytes;
+  uint64_t room = size / p->type->bytes;
   if (!ink_fits(p->offset, (uint64_t)span, room)) {
     return tensor_fault(file, t, "reaches beyond its storage");
   }
   t->bytes = (size_t)elements * p->type->bytes;  // within the storage, as no element counts twice
-  t->offset = entry->offset + p->offset * p->type->bytes;
-  t->data = file->zip.bytes + t->offset;
+  t->offset = offset + p->offset * p->type->bytes;
+  t->data = file->bytes + t->offset;
   t->usable = usable_type(p->type->type_name, &t->dtype) && p->rank <= INK_MAX_RANK;
   bool aligned = (uintptr_t)t->data % p->type->bytes == 0;
   return !t->usable || t->bytes == 0 || (contiguous && aligned) ? INK_OK : copy_tensor(file, p, t);
@@ -302,9 +318,9 @@ static ink_status check_duplicates(const ink_torch *file) {
 
 // -- Opening --------------------------------------------------------------------------------------
 
-static ink_status read_tensors(ink_torch *file) {
+static ink_status read_archive(ink_torch *file, ink_pickle_value *root) {
   const ink_zip_entry *pickle;
-  ink_pickle_value root;
+  INK_TRY(ink_zip_read(file->bytes, file->size, file->path, &file->zip, file->error));
   INK_TRY(find_pickle(file, &pickle));
   INK_TRY(check_byte_order(file));
   if (pickle->size > MAX_PICKLE) {
@@ -312,10 +328,25 @@ static ink_status read_tensors(ink_torch *file) {
                        "%s: a pickle of %llu bytes; at most %d are read", file->path,
                        (unsigned long long)pickle->size, MAX_PICKLE);
   }
-  INK_TRY(ink_pickle_read(file->zip.bytes + pickle->offset, (size_t)pickle->size, pickle->offset,
-                          file->path, file->arena, &root, file->error));
+  return ink_pickle_read(file->bytes + pickle->offset, (size_t)pickle->size, pickle->offset,
+                         file->path, file->arena, root, file->error);
+}
+
+static ink_status parse(ink_torch *file, const void *bytes, size_t size) {
+  ink_pickle_value root;
+  file->bytes = bytes;
+  file->size = size;
+  file->old = ink_torch_old_is(bytes, size);
+  if (!file->old && size >= 1 && file->bytes[0] == 0x80) {
+    return ink_fail_at(file->error, INK_ERR_UNSUPPORTED, 0,
+                       "%s: a bare pickle that is not of PyTorch's form; write it with torch.save",
+                       file->path);
+  }
+  INK_TRY(file->old ? ink_torch_old_read(bytes, size, file->path, file->arena, &root, &file->places,
+                                         file->error)
+                    : read_archive(file, &root));
   if (root.kind != INK_PICKLE_DICT) {
-    return ink_fail_at(file->error, INK_ERR_UNSUPPORTED, (int64_t)pickle->offset,
+    return ink_fail_at(file->error, INK_ERR_UNSUPPORTED, 0,
                        "%s: its content is no dict of tensors; save the model's state_dict()",
                        file->path);
   }
@@ -323,18 +354,6 @@ static ink_status read_tensors(ink_torch *file) {
   ink_status status = walk(file, inner_dict(root.of.items), &name, 0);
   ink_text_free(&name);
   return status == INK_OK ? check_duplicates(file) : status;
-}
-
-static ink_status parse(ink_torch *file, const void *bytes, size_t size) {
-  if (size >= 1 && *(const unsigned char *)bytes == 0x80) {
-    return ink_fail_at(file->error, INK_ERR_UNSUPPORTED, 0,
-                       "%s: the form that PyTorch wrote before 1.6, a bare pickle, is not read; "
-                       "convert it where PyTorch is: torch.save(torch.load(PATH, "
-                       "weights_only=True), NEW_PATH)",
-                       file->path);
-  }
-  INK_TRY(ink_zip_read(bytes, size, file->path, &file->zip, file->error));
-  return read_tensors(file);
 }
 
 ink_status ink_torch_parse(const void *bytes, size_t size, const char *name, ink_torch **file,

@@ -1,6 +1,7 @@
 // PyTorch's own files (.pt, .pth, .ckpt, .bin): a ZIP archive with a pickle that describes tensors
-// and one stored entry per storage (torch.save since 1.6; PyTorch, torch/serialization.py). Read by
-// mapping. The pickle is read for tensors alone, nothing in it is run: weights/pickle.h.
+// and one stored entry per storage (torch.save since 1.6; PyTorch, torch/serialization.py), or the
+// older form, pickles with the storages behind them (weights/torch_old.h). Read by mapping. The
+// pickle is read for tensors alone, nothing in it is run: weights/pickle.h.
 #ifndef INK_WEIGHTS_TORCH_H
 #define INK_WEIGHTS_TORCH_H
 
@@ -28,15 +29,15 @@ typedef struct ink_torch_tensor {
 
 typedef struct ink_torch ink_torch;
 
-// True for bytes that begin as a ZIP archive or as the older form, a bare pickle: what
-// ink_torch_open takes, or refuses with a word on how to convert it.
+// True for bytes that begin as a ZIP archive or as a pickle: what ink_torch_open takes or refuses
+// with a word.
 bool ink_torch_is(const unsigned char *start, size_t size);
 
 // Map and check a file. *file is the caller's (ink_torch_close); NULL on failure. Of a training
 // checkpoint only what stands in "state_dict" (or "params_ema", "params", as upscalers have it)
 // counts. Refused: tensors beyond their storage, storages whose size in the archive is another,
 // views that use an element twice, names that stand there twice. UNSUPPORTED, by name: globals that
-// tensors do not need, compressed entries, numbers stored big-endian, the form before PyTorch 1.6.
+// tensors do not need, compressed entries, numbers stored big-endian, pickles of no known form.
 // Memory grows with the size of the pickle, and by copies of at most the file's size.
 ink_status ink_torch_open(const char *path, ink_torch **file, ink_error *error);
 // The same for bytes[0 … size) in memory, which must outlive *file; `name` is what errors call it.

@@ -9,7 +9,7 @@ Usage: python make_torch.py [OUT]          (OUT defaults to ../fixtures/weights/
   trained.ckpt       the same as Lightning left it beside its callbacks, with NumPy's numbers and settings
   parameters.pt      the same in a ParameterDict, as the first textual inversions were saved
   expected.safetensors   the tensors of all of these, contiguous
-  legacy.pt          the form before PyTorch 1.6
+  old.pt             the same in the form before PyTorch 1.6
   foreign.pt         a dict that asks for a global which tensors do not need
 """
 
@@ -88,7 +88,7 @@ def main():
     torch.save({"params_ema": tensors()}, out / "nested.pth")
     torch.save(trained(tensors()), out / "trained.ckpt")
     torch.save({"state_dict": parameters(tensors())}, out / "parameters.pt")
-    torch.save({"w": torch.zeros(2)}, out / "legacy.pt", _use_new_zipfile_serialization=False)
+    torch.save(tensors(), out / "old.pt", _use_new_zipfile_serialization=False)
     torch.save({"w": torch.zeros(2), "rate": fractions.Fraction(1, 2)}, out / "foreign.pt")
     # What can be computed with; the others are listed with their type and shape alone.
     usable = (torch.float32, torch.float16, torch.bfloat16, torch.int32)

@@ -452,6 +452,96 @@ static void changed_bytes_never_crash_nor_take_much_memory(void **state) {
   ink_text_free(&bytes);
 }
 
+// ---- the form before PyTorch 1.6 ----------------------------------------------------------------
+
+static void read_old(ink_text *bytes) {
+  char *content;
+  size_t size;
+  ink_error error = {0};
+  assert_ok(ink_file_read(fixture_path("weights/torch/old.pt"), 1 << 20, &content, &size, &error));
+  ink_text_add_bytes(bytes, content, size);
+  free(content);
+}
+
+// Where the bytes of a word stand first.
+static char *place_of(const ink_text *bytes, const char *word, size_t size) {
+  char *found = memmem(bytes->bytes, bytes->size, word, size);
+  assert_non_null(found);
+  return found;
+}
+
+static void expect_fault(const ink_text *bytes, ink_status status, const char *word) {
+  ink_error error = {0};
+  assert_int_equal(try_parse(bytes, &error), status);
+  if (!strstr(error.text, word)) fail_msg("%s: no \"%s\"", error.text, word);
+}
+
+static void an_old_file_that_lies_is_refused(void **state) {
+  (void)state;
+  enum { MAGIC = 15 };
+  ink_text bytes = {0};
+  read_old(&bytes);
+  size_t whole = bytes.size;
+  for (size_t size = whole; size-- > MAGIC;) {
+    ink_error error = {0};
+    bytes.size = size;
+    assert_int_equal(try_parse(&bytes, &error), INK_ERR_FORMAT);
+  }
+  bytes.size = MAGIC - 1;
+  expect_fault(&bytes, INK_ERR_UNSUPPORTED, "bare pickle");
+  bytes.size = whole;
+  ink_text_add_bytes(&bytes, "x", 1);
+  expect_fault(&bytes, INK_ERR_FORMAT, "behind its end");
+  bytes.size = whole;
+
+  // The numbers of the machine; of the last storage the count, whose elements end the file.
+  char *little = place_of(&bytes, "little_endianq\2\x88", 16) + 15;
+  *little = '\x89';
+  expect_fault(&bytes, INK_ERR_UNSUPPORTED, "little-endian");
+  *little = '\x88';
+  // The list of keys follows the object: its first key becomes the second, and one unknown.
+  char *keys = place_of(&bytes, ".\x80\2]q", 5), *first = place_of(&bytes, "]q\0(X", 5) + 5;
+  assert_true(first > keys && first < keys + 16);
+  uint32_t size = (uint32_t)(unsigned char)first[0];
+  char *key = first + 4, *next = key + size + 2;
+  assert_int_equal(*next, 'X');
+  if ((unsigned char)next[1] == size) {
+    char kept[64];
+    assert_true(size < sizeof kept);
+    memcpy(kept, next + 5, size);
+    memcpy(next + 5, key, size);
+    expect_fault(&bytes, INK_ERR_FORMAT, "twice");
+    memcpy(next + 5, kept, size);
+  }
+  char digit = key[0];
+  key[0] = 'x';
+  expect_fault(&bytes, INK_ERR_FORMAT, "does not name");
+  key[0] = digit;
+  ink_error error = {0};
+  assert_ok(try_parse(&bytes, &error));
+  ink_text_free(&bytes);
+}
+
+static void changed_bytes_of_an_old_file_never_crash(void **state) {
+  (void)state;
+  ink_text bytes = {0};
+  size_t accepted = 0, rounds = 20000;
+  read_old(&bytes);
+  char *kept = malloc(bytes.size);
+  memcpy(kept, bytes.bytes, bytes.size);
+  for (uint64_t round = 0; round < rounds; round++) {
+    ink_random random = ink_random_at(5, round, 0);
+    size_t at = ink_random_below(&random, bytes.size);
+    bytes.bytes[at] = (char)ink_random_below(&random, 256);
+    ink_error error = {0};
+    accepted += try_parse(&bytes, &error) == INK_OK;
+    bytes.bytes[at] = kept[at];
+  }
+  assert_true(accepted > rounds / 100 && accepted < rounds * 9 / 10);
+  free(kept);
+  ink_text_free(&bytes);
+}
+
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_file_that_the_lies_are_made_from_is_accepted),
@@ -463,6 +553,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(shared_dicts_are_not_walked_twice),
       cmocka_unit_test(copies_of_views_do_not_outgrow_the_file),
       cmocka_unit_test(changed_bytes_never_crash_nor_take_much_memory),
+      cmocka_unit_test(an_old_file_that_lies_is_refused),
+      cmocka_unit_test(changed_bytes_of_an_old_file_never_crash),
   };
   read_arguments(argc, argv);
   return cmocka_run_group_tests_name("torch", tests, NULL, NULL);
