@@ -22,10 +22,11 @@ typedef struct reseal {
   const char *member;
   const ink_text *value;
   bool claim_twice;
+  bool named;  // the claim names the hash in each entry of its assertions
 } reseal;
 
 static inline void list_assertion(ink_cbor_builder *b, ink_cbor *list, const char *label,
-                                  const ink_text *out, size_t begin) {
+                                  const ink_text *out, size_t begin, bool named) {
   ink_error error = {0};
   char url[160];
   unsigned char *hash = ink_arena_zeros(b->arena, 32, 1);
@@ -36,6 +37,7 @@ static inline void list_assertion(ink_cbor_builder *b, ink_cbor *list, const cha
   }
   ink_cbor_put_text(b, entry, "url", ink_arena_string(b->arena, url));
   ink_cbor_put(b, entry, "hash", ink_cbor_new_bytes(b, hash, 32));
+  if (named) ink_cbor_put_text(b, entry, "alg", "sha256");
   ink_cbor_add(b, list, entry);
 }
 
@@ -61,12 +63,12 @@ static inline ink_cbor *reseal_assertions(const ink_jumbf *store, const reseal *
     if (other && how->content) {
       put_assertion(out, at->label, type, how->content->bytes, how->content->size);
     }
-    list_assertion(b, list, at->label, out, begin);
+    list_assertion(b, list, at->label, out, begin, how->named);
   }
   if (how->content && !there) {
     size_t begin = out->size;
     put_assertion(out, how->label, type, how->content->bytes, how->content->size);
-    list_assertion(b, list, how->label, out, begin);
+    list_assertion(b, list, how->label, out, begin, how->named);
   }
   ink_jumbf_end(out, all);
   return list;

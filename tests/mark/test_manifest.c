@@ -281,6 +281,66 @@ static void parents_are_kept_and_looked_at(void **state) {
   ink_signer_free(signer);
 }
 
+// Two ingredients of one piece: what each refers to is there, once; two manifests of one name that
+// differ cannot both be kept.
+static void what_two_ingredients_carry_is_kept_once(void **state) {
+  (void)state;
+  enum { SAME, OTHER_BYTE, OTHER_SIZE, CASES };
+  ink_signer *signer = signer_named("ed25519");
+  const ink_carrier *carrier = ink_carrier_named("png");
+  ink_c2pa_manifest first = test_manifest();
+  blob plain = load("plain.png");
+  for (int i = 0; i < CASES; i++) {
+    ink_error error = {0};
+    ink_place places[2] = {{0}, {0}};
+    ink_text file = {0};
+    json_t *validation = json_pack("{s:{}}", "activeManifest");
+    for (int j = 0; j < 2; j++) {
+      first.title = j && i == OTHER_BYTE ? "秋天" : j && i == OTHER_SIZE ? "秋" : "秋夜";
+      ink_text before = sign_blob(&plain, carrier, &first, signer);
+      assert_ok(
+          carrier->find(carrier, (unsigned char *)before.bytes, before.size, &places[j], &error));
+      ink_text_free(&before);
+    }
+    const ink_c2pa_ingredient ingredients[] = {{.relationship = "parentOf",
+                                                .title = "before",
+                                                .store = places[0].store.bytes,
+                                                .store_size = places[0].store.size,
+                                                .validation = validation},
+                                               {.relationship = "componentOf",
+                                                .title = "beside",
+                                                .store = places[1].store.bytes,
+                                                .store_size = places[1].store.size,
+                                                .validation = validation}};
+    const ink_c2pa_action actions[] = {{.action = "c2pa.opened"}, {.action = "c2pa.placed"}};
+    const ink_c2pa_manifest second = {.identity = "0a0a0a0a-ceb2-4faa-b6bf-329bf39fa1e4",
+                                      .created = "2026-01-02T03:04:05Z",
+                                      .title = "after",
+                                      .actions = actions,
+                                      .n_action = 2,
+                                      .ingredients = ingredients,
+                                      .n_ingredient = 2};
+    ink_status status =
+        ink_c2pa_sign(plain.bytes, plain.size, carrier, &second, signer, &file, &error);
+    if (i == SAME) {
+      ink_c2pa_report report = {0};
+      assert_ok(status);
+      assert_int_equal(state_of(file.bytes, file.size, carrier, NULL, &report), INK_C2PA_VALID);
+      assert_int_equal(json_array_size(report.manifests), 2);
+      ink_c2pa_report_free(&report);
+    } else {
+      assert_int_equal(status, INK_ERR_CONFLICT);
+      assert_non_null(strstr(error.text, "beside"));
+    }
+    ink_text_free(&file);
+    ink_place_free(&places[0]);
+    ink_place_free(&places[1]);
+    json_decref(validation);
+  }
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
 static void descriptions_that_break_the_rules_are_refused(void **state) {
   (void)state;
   ink_signer *signer = signer_named("ed25519");
@@ -350,6 +410,7 @@ int main(void) {
       cmocka_unit_test(the_same_description_gives_the_same_bytes),
       cmocka_unit_test(assertions_say_what_they_were_told),
       cmocka_unit_test(parents_are_kept_and_looked_at),
+      cmocka_unit_test(what_two_ingredients_carry_is_kept_once),
       cmocka_unit_test(descriptions_that_break_the_rules_are_refused),
       cmocka_unit_test(signers_that_do_not_fit_are_refused),
   };

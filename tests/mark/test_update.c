@@ -506,6 +506,116 @@ static void an_update_stands_on_what_is_there_and_is_signed(void **state) {
   ink_text_free(&store);
 }
 
+static ink_cbor *hash_of(ink_cbor_builder *b, const char *algorithm, const void *bytes,
+                         size_t size) {
+  ink_error error = {0};
+  unsigned char *hash = ink_arena_take(b->arena, INK_DIGEST_MOST);
+  assert_non_null(hash);
+  assert_ok(ink_digest_of(algorithm, bytes, size, hash, &error));
+  return ink_cbor_new_bytes(b, hash, ink_digest_size(algorithm));
+}
+
+// A binding that names no hash has that of the claim which lists it, and not the update's.
+static void a_binding_s_hash_is_named_by_its_own_claim(void **state) {
+  (void)state;
+  static const char *const hashes[] = {"sha256", "sha384", "sha512"};
+  ink_error error = {0};
+  ink_text side = {0}, longer = cbor_text("\"sha512\"");
+  ink_arena *arena = ink_arena_new(1 << 24);
+  ink_cbor_builder b = {.arena = arena};
+  ink_signer *signer = signer_named("ed25519");
+  const unsigned char *data = (const unsigned char *)"data";
+  ink_c2pa_manifest manifest = test_manifest();
+  assert_ok(ink_c2pa_sign(data, 4, NULL, &manifest, signer, &side, &error));
+  for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
+    ink_c2pa_parent parent = {0};
+    ink_c2pa_manifest said = update_manifest(later_identity);
+    ink_text out = {0};
+    ink_cbor *map = ink_cbor_new_map(&b);
+    ink_cbor_put(&b, map, "hash", hash_of(&b, hashes[i], data, 4));
+    ink_text content = encoded(&b, map);
+    ink_text first = resealed(&side, &(reseal){.label = "c2pa.hash.data",
+                                               .content = &content,
+                                               .member = "alg",
+                                               .value = &longer,
+                                               .named = true});
+    const char *code = i == 2 ? NULL : "assertion.dataHash.mismatch";
+    assert_sidecar(&first, hashes[i], code);
+    assert_ok(
+        ink_c2pa_parent_beside("data", NULL, data, 4, first.bytes, first.size, &parent, &error));
+    said.ingredients = &parent.ingredient;
+    said.n_ingredient = 1;
+    ink_status status = ink_c2pa_update(data, 4, NULL, &said, signer, &out, &error);
+    assert_ok(status);
+    assert_sidecar(&out, hashes[i], code);
+    ink_c2pa_parent_free(&parent);
+    ink_text_free(&out);
+    ink_text_free(&first);
+    ink_text_free(&content);
+  }
+  ink_text_free(&longer);
+  ink_text_free(&side);
+  ink_arena_free(arena);
+  ink_signer_free(signer);
+}
+
+// So have the hashed URIs of an ingredient; each may name another.
+static void an_ingredient_s_hashes_are_named_by_its_claim(void **state) {
+  (void)state;
+  static const struct {
+    const char *what, *manifest, *manifest_alg, *signature, *signature_alg, *code;
+  } cases[] = {{"as the claim says", "sha512", NULL, "sha512", NULL, NULL},
+               {"not as any claim did before", "sha256", NULL, "sha512", NULL,
+                "ingredient.manifest.mismatch"},
+               {"one named", "sha256", "sha256", "sha512", NULL, NULL},
+               {"the other named", "sha512", NULL, "sha384", "sha384", NULL},
+               {"one named for both", "sha256", "sha256", "sha256", NULL,
+                "ingredient.claimSignature.mismatch"}};
+  ink_error error = {0};
+  ink_arena *arena = ink_arena_new(1 << 24);
+  ink_cbor_builder b = {.arena = arena};
+  ink_text store = updated_sidecar(), longer = cbor_text("\"sha512\"");
+  const ink_jumbf *first = boxes_in(arena, &store)->first;
+  while (!first->label) first = first->next;
+  const ink_jumbf *signature = ink_jumbf_child(first, "c2pa.signature");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_cbor *map = ink_cbor_new_map(&b), *active = ink_cbor_new_map(&b),
+             *signed_by = ink_cbor_new_map(&b);
+    ink_text uri = {0};
+    ink_jumbf_uri(first, &uri);
+    ink_cbor_put_text(&b, active, "url", ink_arena_string(arena, uri.bytes));
+    ink_cbor_put(&b, active, "hash", hash_of(&b, cases[i].manifest, first->bytes, first->size));
+    if (cases[i].manifest_alg) ink_cbor_put_text(&b, active, "alg", cases[i].manifest_alg);
+    ink_cbor_put(&b, signed_by, "hash",
+                 hash_of(&b, cases[i].signature, signature->bytes, signature->size));
+    if (cases[i].signature_alg) ink_cbor_put_text(&b, signed_by, "alg", cases[i].signature_alg);
+    ink_cbor_put_text(&b, map, "relationship", "parentOf");
+    ink_cbor_put(&b, map, "activeManifest", active);
+    ink_cbor_put(&b, map, "claimSignature", signed_by);
+    ink_text content = encoded(&b, map);
+    ink_text out = resealed(&store, &(reseal){.label = "c2pa.ingredient.v3",
+                                              .content = &content,
+                                              .member = "alg",
+                                              .value = &longer,
+                                              .named = true});
+    ink_c2pa_report report = {0};
+    assert_ok(ink_c2pa_validate((const unsigned char *)"data", 4, NULL, (unsigned char *)out.bytes,
+                                out.size, NULL, &report, &error));
+    char *deltas = json_dumps(report.deltas, 0);
+    bool told = cases[i].code && strstr(deltas, cases[i].code);
+    bool valid = report.state == INK_C2PA_VALID;
+    if (valid != !cases[i].code || told == valid) fail_msg("%s: %s", cases[i].what, deltas);
+    free(deltas);
+    ink_c2pa_report_free(&report);
+    ink_text_free(&out);
+    ink_text_free(&content);
+    ink_text_free(&uri);
+  }
+  ink_text_free(&longer);
+  ink_text_free(&store);
+  ink_arena_free(arena);
+}
+
 // With the store the ranges behind it move; none may move out of the file.
 static void ranges_that_leave_a_grown_file_are_malformed(void **state) {
   (void)state;
@@ -694,6 +804,8 @@ int main(void) {
       cmocka_unit_test(updates_of_no_one_manifest_are_refused),
       cmocka_unit_test(each_fault_of_an_update_has_its_code),
       cmocka_unit_test(an_update_stands_on_what_is_there_and_is_signed),
+      cmocka_unit_test(a_binding_s_hash_is_named_by_its_own_claim),
+      cmocka_unit_test(an_ingredient_s_hashes_are_named_by_its_claim),
       cmocka_unit_test(ranges_that_leave_a_grown_file_are_malformed),
       cmocka_unit_test(stamps_of_another_form_are_malformed),
       cmocka_unit_test(an_update_without_room_for_its_stamp_is_refused),

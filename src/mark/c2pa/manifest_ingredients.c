@@ -59,20 +59,41 @@ static ink_status put_provenance(ink_manifest_writer *w, const ink_c2pa_ingredie
   return INK_OK;
 }
 
+// Two ingredients may have come from one: its manifest is the same in both, or neither can be kept.
+static ink_status is_written(ink_manifest_writer *w, ink_jumbf *const *stores, size_t n,
+                             const ink_jumbf *manifest, const char *title, bool *written) {
+  *written = false;
+  for (size_t i = 0; manifest->label && i < n && !*written; i++) {
+    const ink_jumbf *same = stores[i] ? ink_jumbf_child(stores[i], manifest->label) : NULL;
+    if (!same) continue;
+    *written = same->size == manifest->size && !memcmp(same->bytes, manifest->bytes, same->size);
+    if (!*written) {
+      return ink_fail(w->error, INK_ERR_CONFLICT,
+                      "the manifest %.80s, which \"%s\" carries, is another one in another "
+                      "ingredient",
+                      manifest->label, title);
+    }
+  }
+  return INK_OK;
+}
+
 ink_status ink_write_carried_manifests(ink_manifest_writer *w) {
+  ink_jumbf **stores = ink_arena_zeros(w->cbor.arena, w->manifest->n_ingredient, sizeof *stores);
+  if (!stores) return ink_fail(w->error, INK_ERR_MEMORY, "no memory for a manifest");
   for (size_t i = 0; i < w->manifest->n_ingredient; i++) {
     const ink_c2pa_ingredient *ingredient = &w->manifest->ingredients[i];
     if (!ingredient->store) continue;
-    ink_jumbf *store;
-    INK_TRY(
-        ink_jumbf_read(w->cbor.arena, ingredient->store, ingredient->store_size, &store, w->error));
-    for (const ink_jumbf *at = store->first; at; at = at->next) {
+    INK_TRY(ink_jumbf_read(w->cbor.arena, ingredient->store, ingredient->store_size, &stores[i],
+                           w->error));
+    for (const ink_jumbf *at = stores[i]->first; at; at = at->next) {
+      bool written;
       if (at->label && strcmp(at->label, w->label) == 0) {
         return ink_fail(w->error, INK_ERR_CONFLICT,
                         "the manifest of \"%s\" has the identity of the new one",
                         ingredient->title);
       }
-      ink_jumbf_box(w->out, at->type, at->bytes, at->size);
+      INK_TRY(is_written(w, stores, i, at, ingredient->title, &written));
+      if (!written) ink_jumbf_box(w->out, at->type, at->bytes, at->size);
     }
   }
   return INK_OK;

@@ -9,6 +9,15 @@
 
 enum { MOST_RANGES = 64 };
 
+// Where a binding names no hash it is that of the claim which lists it, not of an update's.
+static const char *algorithm_of(ink_validator *v, const ink_jumbf *assertion, const ink_cbor *map) {
+  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(map, "alg"));
+  const ink_jumbf *claim = assertion->parent->parent->first;
+  while (claim && (!claim->label || strcmp(claim->kind, "c2cl") != 0)) claim = claim->next;
+  if (algorithm) return algorithm;
+  return ink_claim_algorithm(v, claim ? ink_validate_content(v, claim) : NULL);
+}
+
 // The exclusions of the assertion: rising, apart from each other, within the file.
 static bool read_ranges(const ink_validator *v, const ink_cbor *map, ink_digest_range *ranges,
                         size_t *n) {
@@ -69,8 +78,7 @@ static ink_status check_data(ink_validator *v, ink_manifest_view *m, const ink_j
   size_t n;
   unsigned char hash[INK_DIGEST_MOST];
   const ink_cbor *expected = ink_cbor_member(map, "hash", INK_CBOR_BYTES);
-  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(map, "alg"));
-  if (!algorithm) algorithm = m->algorithm;
+  const char *algorithm = algorithm_of(v, assertion, map);
   bool update = strcmp(m->box->kind, "c2um") == 0;
   if (!expected || !read_ranges(v, map, ranges, &n) || (update && !grow_ranges(v, ranges, n))) {
     ink_find(v, m->results, INK_FAILURE, "assertion.dataHash.malformed", assertion,
@@ -147,8 +155,7 @@ static ink_status check_boxes(ink_validator *v, ink_manifest_view *m, const ink_
              "the assertion has no boxes");
     return INK_OK;
   }
-  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(map, "alg"));
-  if (!algorithm) algorithm = m->algorithm;
+  const char *algorithm = algorithm_of(v, assertion, map);
   ink_text parts = {0};
   ink_error fault = {0};
   ink_status status = v->carrier->divide(v->carrier, v->bytes, v->size, v->place, &parts, &fault);

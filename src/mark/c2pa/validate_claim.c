@@ -23,6 +23,11 @@ static bool claim_is_whole(const ink_manifest_view *m) {
          (!gathered || gathered->kind == INK_CBOR_ARRAY);
 }
 
+const char *ink_claim_algorithm(ink_validator *v, const ink_cbor *claim) {
+  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(claim, "alg"));
+  return algorithm ? algorithm : "sha256";
+}
+
 bool ink_read_claim(ink_validator *v, ink_manifest_view *m) {
   const ink_jumbf *claim = NULL;
   size_t n = 0;
@@ -52,8 +57,7 @@ bool ink_read_claim(ink_validator *v, ink_manifest_view *m) {
              "the claim lacks what every claim has");
     return false;
   }
-  m->algorithm = ink_cbor_string(v->arena, ink_cbor_get(m->claim, "alg"));
-  if (!m->algorithm) m->algorithm = "sha256";
+  m->algorithm = ink_claim_algorithm(v, m->claim);
   return true;
 }
 

@@ -48,14 +48,19 @@ static void add_delta(ink_validator *v, const ink_jumbf *box, const ink_cbor *in
   json_decref(kept);
 }
 
-static ink_status check_provenance(ink_validator *v, const ink_jumbf *box,
-                                   const ink_cbor *ingredient, const ink_cbor *reference, bool v3,
-                                   int depth, json_t *results) {
+// Of a hashed URI in an assertion of the manifest.
+static const char *algorithm_of(ink_validator *v, const ink_manifest_view *m,
+                                const ink_cbor *reference) {
+  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(reference, "alg"));
+  return algorithm ? algorithm : m->algorithm;
+}
+
+static ink_status check_provenance(ink_validator *v, const ink_manifest_view *m,
+                                   const ink_jumbf *box, const ink_cbor *ingredient,
+                                   const ink_cbor *reference, bool v3, int depth, json_t *results) {
   const char *uri = ink_cbor_string(v->arena, ink_cbor_get(reference, "url"));
   const ink_cbor *hash = ink_cbor_member(reference, "hash", INK_CBOR_BYTES);
-  const char *algorithm = ink_cbor_string(v->arena, ink_cbor_get(reference, "alg"));
   const ink_jumbf *manifest = ink_jumbf_resolve(v->store, NULL, uri);
-  if (!algorithm) algorithm = "sha256";
   if (!manifest || manifest->parent != v->store || !hash) {
     ink_find(v, results, INK_FAILURE, "ingredient.manifest.missing", box,
              "the manifest of the ingredient is not in the store");
@@ -63,7 +68,7 @@ static ink_status check_provenance(ink_validator *v, const ink_jumbf *box,
   }
   if (v3) {
     // Where something was taken out of it, its signature alone tells that it is the one.
-    bool same = ink_validate_hash_is(hash, algorithm, manifest),
+    bool same = ink_validate_hash_is(hash, algorithm_of(v, m, reference), manifest),
          redacted = ink_validate_has_redactions(v, manifest);
     if (!redacted)
       ink_find(v, results, same ? INK_SUCCESS : INK_FAILURE,
@@ -77,7 +82,7 @@ static ink_status check_provenance(ink_validator *v, const ink_jumbf *box,
       ink_find(v, results, INK_FAILURE, "ingredient.claimSignature.missing", box,
                "the ingredient, of which something was taken out, is not told by its signature");
     } else if (expected && target) {
-      same = ink_validate_hash_is(expected, algorithm, target);
+      same = ink_validate_hash_is(expected, algorithm_of(v, m, signature), target);
       ink_find(v, results, same ? INK_SUCCESS : INK_FAILURE,
                same ? "ingredient.claimSignature.validated" : "ingredient.claimSignature.mismatch",
                box, same ? "as signed" : "it is not what was signed");
@@ -104,7 +109,7 @@ ink_status ink_check_ingredients(ink_validator *v, ink_manifest_view *m, int dep
     if (!reference) reference = ink_cbor_member(map, "c2pa_manifest", INK_CBOR_MAP);
     json_t *results = ink_results_new(v);
     if (reference) {
-      status = check_provenance(v, at, map, reference, v3, depth, results);
+      status = check_provenance(v, m, at, map, reference, v3, depth, results);
     } else if (!ink_cbor_is(relationship, "inputTo")) {
       ink_find(v, results, INK_INFORMATIONAL, "ingredient.unknownProvenance", at,
                "nothing tells where the ingredient comes from");

@@ -75,6 +75,8 @@ ink_status ink_check_manifest(ink_validator *v, const ink_jumbf *box, bool activ
 // The claim and what of it the others need; false, with a finding, where there is none to go on
 // with.
 bool ink_read_claim(ink_validator *v, ink_manifest_view *m);
+// The hash of what a claim lists, where that names none itself (section 10.2.1); the arena's.
+const char *ink_claim_algorithm(ink_validator *v, const ink_cbor *claim);
 // Its signature: whose, of when, of this claim.
 void ink_check_signature(ink_validator *v, ink_manifest_view *m);
 // All assertions that the claim lists, and none that it does not.
