@@ -374,6 +374,16 @@ static void texts_that_cannot_take_a_label_are_refused(void **state) {
   }
 }
 
+// It is in the way of another, and tells nothing.
+static void a_label_that_cannot_be_read_is_no_label(void **state) {
+  (void)state;
+  ink_error error = {0};
+  json_t *aigc = NULL;
+  static const char page[] = "<html><head><meta name=AIGC content='yes'></head></html>";
+  assert_ok(ink_label_read("a.html", (const unsigned char *)page, sizeof page - 1, &aigc, &error));
+  assert_null(aigc);
+}
+
 // ---- documents ----------------------------------------------------------------------------------
 
 static void a_pdf_keeps_what_it_says_and_gets_its_label(void **state) {
@@ -438,6 +448,8 @@ static void each_law_is_told_what_it_got(void **state) {
   out = label_blob("a.txt", &b, &r, &result);
   assert_false(result.is_signed);
   assert_int_equal(item_of(&result, INK_LAW_EU, "signed metadata")->outcome, INK_LABEL_MISSING);
+  // Nor a label that only machines read.
+  assert_int_equal(item_of(&result, INK_LAW_CN, "metadata label")->outcome, INK_LABEL_NOT_ASKED);
   ink_text_free(&out);
   // What China's law does not let go.
   r.visible = false;
@@ -450,6 +462,68 @@ static void each_law_is_told_what_it_got(void **state) {
   assert_int_equal(ink_laws_parse("uk", &laws, &error), INK_ERR_USAGE);
   assert_int_equal(ink_laws_parse("", &laws, &error), INK_ERR_USAGE);
   assert_int_equal(ink_laws_parse("cn,,eu", &laws, &error), INK_ERR_USAGE);
+}
+
+// The signed part says what the label claims, and nothing that is not known.
+static void a_manifest_says_what_the_label_claims(void **state) {
+  (void)state;
+  if (!has_font()) skip();
+  static const struct {
+    ink_label_kind kind;
+    const char *name, *given, *source;
+    bool model;
+  } cases[] = {
+      {INK_LABEL_OWN, "own", NULL, INK_SOURCE_TRAINED, true},
+      {INK_LABEL_OWN, "own", "http://example.org/source", "http://example.org/source", true},
+      {INK_LABEL_DECLARED, "declared", NULL, INK_SOURCE_TRAINED, false},
+      {INK_LABEL_SUSPECTED, "suspected", NULL, NULL, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    blob b = picture_with_xmp(INK_PICTURE_PNG, 200, 100, "");
+    ink_label_request r = request_for(INK_LAW_CA);
+    ink_label_result result;
+    ink_c2pa_report report = {0};
+    r.kind = cases[i].kind;
+    r.source_type = cases[i].given;
+    r.system = "a model";
+    r.system_version = i ? "3" : NULL;
+    assert_true(ink_label_signs("a.png", b.bytes, b.size, INK_LAW_CA));
+    ink_text out = label_blob("a.png", &b, &r, &result);
+    assert_int_equal(state_of(out.bytes, out.size, ink_carrier_named("png"), NULL, &report),
+                     INK_C2PA_VALID);
+    const json_t *said = ink_c2pa_assertion_of(&report, "org.inkstone.label");
+    assert_string_equal(json_string_value(json_object_get(said, "kind")), cases[i].name);
+    const json_t *actions =
+        json_object_get(ink_c2pa_assertion_of(&report, "c2pa.actions.v2"), "actions");
+    const char *source =
+        json_string_value(json_object_get(json_array_get(actions, 1), "digitalSourceType"));
+    if (cases[i].source) assert_string_equal(source, cases[i].source);
+    if (!cases[i].source) assert_null(source);
+    assert_int_equal(ink_c2pa_assertion_of(&report, "c2pa.ai-disclosure") != NULL, cases[i].model);
+    assert_non_null(ink_c2pa_assertion_of(&report, "c2pa.thumbnail.claim"));
+    // California's law asks for both.
+    const ink_label_item *item = item_of(&result, INK_LAW_CA, "name and version of the system");
+    assert_int_equal(item->outcome, i ? INK_LABEL_GOT : INK_LABEL_MISSING);
+    if (i) assert_string_equal(item->detail, "a model 3");
+    ink_c2pa_report_free(&report);
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+}
+
+// Two manifests where one may be: whose piece it is cannot be told, and none of them is dropped.
+static void a_file_whose_manifest_cannot_be_kept_is_refused(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_text out = {0};
+  ink_label_result result;
+  ink_label_request r = request_for(INK_LAW_EU);
+  blob b = blob_of(
+      "<html><head><script type=\"application/c2pa\">AAAA</script>"
+      "<script type=\"application/c2pa\">AAAA</script></head></html>");
+  assert_int_equal(label_as("a.html", &b, &r, &out, &result, &error), INK_ERR_FORMAT);
+  assert_non_null(strstr(error.text, "cannot be kept"));
+  assert_int_equal(out.size, 0);
+  free(b.bytes);
 }
 
 // ---- an outside reader --------------------------------------------------------------------------
@@ -491,8 +565,11 @@ int main(void) {
       cmocka_unit_test(labels_of_three_kinds_name_only_what_is_known),
       cmocka_unit_test(texts_are_labelled_and_else_stay_as_they_are),
       cmocka_unit_test(texts_that_cannot_take_a_label_are_refused),
+      cmocka_unit_test(a_label_that_cannot_be_read_is_no_label),
       cmocka_unit_test(a_pdf_keeps_what_it_says_and_gets_its_label),
       cmocka_unit_test(each_law_is_told_what_it_got),
+      cmocka_unit_test(a_manifest_says_what_the_label_claims),
+      cmocka_unit_test(a_file_whose_manifest_cannot_be_kept_is_refused),
       cmocka_unit_test(exiftool_reads_the_fields),
   };
   return cmocka_run_group_tests_name("label", tests, scratch_open, scratch_close);

@@ -337,9 +337,15 @@ static void names_of_ours_are_numbered_on(void **state) {
       {"sheets.xlsx", "xl/_rels/workbook.xml.rels", "</Relationships>",
        "<Relationship Id=\"inkLabel4\" Type=\"t\" Target=\"u\"/></Relationships>",
        "Id=\"inkLabel5\""},
+      {"sheets.xlsx", "xl/_rels/workbook.xml.rels", "</Relationships>",
+       "<Relationship Id=\"inkLabel0\" Type=\"t\" Target=\"u\"/></Relationships>",
+       "Id=\"inkLabel1\""},
       {"third.epub", "书/book.opf", "</metadata>",
        "<meta id=\"ink-ai-label6\" property=\"x\">y</meta></metadata>",
        "<itemref idref=\"ink-ai-label7\""},
+      {"third.epub", "书/book.opf", "</metadata>",
+       "<meta id=\"ink-ai-label0\" property=\"x\">y</meta></metadata>",
+       "<itemref idref=\"ink-ai-label1\""},
       {"text.odt", "content.xml", "<office:body>",
        "<office:automatic-styles><s:style "
        "xmlns:s=\"urn:oasis:names:tc:opendocument:xmlns:style:1.0\""
@@ -360,6 +366,132 @@ static void assert_part_lacks(const ink_text *file, const char *part, const char
   ink_text text = part_of(file->bytes, file->size, part);
   if (strstr(ink_text_string(&text), words)) fail_msg("%s: %s in %s", part, words, text.bytes);
   ink_text_free(&text);
+}
+
+#define RELATIONS "http://schemas.openxmlformats.org/package/2006/relationships"
+#define CONTENT_TYPES "http://schemas.openxmlformats.org/package/2006/content-types"
+#define OFFICE "http://schemas.openxmlformats.org/officeDocument/2006/"
+#define WORDS "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+#define SHEETS "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+#define STRICT_SHEETS "http://purl.oclc.org/ooxml/spreadsheetml/main"
+#define BOOK "http://www.idpf.org/2007/opf"
+
+// Prefixes, elements without content, and others of like names are every writer's right.
+static void what_is_put_in_fits_the_elements_around_it(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *part, *content;
+    bool at_end;
+    const char *where, *wanted;  // NULL: in the same part
+  } cases[] = {
+      {"text.docx", "_rels/.rels", "<r:Relationships xmlns:r=\"" RELATIONS "\"></r:Relationships>",
+       false, NULL, "\"><r:Relationship Id=\"inkLabel0\" "},
+      {"text.docx", "_rels/.rels", "<Relationships xmlns=\"" RELATIONS "\"/>", false, NULL,
+       "\"><Relationship Id=\"inkLabel0\" Type=\"" OFFICE
+       "relationships/custom-properties\" Target=\"docProps/custom.xml\"/></Relationships>"},
+      {"text.docx", "[Content_Types].xml", "<Types xmlns=\"" CONTENT_TYPES "\"/>", false, NULL,
+       "\"><Override PartName=\"/docProps/custom.xml\" "},
+      {"properties.docx", "docProps/custom.xml",
+       "<Properties xmlns=\"" OFFICE "custom-properties\"><property pid=\"2\" name=\"x\">"
+       "<x pid=\"99\"/></property></Properties>",
+       false, NULL, "pid=\"3\" name=\"AIGC\""},
+      {"text.docx", "word/document.xml",
+       "<d:document xmlns:d=\"" WORDS "\"><d:body><d:p/></d:body></d:document>", false, NULL,
+       "<d:body><w:p xmlns:w=\"" WORDS "\"><w:pPr>"},
+      {"text.docx", "word/document.xml",
+       "<w:document xmlns:w=\"" WORDS "\"><w:body><w:sectPr/><w:p/></w:body></w:document>", true,
+       NULL, "<w:p/><w:p><w:pPr>"},
+      {"text.docx", "word/document.xml", "<w:document xmlns:w=\"" WORDS "\"><w:body/></w:document>",
+       true, NULL, "<w:body><w:p><w:pPr>"},
+      {"text.docx", "word/document.xml",
+       "<w:document xmlns:w=\"" WORDS "\" xmlns:x=\"x\"><w:body><w:p/><x:sectPr/></w:body>"
+       "</w:document>",
+       true, NULL, "<x:sectPr/><w:p><w:pPr>"},
+      {"sheets.xlsx", "xl/workbook.xml",
+       "<x:workbook xmlns:x=\"" SHEETS "\"><x:sheets><x:sheet name=\"a\" sheetId=\"9\"/>"
+       "<x:sheet name=\"b\" sheetId=\"3\"/></x:sheets></x:workbook>",
+       false, NULL, "sheetId=\"3\"/><x:sheet name=\"AI-generated content\" sheetId=\"10\" "},
+      {"sheets.xlsx", "xl/workbook.xml", "<workbook xmlns=\"" SHEETS "\"><sheets/></workbook>",
+       false, NULL, "<sheets><sheet name=\"AI-generated content\" sheetId=\"1\" "},
+      {"sheets.xlsx", "xl/workbook.xml",
+       "<workbook xmlns=\"" STRICT_SHEETS "\"><sheets/></workbook>", false,
+       "xl/worksheets/ai-label2.xml", "<worksheet xmlns=\"" STRICT_SHEETS "\">"},
+      {"third.epub", "书/book.opf",
+       "<package xmlns=\"" BOOK "\" version=\"3.0\"><metadata/><manifest/><spine/></package>", true,
+       NULL, "<spine><itemref idref=\"ink-ai-label0\"/></spine>"},
+      {"third.epub", "书/book.opf",
+       "<package xmlns=\"" BOOK "\" version=\"3.0\"><metadata/><manifest/><spine/></package>",
+       false, NULL, "<metadata><meta name=\"AIGC\" "},
+      {"third.epub", "书/book.opf",
+       "<package xmlns=\"" BOOK "\" xmlns:o=\"" BOOK "\" xmlns:x=\"x\" version=\"3.0\"><metadata>"
+       "</metadata><o:manifest></o:manifest><spine></spine><x:spine></x:spine><x:manifest>"
+       "</x:manifest><x:metadata></x:metadata><collection><metadata></metadata></collection>"
+       "</package>",
+       true, NULL,
+       "\"/></metadata><o:manifest><o:item id=\"ink-ai-label0\" href=\"ai-label.xhtml\" "
+       "media-type=\"application/xhtml+xml\"/></o:manifest><spine><itemref "
+       "idref=\"ink-ai-label0\"/></spine><x:spine></x:spine>"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    blob b = with_text(cases[i].name, cases[i].part, cases[i].content);
+    ink_label_request r = request_for(INK_LAW_CN);
+    r.at_end = cases[i].at_end;
+    ink_text out = label_blob(cases[i].name, &b, &r, NULL);
+    assert_part_has(&out, cases[i].where ? cases[i].where : cases[i].part, cases[i].wanted);
+    assert_labelled(cases[i].name, &out, "1");
+    ink_text_free(&out);
+    free(b.bytes);
+  }
+  // A package whose relations are all to come.
+  blob b = load("text.docx");
+  char *name = (char *)b.bytes;
+  for (int hit = 0; hit < 2; hit++) {
+    name = memmem(name, b.size - (size_t)(name - (char *)b.bytes), "_rels/.rels", 11);
+    assert_non_null(name);
+    memcpy(name, "_rels/.none", 11);
+  }
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_text out = label_blob("text.docx", &b, &r, NULL);
+  assert_part_has(&out, "_rels/.rels",
+                  "<Relationships xmlns=\"" RELATIONS "\"><Relationship Id=\"inkLabel0\" ");
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
+// Words, their language and their colours, which hold whatever a document's styles say.
+static void words_have_their_language_and_colours(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *part, *colours, *language;
+  } cases[] = {{"text.docx", "word/document.xml",
+                "w:fill=\"010203\"/><w:lang |w:fill=\"010203\"/><w:spacing|<w:vanish w:val=\"0\"/>"
+                "<w:color w:val=\"FAFBFC\"/>",
+                "w:eastAsia=\"zh-CN\""},
+               {"slides.pptx", "ppt/slides/b.xml",
+                "<a:srgbClr val=\"010203\"><a:alpha val=\"75000\"/>|<a:srgbClr val=\"FAFBFC\"/>",
+                "lang=\"zh-CN\""},
+               {"third.epub", "书/ai-label.xhtml", "background:#010203;color:#fafbfc",
+                "xml:lang=\"zh-Hans\""}};
+  ink_label_style style = ink_label_style_default();
+  memcpy(style.plate, "\1\2\3", 3);
+  memcpy(style.ink, "\xFA\xFB\xFC", 3);
+  style.opacity = 0.75;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    blob b = load(cases[i].name);
+    ink_label_request r = request_for(INK_LAW_CN);
+    r.style = &style;
+    r.language = "zh-Hans";
+    ink_text out = label_blob(cases[i].name, &b, &r, NULL);
+    assert_part_has(&out, cases[i].part, cases[i].language);
+    for (const char *at = cases[i].colours; *at;) {
+      char one[128];
+      size_t n = strcspn(at, "|");
+      snprintf(one, sizeof one, "%.*s", (int)n, at);
+      assert_part_has(&out, cases[i].part, one);
+      at += n + (at[n] == '|');
+    }
+    ink_text_free(&out);
+    free(b.bytes);
+  }
 }
 
 // Each writer says some things in its own way.
@@ -465,6 +597,87 @@ static void a_workbook_gets_a_sheet_with_a_name_of_its_own(void **state) {
   assert_part_has(&out, "[Content_Types].xml", "PartName=\"/xl/worksheets/ai-label2.xml\"");
   ink_text_free(&out);
   free(b.bytes);
+  // A name has 31 characters at most (18.3.1.73), number and all.
+  b = with_text("sheets.xlsx", "xl/workbook.xml",
+                "<workbook xmlns=\"" SHEETS
+                "\"><sheets><sheet sheetId=\"1\" "
+                "name=\"Suspected AI-generated content\"/></sheets></workbook>");
+  r.kind = INK_LABEL_SUSPECTED;
+  out = label_blob("sheets.xlsx", &b, &r, NULL);
+  assert_part_has(&out, "xl/workbook.xml", "<sheet name=\"Suspected AI-generated conten 2\"");
+  assert_part_has(&out, "xl/worksheets/ai-label2.xml", ">Suspected AI-generated content<");
+  ink_text_free(&out);
+  free(b.bytes);
+}
+
+static int64_t number_behind(const ink_text *file, const char *part, const char *first,
+                             const char *second) {
+  ink_text text = part_of(file->bytes, file->size, part);
+  const char *at = strstr(text.bytes, first);
+  at = at ? strstr(at, second) : NULL;
+  assert_non_null(at);
+  int64_t number = strtoll(at + strlen(second), NULL, 10);
+  ink_text_free(&text);
+  return number;
+}
+
+// A fiftieth of the shorter side from the edges, on a slide that lies as on one that stands.
+static void a_slide_s_label_stands_where_it_is_asked_to(void **state) {
+  (void)state;
+  static const char part[] = "ppt/slides/b.xml", label[] = "AI label";
+  static const struct {
+    ink_label_place place;
+    int across, down;  // 0: the first edge, 1: the middle, 2: the other edge
+  } cases[] = {{INK_LABEL_TOP_LEFT, 0, 0},  {INK_LABEL_TOP, 1, 0},
+               {INK_LABEL_TOP_RIGHT, 2, 0}, {INK_LABEL_BOTTOM_LEFT, 0, 2},
+               {INK_LABEL_BOTTOM, 1, 2},    {INK_LABEL_BOTTOM_RIGHT, 2, 2}};
+  for (int stands = 0; stands < 2; stands++) {
+    const int64_t width = stands ? 6858000 : 9144000, height = stands ? 9144000 : 6858000;
+    const int64_t margin = 137160;
+    char size[64];
+    snprintf(size, sizeof size, "cx=\"%d\" cy=\"%d\"", (int)width, (int)height);
+    blob b =
+        with_change("slides.pptx", "ppt/presentation.xml", "cx=\"9144000\" cy=\"6858000\"", size);
+    int64_t points = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+      ink_label_style style = ink_label_style_default();
+      ink_label_request r = request_for(INK_LAW_CN);
+      style.place = cases[i].place;
+      r.style = &style;
+      ink_text out = label_blob("slides.pptx", &b, &r, NULL);
+      int64_t x = number_behind(&out, part, label, "<a:off x=\""),
+              y = number_behind(&out, part, label, "\" y=\""),
+              across = number_behind(&out, part, label, "cx=\""),
+              down = number_behind(&out, part, label, "cy=\"");
+      const int64_t xs[] = {margin, (width - across) / 2, width - margin - across};
+      assert_int_equal(x, xs[cases[i].across]);
+      assert_int_equal(y, cases[i].down ? height - margin - down : margin);
+      assert_true(across > 0 && across < width && down > 0 && down < height / 4);
+      points = number_behind(&out, part, label, "sz=\"");
+      // Of the shorter side, 540 points.
+      assert_true(points >= 4000 && points <= 5000);
+      ink_text_free(&out);
+    }
+    free(b.bytes);
+  }
+  // On the first slide, or on the last; an id beyond what may be given is passed over.
+  blob shown = with_change("slides.pptx", "ppt/slides/a.xml", "show=\"0\"", "show=\"1\"");
+  for (int at_end = 0; at_end < 2; at_end++) {
+    ink_label_request r = request_for(INK_LAW_CN);
+    r.at_end = at_end;
+    ink_text out = label_blob("slides.pptx", &shown, &r, NULL);
+    assert_part_has(&out, at_end ? part : "ppt/slides/a.xml", label);
+    ink_text_free(&out);
+  }
+  free(shown.bytes);
+  blob b = with_change("slides.pptx", part, "</p:spTree>",
+                       "<p:sp><p:nvSpPr><p:cNvPr id=\"4294967295\" name=\"x\"/></p:nvSpPr></p:sp>"
+                       "</p:spTree>");
+  ink_label_request r = request_for(INK_LAW_CN);
+  ink_text out = label_blob("slides.pptx", &b, &r, NULL);
+  assert_part_has(&out, part, "<p:cNvPr id=\"6\" name=\"AI label\"/>");
+  ink_text_free(&out);
+  free(b.bytes);
 }
 
 // On the first slide that is shown, with an id that no shape has, letters a twentieth of its
@@ -535,8 +748,17 @@ static void hostile_parts_are_refused(void **state) {
        "<workbook xmlns=\"x\"><sheets><sheet name=\"a\" sheetId=\"4294967295\"/></sheets>"
        "</workbook>",
        INK_ERR_FORMAT, "worksheets"},
+      {"sheets.xlsx", "xl/workbook.xml",
+       "<workbook xmlns=\"x\"><sheets><sheet name=\"a\" sheetId=\"65534\"/></sheets></workbook>",
+       INK_ERR_FORMAT, "worksheets"},
       {"slides.pptx", "ppt/presentation.xml", "<p xmlns=\"x\"><sldSz cx=\"0\" cy=\"-5\"/></p>",
        INK_ERR_FORMAT, "slides are"},
+      {"slides.pptx", "ppt/presentation.xml",
+       "<p xmlns=\"x\"><sldSz cx=\"91440001\" cy=\"6858000\"/></p>", INK_ERR_FORMAT, "slides are"},
+      {"slides.pptx", "ppt/presentation.xml",
+       "<p xmlns=\"x\"><sldSz cx=\"9144000\" cy=\"91440001\"/></p>", INK_ERR_FORMAT, "slides are"},
+      {"slides.pptx", "ppt/presentation.xml",
+       "<p xmlns=\"x\"><sldSz cx=\"9144000\" cy=\"228599\"/></p>", INK_ERR_FORMAT, "slides are"},
       {"third.epub", "META-INF/container.xml", "<container/>", INK_ERR_NOT_FOUND, "names no"},
       {"third.epub", "META-INF/container.xml",
        "<container xmlns=\"urn:oasis:names:tc:opendocument:xmlns:container\"><rootfile "
@@ -549,6 +771,12 @@ static void hostile_parts_are_refused(void **state) {
       {"third.epub", "书/book.opf",
        "<package xmlns=\"http://www.idpf.org/2007/opf\"><spine/><manifest/><metadata/></package>",
        INK_ERR_FORMAT, "order"},
+      {"third.epub", "书/book.opf",
+       "<package xmlns=\"" BOOK "\"><manifest/><metadata/><spine/></package>", INK_ERR_FORMAT,
+       "order"},
+      {"third.epub", "书/book.opf",
+       "<package xmlns=\"" BOOK "\"><metadata/><spine/><manifest/></package>", INK_ERR_FORMAT,
+       "order"},
       {"third.epub", "书/book.opf", ENTITIES "<package/>", INK_ERR_UNSUPPORTED, "entities"},
       {"text.odt", "META-INF/manifest.xml",
        "<m:manifest xmlns:m=\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"><m:file-entry>"
@@ -721,8 +949,11 @@ int main(void) {
       cmocka_unit_test(the_three_kinds_differ),
       cmocka_unit_test(labels_stand_at_the_start_or_the_end),
       cmocka_unit_test(names_of_ours_are_numbered_on),
+      cmocka_unit_test(what_is_put_in_fits_the_elements_around_it),
+      cmocka_unit_test(words_have_their_language_and_colours),
       cmocka_unit_test(what_a_document_says_of_itself_is_heard),
       cmocka_unit_test(a_workbook_gets_a_sheet_with_a_name_of_its_own),
+      cmocka_unit_test(a_slide_s_label_stands_where_it_is_asked_to),
       cmocka_unit_test(a_slide_s_letters_are_as_high_as_a_picture_s),
       cmocka_unit_test(hostile_parts_are_refused),
       cmocka_unit_test(bombs_are_refused),

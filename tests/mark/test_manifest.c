@@ -296,7 +296,7 @@ static void what_two_ingredients_carry_is_kept_once(void **state) {
     ink_text file = {0};
     json_t *validation = json_pack("{s:{}}", "activeManifest");
     for (int j = 0; j < 2; j++) {
-      first.title = j && i == OTHER_BYTE ? "秋天" : j && i == OTHER_SIZE ? "秋" : "秋夜";
+      first.title = j && i == OTHER_BYTE ? "秋天" : j && i == OTHER_SIZE ? "秋夜。" : "秋夜";
       ink_text before = sign_blob(&plain, carrier, &first, signer);
       assert_ok(
           carrier->find(carrier, (unsigned char *)before.bytes, before.size, &places[j], &error));

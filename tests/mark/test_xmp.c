@@ -29,6 +29,10 @@ static const char foreign[] =
     "<e:DigitalSourceType>http://example.org/other</e:DigitalSourceType>"
     "<e:Event>party</e:Event></rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end=\"w\"?>";
 
+#define RDF(inside)                                                 \
+  "<r:RDF xmlns:r=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\" " \
+  "xmlns:e=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\">" inside "</r:RDF>"
+
 static size_t count(const char *text, const char *word) {
   size_t n = 0;
   for (const char *at = text; (at = strstr(at, word)); at += strlen(word)) n++;
@@ -56,6 +60,57 @@ static void foreign_xmp_is_kept_and_ours_stands_once(void **state) {
   free(packet);
   free(again);
   json_decref(aigc);
+}
+
+// Without a wrapper, without a description, twice in one.
+static void any_form_of_xmp_is_labelled(void **state) {
+  (void)state;
+  static const char *const packets[] = {
+      RDF(""), RDF("<r:Description r:about=\"\"/>"),
+      RDF("<r:Description><e:DigitalSourceType>a</e:DigitalSourceType><e:DigitalSourceType>b"
+          "</e:DigitalSourceType></r:Description>"),
+      RDF("<r:Description e:DigitalSourceType=\"a\"/><r:Description e:DigitalSourceType=\"b\"/>")};
+  const ink_xmp_labels labels = {.source_type = INK_XMP_TRAINED};
+  for (size_t i = 0; i < sizeof packets / sizeof *packets; i++) {
+    char *packet = packet_with(packets[i], &labels);
+    assert_int_equal(count(packet, INK_XMP_TRAINED), 1);
+    if (count(packet, "DigitalSourceType>") != 2 || count(packet, "DigitalSourceType=")) {
+      fail_msg("%s", packet);
+    }
+    free(packet);
+  }
+}
+
+// However a packet says it: generated in another way stays, and what is no machine's is refused.
+static void another_s_word_on_the_source_is_heard_in_every_form(void **state) {
+  (void)state;
+#define SOURCE "http://cv.iptc.org/newscodes/digitalsourcetype/"
+  static const struct {
+    const char *packet;
+    ink_status status;
+    bool stays;
+  } cases[] = {
+      {RDF("<r:Description e:DigitalSourceType=\"" SOURCE "digitalCapture\"/>"), INK_ERR_CONFLICT,
+       true},
+      {RDF("<r:Description><e:DigitalSourceType r:resource=\"" SOURCE
+           "digitalCapture\"/></r:Description>"),
+       INK_ERR_CONFLICT, true},
+      {RDF("<r:Description><e:DigitalSourceType>" SOURCE
+           "digitalCapture</e:DigitalSourceType></r:Description>"),
+       INK_ERR_CONFLICT, true},
+      {RDF("<r:Description e:DigitalSourceType=\"" SOURCE "algorithmicMedia\"/>"), INK_OK, true},
+      {RDF("<r:Description e:DigitalSourceType=\"" INK_XMP_TRAINED "\"/>"), INK_OK, false},
+      {RDF("<r:Description e:DigitalSourceType=\"\"/>"), INK_OK, false},
+      {RDF("<r:Description/>"), INK_OK, false}};
+#undef SOURCE
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_error error = {0};
+    const char *source = INK_XMP_TRAINED;
+    ink_status status =
+        ink_xmp_keep_source(cases[i].packet, strlen(cases[i].packet), &source, &error);
+    assert_int_equal(status, cases[i].status);
+    if (!source != cases[i].stays) fail_msg("case %zu", i);
+  }
 }
 
 static void the_label_is_read_as_it_was_written(void **state) {
@@ -91,8 +146,12 @@ static void another_label_is_never_replaced(void **state) {
 static void what_is_no_xmp_is_refused(void **state) {
   (void)state;
   static const char *const bad[] = {
-      "x", "<x/>", "<a><b></a>",
-      "<!DOCTYPE x [<!ENTITY a \"aaaa\">]><x:xmpmeta xmlns:x=\"adobe:ns:meta/\">&a;</x:xmpmeta>"};
+      "x",
+      "<x/>",
+      "<a><b></a>",
+      "<!DOCTYPE x [<!ENTITY a \"aaaa\">]><x:xmpmeta xmlns:x=\"adobe:ns:meta/\">&a;</x:xmpmeta>",
+      "<!DOCTYPE x [<!ENTITY a \"aaaa\">]>" RDF("<r:Description/>"),
+      RDF("<r:Description><q:unbound/></r:Description>")};
   ink_xmp_labels labels = {.creator_tool = "inkstone"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     ink_error error = {0};
@@ -106,8 +165,13 @@ static void what_is_no_xmp_is_refused(void **state) {
   }
   ink_error error = {0};
   ink_text out = {0};
-  labels.creator_tool = "bell \a";
-  assert_int_equal(ink_xmp_label(NULL, 0, &labels, &out, &error), INK_ERR_USAGE);
+  static const char *const tools[] = {"bell \a", "half a letter \xE6\x9C"};
+  for (size_t i = 0; i < 2; i++) {
+    labels.creator_tool = tools[i];
+    assert_int_equal(ink_xmp_label(NULL, 0, &labels, &out, &error), INK_ERR_USAGE);
+    assert_int_equal(ink_xmp_describe(&labels, &out, &error), INK_ERR_USAGE);
+    assert_int_equal(out.size, 0);
+  }
 }
 
 static void every_picture_format_carries_the_packet(void **state) {
@@ -146,6 +210,8 @@ static void every_picture_format_carries_the_packet(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(foreign_xmp_is_kept_and_ours_stands_once),
+      cmocka_unit_test(any_form_of_xmp_is_labelled),
+      cmocka_unit_test(another_s_word_on_the_source_is_heard_in_every_form),
       cmocka_unit_test(the_label_is_read_as_it_was_written),
       cmocka_unit_test(another_label_is_never_replaced),
       cmocka_unit_test(what_is_no_xmp_is_refused),

@@ -109,7 +109,7 @@ ink_status ink_office_show_text(ink_package *p, const ink_label_work *w, ink_lab
 
 // ---- XLSX ---------------------------------------------------------------------------------------
 
-enum { SHEET_NAME = 32 };  // 31 characters at most (18.2.19)
+enum { MOST_NAME = 31 };  // characters (18.3.1.73)
 
 typedef struct workbook {
   const char *bytes;
@@ -118,7 +118,7 @@ typedef struct workbook {
   ink_xml_spot end;
   unsigned long last;  // the greatest sheetId
   const char *words;
-  char name[2 * SHEET_NAME];
+  char name[2 * MOST_NAME];
   bool taken;
 } workbook;
 
@@ -148,14 +148,16 @@ static void close_workbook(void *context, const ink_xml_tag *tag) {
 
 static const char workbook_name[] = "xl/workbook.xml";
 
-// Its tab: the words, with a number where another has that name.
+// Its tab: the words, with a number where another has that name. Chinese words are short; English
+// ones, whose characters are bytes, give way to the number.
 static ink_status read_workbook(const ink_text *xml, workbook *b, ink_error *error) {
   enum { TRIES = 100 };
   const ink_xml_listener listener = {.context = b, .open = open_workbook, .close = close_workbook};
   for (int i = 1; i <= TRIES; i++) {
     const char *words = b->words;
     *b = (workbook){.bytes = xml->bytes, .words = words};
-    snprintf(b->name, sizeof b->name, i == 1 ? "%s" : "%s %d", words, i);
+    int digits = i == 1 ? 0 : snprintf(b->name, sizeof b->name, " %d", i);
+    snprintf(b->name, sizeof b->name, i == 1 ? "%.*s" : "%.*s %d", MOST_NAME - digits, words, i);
     INK_TRY(ink_xml_scan(workbook_name, xml->bytes, xml->size, 0, &listener, error));
     if (!b->end.found || b->last >= 65534) {
       return ink_fail(error, INK_ERR_FORMAT, "%s names no worksheets", workbook_name);
