@@ -35,6 +35,7 @@ typedef struct merging {
   const ink_weights *file;
   ink_lora *lora;
   bool *used;  // tensors of the file
+  bool found;  // one of the module that is looked at
   double strength;
   ink_error *error;
 } merging;
@@ -59,7 +60,7 @@ static ink_tensor *find(merging *m, const module *at, const char *ending) {
   if (n < 0 || n >= (int)sizeof name) return NULL;
   const ink_weights_entry *entry = ink_weights_entry_of(m->file, name);
   if (!entry || !entry->usable || ink_dtype_is_block(entry->tensor.dtype)) return NULL;
-  m->used[entry - ink_weights_at(m->file, 0)] = true;
+  m->used[entry - ink_weights_at(m->file, 0)] = m->found = true;
   return ink_cast(m->c, &entry->tensor, INK_F32);
 }
 
@@ -115,6 +116,11 @@ static ink_tensor *tucker(ink_compute *c, const ink_tensor *core, const ink_tens
   return all;
 }
 
+// NULL of NULL: of parts that do not fit each other there is no change, which is no failure yet.
+static ink_tensor *scaled(ink_compute *c, const ink_tensor *x, float factor) {
+  return x ? ink_scale(c, x, factor) : NULL;
+}
+
 // ---- kinds of changes ---------------------------------------------------------------------------
 
 static ink_tensor *lora_change(merging *m, const module *at) {
@@ -137,7 +143,7 @@ static ink_tensor *lora_change(merging *m, const module *at) {
   float scale = scale_of(m, at, down->shape[0]);
   ink_tensor *middle = find(m, at, ".lora_mid.weight");
   ink_tensor *left = as_matrix(c, up), *right = as_matrix(c, down);
-  return ink_scale(c, middle ? tucker(c, middle, left, right) : product(c, left, right), scale);
+  return scaled(c, middle ? tucker(c, middle, left, right) : product(c, left, right), scale);
 }
 
 // One of LoHa's two factors: a · b, or with a core over the taps.
@@ -155,7 +161,7 @@ static ink_tensor *hada_change(merging *m, const module *at) {
   if (!b) return NULL;
   ink_tensor *first = hada_factor(m, at, 1), *second = hada_factor(m, at, 2);
   if (!first || !second || !ink_tensor_same_shape(first, second)) return NULL;
-  return ink_scale(m->c, ink_mul(m->c, first, second), scale_of(m, at, b->shape[0]));
+  return scaled(m->c, ink_mul(m->c, first, second), scale_of(m, at, b->shape[0]));
 }
 
 // One of LoKr's two factors, as it stands or in two; *rank is set by the latter.
@@ -210,7 +216,7 @@ static ink_tensor *kron_change(merging *m, const module *at, const ink_tensor *w
   if (!first) return NULL;
   ink_tensor *second = with_taps(m->c, kron_factor(m, at, 2, &rank), weight, first);
   float scale = scale_of(m, at, rank);  // both whole: alpha has no say
-  return ink_scale(m->c, kronecker(m->c, first, second), scale);
+  return scaled(m->c, kronecker(m->c, first, second), scale);
 }
 
 // ---- one weight ---------------------------------------------------------------------------------
@@ -289,12 +295,15 @@ static ink_status put_change(merging *m, const module *at, ink_tensor *tensor,
 static ink_status merge_module(merging *m, const module *at, ink_tensor *tensor, bool vector,
                                bool *changed) {
   ink_arena_mark mark = ink_arena_save(m->c->arena);
+  m->found = false;
   ink_tensor *delta = find(m, at, vector ? ".diff_b" : ".diff");
   if (!vector && !delta) delta = lora_change(m, at);
   if (!vector && !delta) delta = hada_change(m, at);
   if (!vector && !delta) delta = kron_change(m, at, tensor);
   ink_status status = ink_compute_status(m->c, m->error);
   if (status == INK_OK && delta) status = put_change(m, at, tensor, delta);
+  if (status == INK_OK && !delta && m->found)
+    status = conflict(m, at, "lacks a part, or has some that do not fit each other");
   *changed = delta != NULL;
   ink_arena_release(m->c->arena, mark);
   return status;
