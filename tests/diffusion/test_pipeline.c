@@ -522,10 +522,27 @@ static void a_second_pass_paints_over_the_enlarged_first(void **state) {
   by_hand.width = by_hand.height = 26;
   assert_ok(ink_pipeline_paint(p, &by_hand, &again, &error));
   assert_memory_equal(again.picture.pixels, large.picture.pixels, ink_picture_bytes(&init));
+  for (int32_t i = 0; i < large.n_steps; i++) assert_true(large.step_seconds[i] > 0);
+  ink_painting_free(&large);
+  // The first noise is the first pass's alone, whose size it has.
+  int32_t seen[2] = {0};
+  ink_noise_shaper shaper = {shape, seen};
+  ink_paint_request shaped = request;
+  shaped.first_noise = &shaper;
+  assert_ok(ink_pipeline_paint_hires(p, &shaped, &hires, &large, &error));
+  assert_int_equal(seen[0], 1);
   ink_painting_free(&large);
   assert_int_equal(ink_pipeline_paint_hires(p, &by_hand, &hires, &large, &error), INK_ERR_USAGE);
-  hires.scale = 1;
-  assert_int_equal(ink_pipeline_paint_hires(p, &request, &hires, &large, &error), INK_ERR_USAGE);
+  const ink_paint_hires wrong[] = {{.scale = 1, .strength = 0.5},
+                                   {.scale = 8.01, .strength = 0.5},
+                                   {.scale = 2, .strength = 0},
+                                   {.scale = 2, .strength = 1.01},
+                                   {.scale = NAN, .strength = 0.5}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    assert_int_equal(ink_pipeline_paint_hires(p, &request, &wrong[i], &large, &error),
+                     INK_ERR_USAGE);
+    assert_non_null(strstr(error.text, "a second pass"));
+  }
   ink_painting_free(&small);
   ink_painting_free(&again);
   ink_picture_free(&init);
@@ -571,7 +588,33 @@ static void margins_are_painted_and_the_picture_stays(void **state) {
       }
     }
   }
-  static const char *const bad[] = {"", "1,2", "-1", "0", "1,2,3,4,5", "1,2,3,x", "99999999"};
+  // A side without a margin has no seam; margins grow below and to the right alone.
+  ink_picture plain;
+  assert_ok(ink_picture_new(19, 10, 3, &plain, &error));
+  memset(plain.pixels, 77, ink_picture_bytes(&plain));
+  ink_picture more, shade;
+  assert_ok(ink_picture_extend(&plain, (ink_margins){.right = 1}, 4, &more, &shade, &error));
+  assert_int_equal(more.width, 20);
+  assert_int_equal(more.height, 12);
+  for (int32_t x = 0; x < 20; x++) {
+    static const uint8_t fading[] = {51, 102, 153, 204, 255};
+    uint8_t value = *ink_picture_at(&shade, x, 0);
+    assert_int_equal(value, x < 15 ? 0 : fading[x - 15]);
+  }
+  assert_int_equal(*ink_picture_at(&shade, 0, 11), 255);
+  assert_int_equal(*ink_picture_at(&shade, 0, 9), 204);
+  ink_picture_free(&more);
+  ink_picture_free(&shade);
+  const ink_margins large[] = {{.left = INK_PICTURE_MOST_SIDE}, {.top = INK_PICTURE_MOST_SIDE}};
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(ink_picture_extend(&plain, large[i], 4, &more, &shade, &error), INK_ERR_USAGE);
+    assert_null(more.pixels);
+    assert_non_null(strstr(error.text, "too large"));
+  }
+  ink_picture_free(&plain);
+  static const char *const bad[] = {"",          "1,2",      "-1",       "0",
+                                    "1,2,3,4,5", "1,2,3,x",  "-1,2,2,2", "2,-1,2,2",
+                                    "2,2,-1,2",  "2,2,2,-1", "99999999"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     assert_int_equal(ink_margins_parse(bad[i], &m, &error), INK_ERR_USAGE);
   }

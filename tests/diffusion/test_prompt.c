@@ -232,9 +232,29 @@ static void long_prompts_go_on_in_new_chunks(void **state) {
   assert_int_equal(length_of(&c, 1), 75);
   ink_prompt_chunks_free(&c);
   text[60] = 'x';
+  // Twenty tokens back at most, and one more is too far.
+  for (int far = 0; far < 2; far++) {
+    text[55 - far] = ',';
+    c = encoded(text);
+    assert_int_equal(length_of(&c, 0), far ? 75 : 56);
+    ink_prompt_chunks_free(&c);
+    text[55 - far] = 'x';
+  }
   text[40] = ',';
   c = encoded(text);
   assert_int_equal(length_of(&c, 0), 75);
+  ink_prompt_chunks_free(&c);
+  // What moves on takes its weights along, less than 1 as well as more.
+  memset(text, 'x', 70);
+  strcpy(text + 70, ",(yyyyyyyy:0.5)");
+  c = encoded(text);
+  assert_int_equal(length_of(&c, 0), 71);
+  assert_int_equal(length_of(&c, 1), 8);
+  assert_true(c.weighted);
+  for (int i = 0; i < 10; i++) {
+    assert_true(c.weights[77 + i] == (i >= 1 && i <= 8 ? 0.5F : 1));
+    assert_true(c.weights[62 + i] == 1);
+  }
   ink_prompt_chunks_free(&c);
 }
 
@@ -278,6 +298,11 @@ static void weights_keep_the_mean(void **state) {
   assert_true(fabs(mean - 3.5) < 1e-6);
   assert_true(fabs((double)v[2] / (double)v[0] - 6) < 1e-5);
   assert_true(fabs((double)v[5] / (double)v[0] - 3) < 1e-5);
+  // Weights that cancel out leave no mean, and numbers all the same.
+  float none[2] = {1, 1};
+  const float opposed[2] = {1, -1};
+  ink_prompt_apply_weights(none, 2, 1, opposed);
+  assert_true(none[0] == 1 && none[1] == -1);
 }
 
 // ---- hostile ------------------------------------------------------------------------------------
@@ -332,6 +357,28 @@ static void hostile_prompts_end_in_a_word(void **state) {
   assert_int_equal(ink_prompt_weigh(long_, &pieces, &error), INK_ERR_USAGE);
   free(long_);
   assert_int_equal(ink_prompt_weigh("a\xff", &pieces, &error), INK_ERR_USAGE);
+  // Beyond a hundred either way; more digits than a weight has are words.
+  assert_int_equal(ink_prompt_weigh("(a:101)", &pieces, &error), INK_ERR_USAGE);
+  assert_int_equal(ink_prompt_weigh("(a:-101)", &pieces, &error), INK_ERR_USAGE);
+  static const char digits[] = "(a:1.0000000000000000000000000000000000000000000000000000)";
+  assert_ok(ink_prompt_weigh(digits, &pieces, &error));
+  assert_int_equal(pieces.n, 1);
+  assert_non_null(strstr(pieces.items[0].text, ":1.0000"));
+  ink_prompt_pieces_free(&pieces);
+  // Chunks are counted, however they come about.
+  for (int more = 0; more < 2; more++) {
+    ink_prompt_chunks chunks;
+    char *many = repeated("a BREAK ", INK_PROMPT_MOST_CHUNKS - 1 + (size_t)more);
+    ink_text all = {0};
+    ink_text_add(&all, many);
+    ink_text_add(&all, "a");
+    ink_status status = ink_prompt_encode(all.bytes, &vocabulary, &chunks, &error);
+    assert_int_equal(status, more ? INK_ERR_USAGE : INK_OK);
+    if (!more) assert_int_equal(chunks.n, INK_PROMPT_MOST_CHUNKS);
+    ink_prompt_chunks_free(&chunks);
+    ink_text_free(&all);
+    free(many);
+  }
   assert_int_equal(ink_prompt_weigh("(a:101)", &pieces, &error), INK_ERR_USAGE);
   assert_int_equal(ink_prompt_weigh("(((((a:9):9):9):9):9)", &pieces, &error), INK_ERR_USAGE);
   ink_text_free(&out);

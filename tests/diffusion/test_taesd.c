@@ -283,6 +283,42 @@ static void what_does_not_fit_is_refused_and_changes_nothing(void **state) {
   ink_pipeline_free(p);
 }
 
+// A file may name as many levels as it likes; there is room for eight.
+static void decoders_of_more_levels_than_there_are_are_refused(void **state) {
+  (void)state;
+  for (int levels = INK_TAESD_LEVELS; levels <= INK_TAESD_LEVELS + 1; levels++) {
+    enum { MOST = 64 };
+    ink_error error = {0};
+    ink_safetensors_entry entries[MOST] = {{0}};
+    char names[MOST][64];
+    int n = 0;
+    ink_safetensors_writer *writer;
+    snprintf(names[n++], sizeof *names, "1.weight");
+    for (int i = 0; i < levels; i++) {
+      snprintf(names[n++], sizeof *names, "%d.conv.0.weight", 3 + 3 * i);
+      snprintf(names[n++], sizeof *names, "%d.weight", i + 1 < levels ? 5 + 3 * i : 4 + 3 * i);
+    }
+    for (int i = 0; i < n; i++) {
+      entries[i] = (ink_safetensors_entry){
+          .name = names[i], .dtype = INK_F32, .rank = 4, .shape = {1, 1, 1, 1}};
+    }
+    const char *path = in_scratch("levels.safetensors");
+    assert_ok(ink_safetensors_create(path, entries, (size_t)n, NULL, 0, &writer, &error));
+    for (int i = 0; i < n; i++) {
+      assert_ok(ink_safetensors_writer_data(writer, &(float){0}, sizeof(float), &error));
+    }
+    assert_ok(ink_safetensors_writer_commit(writer, &error));
+    ink_safetensors_writer_free(writer);
+    ink_weights *weights;
+    ink_taesd_config config = {0};
+    assert_ok(ink_weights_open(path, &weights, &error));
+    ink_status status = ink_taesd_config_from_weights(NULL, weights, &config, &error);
+    assert_int_equal(status, levels == INK_TAESD_LEVELS ? INK_OK : INK_ERR_NOT_FOUND);
+    if (status == INK_OK) assert_int_equal(config.n_level, levels);
+    ink_weights_close(weights);
+  }
+}
+
 // An autoencoder whose pictures are grey: as one set, and as the model's own.
 static void pictures_of_other_channels_are_refused(void **state) {
   (void)state;
@@ -328,6 +364,7 @@ int main(void) {
       cmocka_unit_test(previews_keep_within_memory),
       cmocka_unit_test(what_does_not_fit_is_refused_and_changes_nothing),
       cmocka_unit_test(pictures_of_other_channels_are_refused),
+      cmocka_unit_test(decoders_of_more_levels_than_there_are_are_refused),
       cmocka_unit_test(a_published_decoder_of_another_family_is_refused),
   };
   return cmocka_run_group_tests_name("taesd", tests, set_up, scratch_close);

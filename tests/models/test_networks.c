@@ -403,6 +403,42 @@ static void a_tiny_autoencoder_gives_the_same_in_bands_alone_and_for_any_threads
   close_network(&f);
 }
 
+static void what_no_tiny_autoencoder_takes_is_refused(void **state) {
+  (void)state;
+  network_fixture f = open_network("taesd");
+  ink_taesd_config config;
+  ink_taesd *taesd = open_taesd(&f, &config);
+  const int64_t side = 2 * ink_taesd_factor(taesd);
+  // Sides that are no multiples, channels, batches of none.
+  const int64_t shapes[][4] = {{1, side, side, 3},
+                               {1, side, side + 1, 3},
+                               {1, side + 1, side, 3},
+                               {1, side, side, 4},
+                               {0, side, side, 3}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    ink_compute c = {.arena = f.arena};
+    ink_tensor *x = ink_tensor_new(f.arena, INK_F32, 4, shapes[i]);
+    memset(x->data, 0, (size_t)ink_tensor_elements(x) * sizeof(float));
+    assert_int_equal(ink_taesd_encode(&c, taesd, x, INK_F32) != NULL, i == 0);
+    assert_int_equal(ink_compute_status(&c, NULL), i ? INK_ERR_USAGE : INK_OK);
+  }
+  ink_compute taped = {.arena = f.arena, .tape = ink_tape_new(f.arena)};
+  assert_null(ink_taesd_decode(&taped, taesd, find_expected(&f, "latents"), INK_BF16));
+  assert_int_equal(ink_compute_status(&taped, NULL), INK_ERR_USAGE);
+  // Nor levels of several widths, which no published one has.
+  ink_error error = {0};
+  ink_source source = {.weights = f.weights};
+  ink_taesd *other;
+  for (int half = 0; half < 2; half++) {
+    ink_taesd_config g = config;
+    (half ? g.encoder_channels : g.decoder_channels)[1]++;
+    assert_int_equal(ink_taesd_new(&g, &source, &source, &other, &error), INK_ERR_UNSUPPORTED);
+    assert_null(other);
+  }
+  ink_taesd_free(taesd);
+  close_network(&f);
+}
+
 // Latents of FLUX.2 by the published pair of files: a drawn picture comes back as it was.
 static void a_published_tiny_autoencoder_gives_a_picture_back(void **state) {
   (void)state;
@@ -662,6 +698,7 @@ int main(void) {
       cmocka_unit_test(activations_beyond_the_range_of_f16_do_not_overflow),
       cmocka_unit_test(tiny_autoencoder_encodes_and_decodes_as_diffusers),
       cmocka_unit_test(a_tiny_autoencoder_gives_the_same_in_bands_alone_and_for_any_threads),
+      cmocka_unit_test(what_no_tiny_autoencoder_takes_is_refused),
       cmocka_unit_test(a_published_tiny_autoencoder_gives_a_picture_back),
       cmocka_unit_test(upscaler_equals_its_paper_under_newer_and_older_names),
       cmocka_unit_test(text_encoder_with_quick_gelu_equals_transformers),
