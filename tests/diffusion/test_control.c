@@ -76,20 +76,33 @@ static void controls_out_of_range_are_refused(void **state) {
   assert_ok(ink_pipeline_add_control(p, fixture_path("control/one"), &error));
   ink_picture hint = load_picture("control/hint.png");
   const ink_paint_control fine = {.picture = &hint, .weight = 1, .end = 1};
-  ink_paint_control bad[5];
-  for (int i = 0; i < 5; i++) bad[i] = fine;
+  enum { BAD = 9 };
+  ink_paint_control bad[BAD];
+  for (int i = 0; i < BAD; i++) bad[i] = fine;
   bad[0].model = 1;
   bad[1].picture = NULL;
   bad[2].weight = (double)NAN;
   bad[3].start = 1;
   bad[4].end = 1.5;
-  for (int i = 0; i < 5; i++) {
+  bad[5].weight = -0.1;
+  bad[6].weight = 10.1;
+  bad[7].start = -0.1;
+  bad[8].start = bad[8].end = 0.5;
+  for (int i = 0; i < BAD; i++) {
     ink_paint_request request = ink_paint_request_default();
     ink_painting painting;
     request.controls = &bad[i];
     request.n_controls = 1;
     assert_int_equal(ink_pipeline_paint(p, &request, &painting, &error), INK_ERR_USAGE);
   }
+  ink_paint_control many[INK_PAINT_MOST_CONTROLS + 1];
+  for (int i = 0; i <= INK_PAINT_MOST_CONTROLS; i++) many[i] = fine;
+  ink_paint_request request = ink_paint_request_default();
+  ink_painting painting;
+  request.controls = many;
+  request.n_controls = INK_PAINT_MOST_CONTROLS + 1;
+  assert_int_equal(ink_pipeline_paint(p, &request, &painting, &error), INK_ERR_USAGE);
+  assert_non_null(strstr(error.text, "pictures to be led by"));
   ink_picture_free(&hint);
   ink_pipeline_free(p);
 }

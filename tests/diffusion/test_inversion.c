@@ -204,6 +204,9 @@ static void models_that_paint_from_more_are_refused(void **state) {
   options.steps = 0;
   assert_int_equal(ink_pipeline_invert(p, &picture, &options, &inversion, &error), INK_ERR_USAGE);
   options.steps = 4;
+  options.corrections = -1;
+  assert_int_equal(ink_pipeline_invert(p, &picture, &options, &inversion, &error), INK_ERR_USAGE);
+  options.corrections = 0;
   options.width = 17;
   assert_int_equal(ink_pipeline_invert(p, &picture, &options, &inversion, &error), INK_ERR_USAGE);
   ink_picture_free(&picture);

@@ -549,6 +549,29 @@ static void a_second_pass_paints_over_the_enlarged_first(void **state) {
   ink_pipeline_free(p);
 }
 
+// Whatever its sides, a picture is enlarged as if its edges went on.
+static void odd_sides_are_enlarged_as_if_the_edges_went_on(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_upscaler *u;
+  ink_picture odd, even, large[2];
+  assert_ok(ink_upscaler_open(fixture_path("networks/esrgan/model-x2.pth"), NULL, &u, &error));
+  assert_ok(ink_picture_new(7, 5, 3, &odd, &error));
+  for (size_t i = 0; i < ink_picture_bytes(&odd); i++) odd.pixels[i] = (uint8_t)(i * 53 % 256);
+  assert_ok(ink_picture_pad(&odd, 0, 0, 1, 1, NULL, &even, &error));
+  assert_ok(ink_upscaler_run(u, &odd, INK_PRECISION_F32, 0, &large[0], NULL, &error));
+  assert_ok(ink_upscaler_run(u, &even, INK_PRECISION_F32, 0, &large[1], NULL, &error));
+  assert_int_equal(large[0].width, 14);
+  assert_int_equal(large[0].height, 10);
+  for (int32_t y = 0; y < 10; y++) {
+    assert_memory_equal(ink_picture_at(&large[0], 0, y), ink_picture_at(&large[1], 0, y), 14 * 3);
+  }
+  for (int i = 0; i < 2; i++) ink_picture_free(&large[i]);
+  ink_picture_free(&odd);
+  ink_picture_free(&even);
+  ink_upscaler_free(u);
+}
+
 static void count_steps(void *context, int32_t step, int32_t n_steps, const ink_picture *picture) {
   int *seen = context;
   assert_int_equal(step, ++*seen);
@@ -641,6 +664,7 @@ int main(void) {
       cmocka_unit_test(a_picture_within_little_memory_is_the_same),
       cmocka_unit_test(a_variation_lies_between_two_seeds),
       cmocka_unit_test(a_second_pass_paints_over_the_enlarged_first),
+      cmocka_unit_test(odd_sides_are_enlarged_as_if_the_edges_went_on),
       cmocka_unit_test(each_step_can_be_watched),
       cmocka_unit_test(margins_are_painted_and_the_picture_stays),
   };

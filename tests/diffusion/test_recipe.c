@@ -279,7 +279,37 @@ static void comfyui_graph_says_what_was_painted(void **state) {
   assert_int_equal(json_integer_value(json_object_get(scale, "width")), 96);
   assert_non_null(inputs_of(graph, "ImageUpscaleWithModel", 0));
   assert_string_equal(source_of(graph, inputs_of(graph, "SaveImage", 0), "images"), "VAEDecode");
+  // Each of a pair of outputs goes its own way, and the second pass to sides of whole latents.
+  static const struct {
+    const char *from, *name;
+    int slot;
+  } links[] = {{"KSampler", "positive", 0}, {"KSampler", "negative", 1}};
+  for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+    const json_t *link = json_object_get(inputs_of(graph, links[i].from, 0), links[i].name);
+    assert_int_equal(json_integer_value(json_array_get(link, 1)), links[i].slot);
+  }
+  const json_t *led = inputs_of(graph, "ControlNetApplyAdvanced", 0);
+  assert_true(json_real_value(json_object_get(led, "start_percent")) == r.controls[0].start);
+  assert_true(json_real_value(json_object_get(led, "end_percent")) == r.controls[0].end);
+  assert_true(r.controls[0].start != r.controls[0].end);
+  const json_t *padded = inputs_of(graph, "ImagePadForOutpaint", 0);
+  const int32_t margins[] = {r.extend.top, r.extend.right, r.extend.bottom, r.extend.left};
+  static const char *const sides[] = {"top", "right", "bottom", "left"};
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(json_integer_value(json_object_get(padded, sides[i])), margins[i]);
+  }
+  // The margins' own mask is the one that counts.
+  assert_string_equal(source_of(graph, inputs_of(graph, "SetLatentNoiseMask", 0), "mask"),
+                      "ImagePadForOutpaint");
   json_decref(graph);
+  r.hires_scale = 1.45;
+  graph = ink_paint_recipe_to_comfyui(&r);
+  assert_int_equal(json_integer_value(json_object_get(inputs_of(graph, "ImageScale", 0), "width")),
+                   96);
+  json_decref(graph);
+  r.upscaled = true;
+  assert_null(ink_paint_recipe_to_comfyui(&r));
+  r.upscaled = false;
   r.sampler = INK_SAMPLER_TCD;
   assert_null(ink_paint_recipe_to_comfyui(&r));
   ink_paint_recipe_free(&r);

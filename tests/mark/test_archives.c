@@ -4,6 +4,7 @@
 #include "mark/archive.h"
 #include "mark/detect.h"
 #include "marking.h"
+#include "resealing.h"
 
 static void put(unsigned char *at, size_t value, int n) {
   for (int i = 0; i < n; i++) at[i] = (unsigned char)(value >> 8 * i);
@@ -239,6 +240,10 @@ static void a_changed_file_keeps_what_was_said_of_it(void **state) {
   assert_int_equal(get(central_header(&after) + 36, 2), 1);
   assert_int_equal(get(central_header(&after) + 38, 4), 0x81A40000);
   assert_memory_equal(out.bytes + out.size - (sizeof words - 1), words, sizeof words - 1);
+  // Its name of ASCII says nothing; content that packing would lengthen stays as it is.
+  assert_int_equal(get(local_header(&after) + 6, 2), 0);
+  assert_int_equal(get(local_header(&after) + 8, 2), 0);
+  assert_int_equal(get(local_header(&after) + 18, 4), 4);
   ink_text_free(&out);
   // A new file is as old as can be, and its name says in which encoding it is.
   out = changed(&b, &(ink_archive_change){.name = "书.xml", .bytes = "<x/>", .size = 4}, INK_OK);
@@ -292,6 +297,108 @@ static void what_changes_within_is_told(void **state) {
   assert_int_equal(state_of(made.bytes, made.size, docx, NULL, &report), INK_C2PA_INVALID);
   assert_true(ink_c2pa_failed_with(&report, "assertion.collectionHash.incorrectFileCount"));
   ink_c2pa_report_free(&report);
+  ink_text_free(&made);
+  free(plain.bytes);
+  ink_signer_free(signer);
+}
+
+// How a list of files differs from the one that was signed.
+typedef struct listing {
+  const char *what, *code;
+  size_t drop, twice;  // the file that is left out, or is there again, counted from 1
+  const char *also;    // a URI more
+  bool no_directory, no_algorithm;
+} listing;
+
+static ink_text listed_otherwise(const ink_cbor *map, const listing *l, ink_arena *arena) {
+  ink_cbor_builder b = {.arena = arena};
+  ink_cbor *all = ink_cbor_new_map(&b), *list = ink_cbor_new_array(&b);
+  const ink_cbor *files = ink_cbor_member(map, "uris", INK_CBOR_ARRAY), *hash = NULL;
+  size_t n = 0;
+  for (const ink_cbor *at = files->first; at; at = at->next) {
+    hash = ink_cbor_member(at, "hash", INK_CBOR_BYTES);
+    n++;
+    for (int times = n == l->drop ? 0 : n == l->twice ? 2 : 1; times; times--) {
+      ink_cbor *one = ink_cbor_new_map(&b);
+      ink_cbor_put_text(&b, one, "uri", ink_cbor_string(arena, ink_cbor_get(at, "uri")));
+      ink_cbor_put(&b, one, "hash", ink_cbor_new_bytes(&b, hash->bytes, hash->size));
+      ink_cbor_add(&b, list, one);
+    }
+  }
+  if (l->also) {
+    ink_cbor *one = ink_cbor_new_map(&b);
+    ink_cbor_put_text(&b, one, "uri", l->also);
+    ink_cbor_put(&b, one, "hash", ink_cbor_new_bytes(&b, hash->bytes, hash->size));
+    ink_cbor_add(&b, list, one);
+  }
+  const ink_cbor *directory = ink_cbor_get(map, "zip_central_directory_hash");
+  ink_cbor_put(&b, all, "uris", list);
+  if (!l->no_algorithm) ink_cbor_put_text(&b, all, "alg", "sha256");
+  if (!l->no_directory) {
+    ink_cbor_put(&b, all, "zip_central_directory_hash",
+                 ink_cbor_new_bytes(&b, directory->bytes, directory->size));
+  }
+  return encoded(&b, all);
+}
+
+// Each file once, none beside them, and all by names that stay within the archive.
+static void a_list_of_files_is_that_of_the_archive(void **state) {
+  (void)state;
+  static const listing cases[] = {
+      {.what = "as it was"},
+      {.what = "one less", .drop = 2, .code = "assertion.collectionHash.incorrectFileCount"},
+      {.what = "one twice", .twice = 1, .code = "assertion.collectionHash.incorrectFileCount"},
+      {.what = "one for another",
+       .drop = 2,
+       .twice = 1,
+       .code = "assertion.collectionHash.incorrectFileCount"},
+      {.what = "one more", .also = "x", .code = "assertion.collectionHash.incorrectFileCount"},
+      {.what = "half an escape", .also = "x%4", .code = "assertion.collectionHash.invalidURI"},
+      {.what = "no escape", .also = "x%4g", .code = "assertion.collectionHash.invalidURI"},
+      {.what = "a signed escape", .also = "x%+4", .code = "assertion.collectionHash.invalidURI"},
+      {.what = "outside", .also = "../x", .code = "assertion.collectionHash.invalidURI"},
+      {.what = "outside, escaped",
+       .also = "a/%2E%2e/x",
+       .code = "assertion.collectionHash.invalidURI"},
+      {.what = "a step nowhere", .also = "a/.", .code = "assertion.collectionHash.invalidURI"},
+      {.what = "no directory", .no_directory = true, .code = "assertion.collectionHash.malformed"},
+      {.what = "no hash named",
+       .no_algorithm = true,
+       .code = "assertion.collectionHash.malformed"}};
+  ink_signer *signer = signer_named("ed25519");
+  ink_c2pa_manifest manifest = test_manifest();
+  const ink_carrier *docx = ink_carrier_named("docx");
+  blob plain = load("plain.docx");
+  ink_text made = sign_blob(&plain, docx, &manifest, signer);
+  ink_error error = {0};
+  ink_place place = {0};
+  ink_arena *arena = ink_arena_new(1 << 24);
+  assert_ok(docx->find(docx, (unsigned char *)made.bytes, made.size, &place, &error));
+  const ink_jumbf *root = boxes_in(arena, &place.store);
+  const ink_cbor *map = cbor_in(
+      arena,
+      ink_jumbf_child(ink_jumbf_child(root->last, "c2pa.assertions"), "c2pa.hash.collection.data"));
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ink_text content = listed_otherwise(map, &cases[i], arena), file = {0};
+    ink_text store = resealed(&place.store,
+                              &(reseal){.label = "c2pa.hash.collection.data", .content = &content});
+    size_t start, length;
+    assert_ok(docx->embed(docx, plain.bytes, plain.size, (unsigned char *)store.bytes, store.size,
+                          &file, &start, &length, &error));
+    ink_c2pa_report report = {0};
+    ink_c2pa_state found = state_of(file.bytes, file.size, docx, NULL, &report);
+    const char *code = cases[i].code;
+    bool told = !code || ink_c2pa_failed_with(&report, code);
+    if (found != (code ? INK_C2PA_INVALID : INK_C2PA_VALID) || !told) {
+      fail_msg("%s: %s", cases[i].what, json_dumps(report.results, 0));
+    }
+    ink_c2pa_report_free(&report);
+    ink_text_free(&file);
+    ink_text_free(&store);
+    ink_text_free(&content);
+  }
+  ink_place_free(&place);
+  ink_arena_free(arena);
   ink_text_free(&made);
   free(plain.bytes);
   ink_signer_free(signer);
@@ -422,6 +529,7 @@ int main(void) {
       cmocka_unit_test(a_changed_file_keeps_what_was_said_of_it),
       cmocka_unit_test(documents_are_known_by_what_they_hold),
       cmocka_unit_test(what_changes_within_is_told),
+      cmocka_unit_test(a_list_of_files_is_that_of_the_archive),
       cmocka_unit_test(the_stores_checksum_is_its_own),
       cmocka_unit_test(nothing_hides_in_front_of_the_store),
       cmocka_unit_test(files_behind_the_store_move_up_with_it),

@@ -236,10 +236,124 @@ static void what_a_format_cannot_hold_is_refused(void **state) {
   assert_non_null(strstr(error.text, "choose PNG"));
   assert_ok(ink_picture_encode(&p, INK_PICTURE_PNG, &encoding, &out, &error));
   assert_ok(ink_picture_encode(&p, INK_PICTURE_WEBP, &encoding, &out, &error));
-  free(words);
+  ink_picture_extras_free(&extras);
+  // The same of XMP.
+  words = realloc(words, 65601);
+  memset(words, 'w', 65600);
+  words[65600] = 0;
+  extras.xmp = words;
+  error = (ink_error){0};
+  assert_int_equal(ink_picture_encode(&p, INK_PICTURE_JPEG, &encoding, &out, &error),
+                   INK_ERR_USAGE);
+  assert_non_null(strstr(error.text, "the XMP takes"));
+  assert_ok(ink_picture_encode(&p, INK_PICTURE_PNG, &encoding, &out, &error));
   ink_text_free(&out);
   ink_picture_extras_free(&extras);
   ink_picture_free(&p);
+}
+
+static void assert_holds(const ink_text *file, const char *what, size_t size, bool held) {
+  assert_int_equal(memmem(file->bytes, file->size, what, size) != NULL, held);
+}
+
+// What other readers rely on: ASCII in the chunk that all know, colour at full resolution where
+// quality is asked for, and colours that nothing shows.
+static void files_hold_what_readers_rely_on(void **state) {
+  (void)state;
+  ink_error error = {0};
+  static const char *const texts[] = {"plain words", "模糊"};
+  for (int i = 0; i < 2; i++) {
+    ink_picture p = gradient(8, 6, 3);
+    ink_picture_extras extras = {0};
+    ink_text out = {0};
+    assert_ok(ink_picture_note_set(&extras, "parameters", texts[i], &error));
+    const ink_picture_encoding encoding = {.extras = &extras};
+    assert_ok(ink_picture_encode(&p, INK_PICTURE_PNG, &encoding, &out, &error));
+    assert_holds(&out, "tEXtparameters", 14, i == 0);
+    assert_holds(&out, "iTXtparameters", 14, i == 1);
+    ink_text_free(&out);
+    ink_picture_extras_free(&extras);
+    // The first of three components, which lies at every pixel or at every second one.
+    assert_ok(ink_picture_encode(&p, INK_PICTURE_JPEG,
+                                 &(ink_picture_encoding){.quality = i ? 90 : 89}, &out, &error));
+    assert_holds(&out, "\3\1\x22", 3, i == 0);
+    assert_holds(&out, "\3\1\x11", 3, i == 1);
+    ink_text_free(&out);
+    ink_picture_free(&p);
+  }
+  ink_picture p = gradient(8, 6, 4), back;
+  ink_text out = {0};
+  for (size_t i = 3; i < ink_picture_bytes(&p); i += 4) p.pixels[i] = i % 8 ? 255 : 0;
+  for (size_t i = 3; i < ink_picture_bytes(&p) / 2; i += 4) p.pixels[i] = 0;
+  assert_ok(ink_picture_encode(&p, INK_PICTURE_WEBP, &(ink_picture_encoding){.lossless = true},
+                               &out, &error));
+  assert_ok(ink_picture_decode(out.bytes, out.size, "x", NULL, &back, NULL, &error));
+  assert_memory_equal(back.pixels, p.pixels, ink_picture_bytes(&p));
+  ink_text_free(&out);
+  ink_picture_free(&p);
+  ink_picture_free(&back);
+}
+
+static void put32(char *at, size_t value) {
+  for (int i = 0; i < 4; i++) at[i] = (char)(value >> 8 * i);
+}
+
+// Some writers put JPEG's header before a WebP's Exif; a moving picture is no picture.
+static void webp_of_other_writers_is_read_or_refused(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_picture p = gradient(8, 6, 3), back;
+  ink_picture_extras extras = {0}, found = {0};
+  ink_text out = {0}, other = {0};
+  assert_ok(ink_picture_note_set(&extras, "parameters", "words", &error));
+  assert_ok(ink_picture_encode(&p, INK_PICTURE_WEBP, &(ink_picture_encoding){.extras = &extras},
+                               &out, &error));
+  const char *exif = memmem(out.bytes, out.size, "EXIF", 4);
+  assert_non_null(exif);
+  size_t at = (size_t)(exif - out.bytes) + 8;
+  size_t size = (unsigned char)exif[4] | (size_t)(unsigned char)exif[5] << 8;
+  ink_text_add_bytes(&other, out.bytes, at);
+  ink_text_add_bytes(&other, "Exif\0\0", 6);
+  ink_text_add_bytes(&other, out.bytes + at, out.size - at);
+  put32(other.bytes + at - 4, size + 6);
+  put32(other.bytes + 4, other.size - 8);
+  assert_ok(ink_picture_decode(other.bytes, other.size, "x", NULL, &back, &found, &error));
+  assert_string_equal(ink_picture_note(&found, "parameters"), "words");
+  ink_picture_free(&back);
+  ink_picture_extras_free(&found);
+  static const char moving[] = "RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\2\0\0\0\7\0\0\5\0\0";
+  assert_int_equal(
+      ink_picture_decode(moving, sizeof moving - 1, "x.webp", NULL, &back, NULL, &error),
+      INK_ERR_UNSUPPORTED);
+  assert_non_null(strstr(error.text, "animation"));
+  ink_text_free(&out);
+  ink_text_free(&other);
+  ink_picture_extras_free(&extras);
+  ink_picture_free(&p);
+}
+
+// A file may hold thousands; so many are kept.
+static void notes_of_a_file_are_counted(void **state) {
+  (void)state;
+  ink_error error = {0};
+  ink_picture p = gradient(8, 6, 3), back;
+  ink_picture_extras extras = {0}, found = {0};
+  ink_text out = {0};
+  for (int i = 0; i < 70; i++) {
+    char key[16];
+    snprintf(key, sizeof key, "n%d", i);
+    assert_ok(ink_picture_note_set(&extras, key, "x", &error));
+  }
+  assert_ok(ink_picture_encode(&p, INK_PICTURE_PNG, &(ink_picture_encoding){.extras = &extras},
+                               &out, &error));
+  assert_ok(ink_picture_decode(out.bytes, out.size, "x", NULL, &back, &found, &error));
+  assert_int_equal(found.n_notes, 64);
+  assert_non_null(ink_picture_note(&found, "n63"));
+  ink_text_free(&out);
+  ink_picture_free(&p);
+  ink_picture_free(&back);
+  ink_picture_extras_free(&extras);
+  ink_picture_extras_free(&found);
 }
 
 static void notes_have_keys_and_utf8(void **state) {
@@ -302,6 +416,9 @@ int main(void) {
       cmocka_unit_test(the_graph_stands_in_exif_s_make),
       cmocka_unit_test(a_file_is_of_its_ending),
       cmocka_unit_test(what_a_format_cannot_hold_is_refused),
+      cmocka_unit_test(files_hold_what_readers_rely_on),
+      cmocka_unit_test(webp_of_other_writers_is_read_or_refused),
+      cmocka_unit_test(notes_of_a_file_are_counted),
       cmocka_unit_test(notes_have_keys_and_utf8),
       cmocka_unit_test(the_terminal_is_spoken_to_in_its_protocol),
   };
