@@ -444,6 +444,19 @@ static void parameters_name_models_and_plug_ins_by_stem_and_hash(void **state) {
   assert_string_equal(ink_infotext_get(&info, "TI hashes"), "w: 2222222222");
   assert_non_null(strstr(info.prompt, " <lora:x:-0.5>"));
   ink_infotext_free(&info);
+  // Several are a list; an ending is one in any case, and a name that is nothing else is a name.
+  static const char *const models[][2] = {
+      {"a.SafeTensors", "a"}, {".ckpt", ".ckpt"}, {"a.b", "a.b"}, {"x.pt.bin", "x.pt"}};
+  r.loras[r.n_loras] = (ink_paint_recipe_lora){.path = strdup("dir/y.pt"), .weight = 1};
+  memset(r.loras[r.n_loras++].content_sha256, '3', 64);
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    free(r.model);
+    r.model = strdup(models[i][0]);
+    assert_ok(ink_paint_recipe_to_infotext(&r, &info, &error));
+    assert_string_equal(ink_infotext_get(&info, "Model"), models[i][1]);
+    assert_string_equal(ink_infotext_get(&info, "Lora hashes"), "x: 111111111111, y: 333333333333");
+    ink_infotext_free(&info);
+  }
   ink_paint_recipe_free(&r);
 }
 

@@ -30,6 +30,11 @@ static void alphas_cumprod_equal_diffusers(void **state) {
                    (double)theirs[i]);
         }
       }
+      // Beyond either end there is what lies there.
+      assert_true(ink_schedule_alpha_cumprod(s, 1000) == (double)s->alphas_cumprod[999]);
+      assert_true(ink_schedule_alpha_cumprod(s, INT64_MAX) == (double)s->alphas_cumprod[999]);
+      assert_true(ink_schedule_alpha_cumprod(s, -1) ==
+                  (config.final_alpha_one ? 1 : (double)s->alphas_cumprod[0]));
       ink_schedule_free(s);
     }
   }

@@ -284,6 +284,53 @@ static void controlnet_residuals_equal_diffusers_and_steer_the_unet_alike(void *
   close_network(&f);
 }
 
+static void what_no_controlnet_sees_is_refused(void **state) {
+  (void)state;
+  network_fixture f = open_network("controlnet");
+  ink_controlnet_config config;
+  ink_controlnet *controlnet;
+  ink_error error = {0};
+  json_t *json = json_deep_copy(ink_weights_config(f.weights));
+  json_object_set_new(json, "controlnet_conditioning_channel_order", json_string("bgr"));
+  assert_ok(ink_controlnet_config_from_json(json, "controlnet", &config, &error));
+  assert_true(config.bgr);
+  json_object_set_new(json, "controlnet_conditioning_channel_order", json_string("gbr"));
+  assert_int_equal(ink_controlnet_config_from_json(json, "controlnet", &config, &error),
+                   INK_ERR_UNSUPPORTED);
+  json_decref(json);
+  assert_ok(ink_controlnet_config_from_json(ink_weights_config(f.weights), "controlnet", &config,
+                                            &error));
+  assert_false(config.bgr);
+  assert_ok(ink_controlnet_new(&config, &(ink_source){.weights = f.weights}, &controlnet, &error));
+  const ink_unet_input input = {.sample = find_expected(&f, "sample"),
+                                .timesteps = find_expected(&f, "timesteps"),
+                                .context = find_expected(&f, "context")};
+  const int64_t shapes[][4] = {
+      {2, 64, 64, 3}, {1, 64, 64, 3}, {2, 32, 64, 3}, {2, 64, 32, 3}, {2, 64, 64, 4}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    ink_compute c = {.arena = f.arena};
+    ink_unet_residuals residuals;
+    ink_tensor *hint = ink_tensor_new(f.arena, INK_F32, 4, shapes[i]);
+    memset(hint->data, 0, (size_t)ink_tensor_elements(hint) * sizeof(float));
+    assert_int_equal(ink_controlnet_forward(&c, controlnet, &input, hint, 1, &residuals), i == 0);
+    assert_int_equal(ink_compute_status(&c, NULL), i ? INK_ERR_USAGE : INK_OK);
+  }
+  // Latents of odd sides leave what the UNet leaves: halves are rounded up.
+  ink_compute c = {.arena = f.arena};
+  ink_unet_residuals residuals;
+  ink_unet_input odd = input;
+  ink_tensor *sample = ink_tensor_new(f.arena, INK_F32, 4, (int64_t[]){2, 5, 7, 4});
+  ink_tensor *hint = ink_tensor_new(f.arena, INK_F32, 4, (int64_t[]){2, 40, 56, 3});
+  memset(sample->data, 0, (size_t)ink_tensor_elements(sample) * sizeof(float));
+  memset(hint->data, 0, (size_t)ink_tensor_elements(hint) * sizeof(float));
+  odd.sample = sample;
+  assert_true(ink_controlnet_forward(&c, controlnet, &odd, hint, 1, &residuals));
+  assert_int_equal(residuals.middle->shape[1], 2);
+  assert_int_equal(residuals.middle->shape[2], 2);
+  ink_controlnet_free(controlnet);
+  close_network(&f);
+}
+
 // ---- autoencoders ------------------------------------------------------------------------------
 
 static void vae_equals_diffusers(const char *name) {
@@ -513,6 +560,17 @@ static void upscaler_equals_its_paper_under_newer_and_older_names(void **state) 
     ink_tensor *y =
         ink_esrgan_forward(&f.compute, esrgan, find_expected(&f, "picture"), INK_F32, 0);
     check_close(&f, result, y, find_expected(&f, "%s", result), parity);
+    // Sides that are no multiples of what it takes together, and scales that it does not have.
+    for (int side = 0; side < 2; side++) {
+      ink_compute c = {.arena = f.arena};
+      ink_tensor *x = ink_tensor_new(f.arena, INK_F32, 4, (int64_t[]){1, 8 + side, 9 - side, 3});
+      memset(x->data, 0, (size_t)ink_tensor_elements(x) * sizeof(float));
+      assert_int_equal(ink_esrgan_forward(&c, esrgan, x, INK_F32, 0) != NULL, scale == 4);
+    }
+    ink_esrgan *other;
+    ink_esrgan_config wrong = config;
+    wrong.scale = 3;
+    assert_int_equal(ink_esrgan_new(&wrong, &source, &other, &error), INK_ERR_UNSUPPORTED);
     ink_esrgan_free(esrgan);
     close_network(&f);
   }
@@ -693,6 +751,7 @@ int main(void) {
       cmocka_unit_test(bf16_activations_stay_near),
       cmocka_unit_test(a_pass_gives_its_memory_back),
       cmocka_unit_test(controlnet_residuals_equal_diffusers_and_steer_the_unet_alike),
+      cmocka_unit_test(what_no_controlnet_sees_is_refused),
       cmocka_unit_test(autoencoder_encodes_and_decodes_as_diffusers),
       cmocka_unit_test(autoencoder_with_the_names_of_old_diffusers_equals_it),
       cmocka_unit_test(activations_beyond_the_range_of_f16_do_not_overflow),
