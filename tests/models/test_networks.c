@@ -566,6 +566,7 @@ static void upscaler_equals_its_paper_under_newer_and_older_names(void **state) 
       ink_tensor *x = ink_tensor_new(f.arena, INK_F32, 4, (int64_t[]){1, 8 + side, 9 - side, 3});
       memset(x->data, 0, (size_t)ink_tensor_elements(x) * sizeof(float));
       assert_int_equal(ink_esrgan_forward(&c, esrgan, x, INK_F32, 0) != NULL, scale == 4);
+      assert_int_equal(ink_compute_status(&c, NULL), scale == 4 ? INK_OK : INK_ERR_USAGE);
     }
     ink_esrgan *other;
     ink_esrgan_config wrong = config;
