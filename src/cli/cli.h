@@ -14,12 +14,14 @@
 enum { INK_EXIT_DONE = 0, INK_EXIT_FAILED = 1, INK_EXIT_USAGE = 2, INK_EXIT_BLOCKED = 3 };
 
 typedef struct ink_command {
-  const char *name;
+  const char *name;      // of one below another with all words: "train data"
   const char *summary;   // one line, English, in the catalogue
   const char *usage;     // what follows "inkstone ": "write [PROMPT] [OPTIONS]"
   const char *examples;  // lines of commands that work as they stand, each ended by \n
-  // argv[0] is the command's name. Returns an exit code.
-  int (*run)(const struct ink_command *self, int argc, char **argv);
+  // argv[0] is the command's name. What went wrong is said by main.c, which knows its exit code.
+  ink_status (*run)(const struct ink_command *self, int argc, char **argv, ink_error *error);
+  // Commands that its first argument chooses, NULL behind the last; NULL: none.
+  const struct ink_command *const *below;
 } ink_command;
 
 // Repeated strings of a LIST option; borrowed from argv.
@@ -58,8 +60,7 @@ ink_option ink_option_threads(int64_t *threads);
 // of argv (argv[0] stays), *n_positional of them. "--" ends options, "-" is positional. Unknown
 // flags, missing or out-of-range values are USAGE with the nearest known name. --help prints help
 // and --list-options the option names, --list-values NAME what an option knows (for shell
-// completion): *done is then true and the command
-// returns INK_EXIT_DONE.
+// completion): *done is then true and the command has nothing left to do.
 ink_status ink_options_read(const ink_command *command, ink_option *options, size_t n_options,
                             int argc, char **argv, int *n_positional, bool *done, ink_error *error);
 

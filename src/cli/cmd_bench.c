@@ -40,7 +40,7 @@ static bool wanted(const part *p, const char *only, bool roofline) {
   return only ? strcmp(only, p->name) == 0 : !roofline || p->run == ink_benchmark_products;
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   const char *only = NULL;
   int64_t threads = 0, rounds = 5;
   bool roofline = false, json = false;
@@ -64,23 +64,20 @@ static int run(const ink_command *self, int argc, char **argv) {
       ink_option_threads(&threads),
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"},
   };
-  ink_error error = {0};
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n > 0) {
-    status = ink_fail(&error, INK_ERR_USAGE, "bench takes no \"%s\"; see --help", argv[1]);
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n > 0) return ink_fail(error, INK_ERR_USAGE, "bench takes no \"%s\"; see --help", argv[1]);
+  if (only && !known(only)) {
+    return ink_fail(error, INK_ERR_USAGE, "--only %s: say products, training or weights", only);
   }
-  if (status == INK_OK && only && !known(only)) {
-    status = ink_fail(&error, INK_ERR_USAGE, "--only %s: say products, training or weights", only);
-  }
-  ink_benchmark b = {.rounds = (int)rounds, .rows = json_array(), .show = json ? NULL : show};
-  if (status == INK_OK) {
-    b.pool = ink_pool_new((int)threads);
-    status = ink_roofline_new(b.pool, &b.roofline, &error);
-  }
+  ink_benchmark b = {.rounds = (int)rounds,
+                     .rows = json_array(),
+                     .show = json ? NULL : show,
+                     .pool = ink_pool_new((int)threads)};
+  ink_status status = ink_roofline_new(b.pool, &b.roofline, error);
   const ink_cpu *cpu = ink_cpu_about();
   if (status == INK_OK && !json) {
     printf("kernels %s%s%s, %d threads; share, work, kind, GFLOP/s (GB/s) of the limit\n",
@@ -89,7 +86,7 @@ static int run(const ink_command *self, int argc, char **argv) {
   }
   if (status == INK_OK) ink_benchmark_limits(&b);
   for (size_t i = 0; i < N_PARTS && status == INK_OK; i++) {
-    if (wanted(&parts[i], only, roofline)) status = parts[i].run(&b, &error);
+    if (wanted(&parts[i], only, roofline)) status = parts[i].run(&b, error);
   }
   if (status == INK_OK && json) {
     json_t *all = json_pack("{s:s, s:i, s:O}", "kernels", ink_isa_name(cpu->isa), "threads",
@@ -99,14 +96,14 @@ static int run(const ink_command *self, int argc, char **argv) {
     if (text) {
       puts(text);
     } else {
-      status = ink_fail(&error, INK_ERR_MEMORY, "no memory for the JSON");
+      status = ink_fail(error, INK_ERR_MEMORY, "no memory for the JSON");
     }
     free(text);
   }
   json_decref(b.rows);
   ink_roofline_free(b.roofline);
   ink_pool_free(b.pool);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return status;
 }
 
 const ink_command ink_command_bench = {

@@ -296,7 +296,7 @@ static ink_status converse(const ink_cli_model *m, ink_cli_sampling *sampling, c
   return status;
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   ink_cli_model model;
   ink_cli_sampling sampling = ink_cli_sampling_default();
   const char *layout = NULL, *system = NULL;
@@ -315,19 +315,18 @@ static int run(const ink_command *self, int argc, char **argv) {
                         .value = &system,
                         .argument = "TEXT",
                         .help = "instruction that stands before the conversation"};
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 0) {
-    status = ink_fail(&error, INK_ERR_USAGE, "what to say comes on stdin, not as \"%s\"", argv[1]);
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 0) {
+    return ink_fail(error, INK_ERR_USAGE, "what to say comes on stdin, not as \"%s\"", argv[1]);
   }
-  if (status == INK_OK) status = ink_cli_model_open(&model, &error);
-  if (status == INK_OK) status = converse(&model, &sampling, layout, system, self, &error);
+  ink_status status = ink_cli_model_open(&model, error);
+  if (status == INK_OK) status = converse(&model, &sampling, layout, system, self, error);
   ink_cli_model_close(&model);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return status;
 }
 
 const ink_command ink_command_chat = {

@@ -49,24 +49,18 @@ static const char fish_script[] =
     "'(inkstone (commandline -opc)[2] --list-values (string sub -s 3 -- (commandline -opc)[-1]) "
     "2>/dev/null)'\n";
 
-static int run(const ink_command *self, int argc, char **argv) {
-  ink_error error = ink_cli_error();
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   int n;
   bool done;
-  if (ink_options_read(self, NULL, 0, argc, argv, &n, &done, &error) != INK_OK) {
-    return ink_cli_fail(self, &error);
-  }
-  if (done) return INK_EXIT_DONE;
+  INK_TRY(ink_options_read(self, NULL, 0, argc, argv, &n, &done, error));
+  if (done) return INK_OK;
   const char *script = NULL;
   if (n == 1 && strcmp(argv[1], "bash") == 0) script = bash_script;
   if (n == 1 && strcmp(argv[1], "zsh") == 0) script = zsh_script;
   if (n == 1 && strcmp(argv[1], "fish") == 0) script = fish_script;
-  if (!script) {
-    ink_fail(&error, INK_ERR_USAGE, "name one shell: bash, zsh or fish");
-    return ink_cli_fail(self, &error);
-  }
+  if (!script) return ink_fail(error, INK_ERR_USAGE, "name one shell: bash, zsh or fish");
   fputs(script, stdout);
-  return INK_EXIT_DONE;
+  return INK_OK;
 }
 
 const ink_command ink_command_completion = {

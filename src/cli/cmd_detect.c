@@ -233,7 +233,7 @@ static void print_verdict(ink_detection *d) {
   }
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   ink_cli_model model;
   bool json = false;
   ink_detect_noise_options noise = {.records = INK_NOISE_RECORDS};
@@ -270,29 +270,26 @@ static int run(const ink_command *self, int argc, char **argv) {
                    .high = INT32_MAX};
   options[INK_CLI_MODEL_OPTIONS + 1] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"};
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "one file is needed; - reads standard input");
-  }
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 1) return ink_fail(error, INK_ERR_USAGE, "one file is needed; - reads standard input");
   char *bytes = NULL;
   size_t size = 0;
   enum { MOST_TEXT = 64 << 20 };
-  if (status == INK_OK) status = ink_file_read(argv[1], MOST_TEXT, &bytes, &size, &error);
+  ink_status status = ink_file_read(argv[1], MOST_TEXT, &bytes, &size, error);
   ink_detection detection = {0};
-  if (status == INK_OK) status = detect(&model, &noise, argv[1], bytes, size, &detection, &error);
+  if (status == INK_OK) status = detect(&model, &noise, argv[1], bytes, size, &detection, error);
   if (status == INK_OK && json) {
-    status = print_json(&detection, model.model, &error);
+    status = print_json(&detection, model.model, error);
   } else if (status == INK_OK) {
     print_verdict(&detection);
   }
   free(bytes);
   ink_cli_model_close(&model);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return status;
 }
 
 const ink_command ink_command_detect = {

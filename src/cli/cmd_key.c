@@ -119,7 +119,7 @@ static ink_status act(const request *r, const char *verb, ink_error *error) {
   return status;
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   request r = {0};
   ink_option options[] = {
       {.name = "key",
@@ -139,17 +139,13 @@ static int run(const ink_command *self, int argc, char **argv) {
       INK_PASSPHRASE_OPTION(&r.signing),
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "say one of init, show and rotate");
-  }
-  if (status == INK_OK) status = act(&r, argv[1], &error);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 1) return ink_fail(error, INK_ERR_USAGE, "say one of init, show and rotate");
+  return act(&r, argv[1], error);
 }
 
 const ink_command ink_command_key = {

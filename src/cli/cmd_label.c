@@ -347,23 +347,22 @@ static ink_status label(const arguments *a, const char *path, const ink_label_re
   return INK_OK;
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   arguments a = {.visible = true};
   ink_option options[N_OPTIONS];
   describe(&a, options);
-  ink_error error = ink_cli_error();
   ink_label_request request = {0};
   ink_label_style style = ink_label_style_default();
   ink_text source = {0};
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, N_OPTIONS, argc, argv, &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) status = ink_fail(&error, INK_ERR_USAGE, "name one file");
-  if (status == INK_OK) status = read_request(&a, options, &request, &style, &source, &error);
-  if (status == INK_OK) status = label(&a, argv[1], &request, &error);
+  INK_TRY(ink_options_read(self, options, N_OPTIONS, argc, argv, &n, &done, error));
+  if (done) return INK_OK;
+  if (n != 1) return ink_fail(error, INK_ERR_USAGE, "name one file");
+  ink_status status = read_request(&a, options, &request, &style, &source, error);
+  if (status == INK_OK) status = label(&a, argv[1], &request, error);
   ink_text_free(&source);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return status;
 }
 
 const ink_command ink_command_label = {

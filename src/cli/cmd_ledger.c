@@ -274,7 +274,7 @@ static ink_status act(const request *r, int n, char **argv, ink_error *error) {
   return status;
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   request r = {0};
   ink_option options[] = {
       {.name = "ledger",
@@ -312,14 +312,12 @@ static int run(const ink_command *self, int argc, char **argv) {
        .help = "export: write there (default: standard output)"},
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK) status = act(&r, n, argv, &error);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  return act(&r, n, argv, error);
 }
 
 const ink_command ink_command_ledger = {

@@ -210,7 +210,7 @@ static ink_status prepare(const request *r, const char *reference, const ink_pro
   return status;
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   request r = {0};
   ink_option options[] = {
       {.name = "set",
@@ -257,24 +257,21 @@ static int run(const ink_command *self, int argc, char **argv) {
        .help = "print the record as JSON"},
       ink_option_threads(&r.threads),
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) {
-    status = ink_fail(&error, INK_ERR_USAGE,
-                      "name one playbook; `inkstone playbook list` shows what there is");
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 1) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "name one playbook; `inkstone playbook list` shows what there is");
   }
-  if (status == INK_OK) {
-    r.seed_given = options[3].given;
-    ink_cli_bar bar;
-    ink_progress progress = ink_cli_progress(&bar, argv[1]);
-    status = prepare(&r, argv[1], &progress, &error);
-    ink_cli_progress_end(&bar);
-  }
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  r.seed_given = options[3].given;
+  ink_cli_bar bar;
+  ink_progress progress = ink_cli_progress(&bar, argv[1]);
+  ink_status status = prepare(&r, argv[1], &progress, error);
+  ink_cli_progress_end(&bar);
+  return status;
 }
 
 const ink_command ink_command_make = {

@@ -274,25 +274,23 @@ static ink_status run_action(const action *a, const settings *s, const ink_optio
   return a->run(s, names, n, error);
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   settings s = {0};
   ink_option options[N_OPTIONS];
   describe_options(&s, options);
-  ink_error error = {0};
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, N_OPTIONS, argc, argv, &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
+  INK_TRY(ink_options_read(self, options, N_OPTIONS, argc, argv, &n, &done, error));
+  if (done) return INK_OK;
   const action *found = NULL;
-  for (size_t i = 0; i < N_ACTIONS && n > 0 && status == INK_OK; i++) {
+  for (size_t i = 0; i < N_ACTIONS && n > 0; i++) {
     if (strcmp(argv[1], actions[i].name) == 0) found = &actions[i];
   }
-  if (status == INK_OK && !found) {
-    status = ink_fail(&error, INK_ERR_USAGE,
-                      "say what to do: list, pull, show, convert, quantize or rm");
+  if (!found) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "say what to do: list, pull, show, convert, quantize or rm");
   }
-  if (status == INK_OK) status = run_action(found, &s, options, argv + 2, n - 1, &error);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return run_action(found, &s, options, argv + 2, n - 1, error);
 }
 
 const ink_command ink_command_model = {

@@ -161,42 +161,36 @@ static void say_ways_out(const ink_paint_arguments *a, const ink_paint_recipe *r
   ink_text_free(&ways);
 }
 
-static int run_paint(const ink_command *self, int argc, char **argv) {
+static ink_status run_paint(const ink_command *self, int argc, char **argv, ink_error *error) {
   ink_paint_arguments a = {.output = "out.png", .seed = -1, .count = 1};
   ink_option options[INK_PAINT_N_OPTIONS];
   ink_paint_options(&a, options);
-  ink_error error = ink_cli_error();
   ink_paint_recipe recipe = {
       .steps = 20, .guidance_scale = (double)NAN, .strength = 0.75, .eta = (double)NAN};
   ink_picture_format format;
   int n;
   bool done;
-  ink_status status =
-      ink_options_read(self, options, INK_PAINT_N_OPTIONS, argc, argv, &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n > 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "one prompt at a time; put it in quotes");
+  INK_TRY(ink_options_read(self, options, INK_PAINT_N_OPTIONS, argc, argv, &n, &done, error));
+  if (done) return INK_OK;
+  if (n > 1) return ink_fail(error, INK_ERR_USAGE, "one prompt at a time; put it in quotes");
+  if (n == 0 && a.upscale) return ink_fail(error, INK_ERR_USAGE, "name the picture to enlarge");
+  if (n == 0 && !a.from) {
+    return ink_fail(error, INK_ERR_USAGE, "say what to paint, or --from which picture");
   }
-  if (status == INK_OK && n == 0 && a.upscale) {
-    status = ink_fail(&error, INK_ERR_USAGE, "name the picture to enlarge");
-  }
-  if (status == INK_OK && n == 0 && !a.from && !a.upscale) {
-    status = ink_fail(&error, INK_ERR_USAGE, "say what to paint, or --from which picture");
-  }
-  if (status == INK_OK && a.unmarked) {
+  if (a.unmarked) {
     fprintf(
         stderr, "%s\n",
         ink_tr("unmarked: who publishes the picture may have to label it (EU AI Act, article 50; "
                "China: GB 45438-2025)"));
   }
   // Before hours of painting: a name that cannot be written.
-  if (status == INK_OK) status = ink_picture_format_of(a.output, &format, &error);
-  if (status == INK_OK && a.upscale) {
-    status = ink_paint_upscale(&a, argv[1], &error);
-    if (status == INK_ERR_MEMORY) say_ways_out(&a, &recipe, &error);
-    return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  INK_TRY(ink_picture_format_of(a.output, &format, error));
+  if (a.upscale) {
+    ink_status status = ink_paint_upscale(&a, argv[1], error);
+    if (status == INK_ERR_MEMORY) say_ways_out(&a, &recipe, error);
+    return status;
   }
-  if (status == INK_OK && a.from) status = ink_paint_read_recipe(a.from, &recipe, &error);
+  ink_status status = a.from ? ink_paint_read_recipe(a.from, &recipe, error) : INK_OK;
   // A sheet is repeated as a sheet.
   if (status == INK_OK && recipe.grid && a.count == 1) {
     a.grid = true;
@@ -204,12 +198,12 @@ static int run_paint(const ink_command *self, int argc, char **argv) {
   }
   recipe.grid = 0;
   if (status == INK_OK) {
-    status = ink_paint_lay_over(&a, options, n ? argv[1] : NULL, &recipe, &error);
+    status = ink_paint_lay_over(&a, options, n ? argv[1] : NULL, &recipe, error);
   }
-  if (status == INK_OK) status = run_job(&a, &recipe, &error);
-  if (status == INK_ERR_MEMORY) say_ways_out(&a, &recipe, &error);
+  if (status == INK_OK) status = run_job(&a, &recipe, error);
+  if (status == INK_ERR_MEMORY) say_ways_out(&a, &recipe, error);
   ink_paint_recipe_free(&recipe);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return status;
 }
 
 const ink_command ink_command_paint = {

@@ -145,21 +145,19 @@ static ink_status act(int n, char **words, bool json, int threads, ink_error *er
                   "say `playbook list`, or `playbook show`, `test` or `lock` and one playbook");
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   bool json = false;
   int64_t threads = 0;
   ink_option options[] = {
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "list, show: print JSON"},
       ink_option_threads(&threads),
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK) status = act(n, argv + 1, json, (int)threads, &error);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  return act(n, argv + 1, json, (int)threads, error);
 }
 
 const ink_command ink_command_playbook = {

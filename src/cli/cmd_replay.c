@@ -53,70 +53,66 @@ static ink_status note(const ink_replay *replay, ink_error *error) {
   return status;
 }
 
-static int run_replay(const ink_command *self, int argc, char **argv) {
+static ink_status run_replay(const ink_command *self, int argc, char **argv, ink_error *error) {
   bool json = false;
   int64_t threads = 0;
   ink_option options[] = {
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print the result as JSON"},
       ink_option_threads(&threads),
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "name one piece: its folder or its record.json");
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 1) {
+    return ink_fail(error, INK_ERR_USAGE, "name one piece: its folder or its record.json");
   }
-  if (status == INK_OK) {
-    ink_cli_bar bar;
-    ink_progress progress = ink_cli_progress(&bar, "replay");
-    ink_pool *pool = ink_pool_new((int)threads);
-    ink_replay replay;
-    status = ink_piece_replay(argv[1], pool, &progress, &replay, &error);
-    ink_pool_free(pool);
-    ink_cli_progress_end(&bar);
-    if (status == INK_OK) {
-      status = note(&replay, &error);
-      if (status == INK_OK) status = print_replay(&replay, json, &error);
-      ink_replay_free(&replay);
-    }
-  }
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  ink_cli_bar bar;
+  ink_progress progress = ink_cli_progress(&bar, "replay");
+  ink_pool *pool = ink_pool_new((int)threads);
+  ink_replay replay;
+  ink_status status = ink_piece_replay(argv[1], pool, &progress, &replay, error);
+  ink_pool_free(pool);
+  ink_cli_progress_end(&bar);
+  if (status != INK_OK) return status;
+  status = note(&replay, error);
+  if (status == INK_OK) status = print_replay(&replay, json, error);
+  ink_replay_free(&replay);
+  return status;
 }
 
-static int run_explain(const ink_command *self, int argc, char **argv) {
+static ink_status run_explain(const ink_command *self, int argc, char **argv, ink_error *error) {
   bool json = false;
   ink_option options[] = {
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print the record as JSON"},
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  json_t *record = NULL;
-  char *folder = NULL;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "name one piece: its folder or its record.json");
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 1) {
+    return ink_fail(error, INK_ERR_USAGE, "name one piece: its folder or its record.json");
   }
-  if (status == INK_OK) status = ink_record_open(argv[1], &record, &folder, &error);
-  if (status == INK_OK && json) {
+  json_t *record;
+  char *folder;
+  INK_TRY(ink_record_open(argv[1], &record, &folder, error));
+  ink_status status = INK_OK;
+  if (json) {
     char *text = ink_json_text(record);
     puts(text ? text : "");
     free(text);
-  } else if (status == INK_OK) {
+  } else {
     ink_text text = {0};
     ink_record_explain(record, ink_language_current(), &text);
-    status = ink_text_status(&text, &error);
+    status = ink_text_status(&text, error);
     if (status == INK_OK) fputs(ink_text_string(&text), stdout);
     ink_text_free(&text);
   }
   json_decref(record);
   free(folder);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return status;
 }
 
 const ink_command ink_command_replay = {

@@ -60,26 +60,23 @@ static ink_status score_text(const ink_cli_model *m, const char *argument, bool 
   return status;
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   ink_cli_model model;
   bool json = false;
   ink_option options[INK_CLI_MODEL_OPTIONS + 1] = {0};
   ink_cli_model_options(&model, options);
   options[INK_CLI_MODEL_OPTIONS] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &json, .help = "print one JSON object"};
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n > 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "one text at a time; put it in quotes");
-  }
-  if (status == INK_OK) status = ink_cli_model_open(&model, &error);
-  if (status == INK_OK) status = score_text(&model, n == 1 ? argv[1] : NULL, json, &error);
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n > 1) return ink_fail(error, INK_ERR_USAGE, "one text at a time; put it in quotes");
+  ink_status status = ink_cli_model_open(&model, error);
+  if (status == INK_OK) status = score_text(&model, n == 1 ? argv[1] : NULL, json, error);
   ink_cli_model_close(&model);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return status;
 }
 
 const ink_command ink_command_score = {

@@ -43,7 +43,7 @@ static ink_status lay_out(const char *from, const char *out, const char *path, i
   return status;
 }
 
-static int run_scenes(const ink_command *self, int argc, char **argv) {
+static ink_status run_scenes(const ink_command *self, int argc, char **argv, ink_error *error) {
   const char *from = NULL, *out = NULL, *recipe = NULL;
   int64_t count = 0, threads = 0;
   bool held_out = false;
@@ -78,23 +78,19 @@ static int run_scenes(const ink_command *self, int argc, char **argv) {
        .help = "safetensors file to write: pictures, captions, counts, kinds"},
       ink_option_threads(&threads),
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && (n != 0 || !from || !recipe || !out)) {
-    status = ink_fail(&error, INK_ERR_USAGE, "--from, --recipe and --out are needed");
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 0 || !from || !recipe || !out) {
+    return ink_fail(error, INK_ERR_USAGE, "--from, --recipe and --out are needed");
   }
-  if (status == INK_OK) {
-    ink_pool *pool = ink_pool_new((int)threads);
-    status = lay_out(from, out, recipe, count, held_out, pool, &error);
-    ink_pool_free(pool);
-  }
-  if (status != INK_OK) return ink_cli_fail(self, &error);
-  printf("%s\n", out);
-  return INK_EXIT_DONE;
+  ink_pool *pool = ink_pool_new((int)threads);
+  ink_status status = lay_out(from, out, recipe, count, held_out, pool, error);
+  ink_pool_free(pool);
+  if (status == INK_OK) printf("%s\n", out);
+  return status;
 }
 
 static const ink_command scenes_command = {
@@ -107,10 +103,7 @@ static const ink_command scenes_command = {
     .run = run_scenes,
 };
 
-static int run_data(const ink_command *self, int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "scenes") == 0) {
-    return run_scenes(&scenes_command, argc - 1, argv + 1);
-  }
+static ink_status run_data(const ink_command *self, int argc, char **argv, ink_error *error) {
   const char *from = NULL, *out = NULL, *commit = NULL;
   ink_option options[] = {
       {.name = "from",
@@ -132,26 +125,20 @@ static int run_data(const ink_command *self, int argc, char **argv) {
        .argument = "HASH",
        .help = "commit of the poetry checkout, where it has no .git"},
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
   bool known = n == 1 && (strcmp(argv[1], "poetry") == 0 || strcmp(argv[1], "pictures") == 0);
-  if (status == INK_OK && !known) {
-    status = ink_fail(&error, INK_ERR_USAGE, "name one corpus: poetry, pictures or scenes");
+  if (!known) return ink_fail(error, INK_ERR_USAGE, "name one corpus: poetry, pictures or scenes");
+  if (!from || !out) return ink_fail(error, INK_ERR_USAGE, "--from and --out are needed");
+  if (commit && strcmp(argv[1], "poetry") != 0) {
+    return ink_fail(error, INK_ERR_USAGE, "--commit belongs to poetry");
   }
-  if (status == INK_OK && (!from || !out)) {
-    status = ink_fail(&error, INK_ERR_USAGE, "--from and --out are needed");
-  }
-  if (status == INK_OK && commit && strcmp(argv[1], "poetry") != 0) {
-    status = ink_fail(&error, INK_ERR_USAGE, "--commit belongs to poetry");
-  }
-  if (status == INK_OK) status = build_data(argv[1], from, out, commit, &error);
-  if (status != INK_OK) return ink_cli_fail(self, &error);
+  INK_TRY(build_data(argv[1], from, out, commit, error));
   printf("%s\n", out);
-  return INK_EXIT_DONE;
+  return INK_OK;
 }
 
 static const ink_command data_command = {
@@ -164,6 +151,7 @@ static const ink_command data_command = {
         "inkstone train data poetry --from chinese-poetry --out poetry\n"
         "inkstone train data pictures --from drawings --out pictures\n",
     .run = run_data,
+    .below = (const ink_command *const[]){&scenes_command, NULL},
 };
 
 // ---- train RECIPE -------------------------------------------------------------------------------
@@ -279,8 +267,7 @@ static ink_status train_by(const char *path, const place *where, ink_error *erro
   }
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "data") == 0) return run_data(&data_command, argc - 1, argv + 1);
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   const char *out = NULL;
   int64_t threads = 0;
   bool force = false;
@@ -297,25 +284,20 @@ static int run(const ink_command *self, int argc, char **argv) {
        .value = &force,
        .help = "go on from a checkpoint that another recipe made"},
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "name one recipe, a YAML file");
-  }
-  if (status == INK_OK) {
-    screen s = {.terminal = isatty(STDERR_FILENO) == 1};
-    ink_train_listener listener = {report, note, &s};
-    place where = {out, force, ink_pool_new((int)threads), &listener};
-    ink_cli_catch_interrupts();
-    status = train_by(argv[1], &where, &error);
-    if (s.terminal) fputs("\r\033[K", stderr);
-    ink_pool_free(where.pool);
-  }
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 1) return ink_fail(error, INK_ERR_USAGE, "name one recipe, a YAML file");
+  screen s = {.terminal = isatty(STDERR_FILENO) == 1};
+  ink_train_listener listener = {report, note, &s};
+  place where = {out, force, ink_pool_new((int)threads), &listener};
+  ink_cli_catch_interrupts();
+  ink_status status = train_by(argv[1], &where, error);
+  if (s.terminal) fputs("\r\033[K", stderr);
+  ink_pool_free(where.pool);
+  return status;
 }
 
 const ink_command ink_command_train = {
@@ -327,4 +309,5 @@ const ink_command ink_command_train = {
         "inkstone train models/poet/recipe.yaml --out runs/poet\n"
         "inkstone train models/painter/recipe.yaml\n",
     .run = run,
+    .below = (const ink_command *const[]){&data_command, NULL},
 };

@@ -429,7 +429,7 @@ static ink_status verify(const request *r, const char *path, ink_error *error) {
   return status;
 }
 
-static int run(const ink_command *self, int argc, char **argv) {
+static ink_status run(const ink_command *self, int argc, char **argv, ink_error *error) {
   request r = {0};
   ink_option options[] = {
       {.name = "trust",
@@ -463,15 +463,13 @@ static int run(const ink_command *self, int argc, char **argv) {
        .help = "how the file carries it (default: by content and name)"},
       {.name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"},
   };
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n != 1) status = ink_fail(&error, INK_ERR_USAGE, "name one file");
-  if (status == INK_OK) status = verify(&r, argv[1], &error);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n != 1) return ink_fail(error, INK_ERR_USAGE, "name one file");
+  return verify(&r, argv[1], error);
 }
 
 const ink_command ink_command_verify = {

@@ -125,7 +125,7 @@ static ink_status write_text(const ink_cli_model *m, ink_cli_sampling *sampling,
   return status;
 }
 
-static int run_write(const ink_command *self, int argc, char **argv) {
+static ink_status run_write(const ink_command *self, int argc, char **argv, ink_error *error) {
   ink_cli_model model;
   ink_cli_sampling sampling = ink_cli_sampling_default();
   request r = {.logprobs = -1};
@@ -154,39 +154,36 @@ static int run_write(const ink_command *self, int argc, char **argv) {
                         .high = INK_MAX_LOGPROBS};
   own[3] = (ink_option){
       .name = "json", .kind = INK_OPTION_FLAG, .value = &r.json, .help = "print one JSON object"};
-  ink_error error = ink_cli_error();
   int n;
   bool done;
-  ink_status status = ink_options_read(self, options, sizeof options / sizeof *options, argc, argv,
-                                       &n, &done, &error);
-  if (status == INK_OK && done) return INK_EXIT_DONE;
-  if (status == INK_OK && n > 1) {
-    status = ink_fail(&error, INK_ERR_USAGE, "one prompt at a time; put it in quotes");
-  }
+  INK_TRY(ink_options_read(self, options, sizeof options / sizeof *options, argc, argv, &n, &done,
+                           error));
+  if (done) return INK_OK;
+  if (n > 1) return ink_fail(error, INK_ERR_USAGE, "one prompt at a time; put it in quotes");
   ink_cli_catch_interrupts();
   // Verse is too short to be marked: who asks for a mark wants text.
   bool marked = strcmp(sampling.watermark, "auto") != 0 && strcmp(sampling.watermark, "off") != 0;
-  if (status == INK_OK && marked && ink_cli_verse_asked(&verse)) {
-    status = ink_fail(&error, INK_ERR_USAGE,
-                      "verse is too short to carry a watermark; leave --watermark out");
+  if (marked && ink_cli_verse_asked(&verse)) {
+    return ink_fail(error, INK_ERR_USAGE,
+                    "verse is too short to carry a watermark; leave --watermark out");
   }
   // Verse needs no prompt.
-  if (status == INK_OK && (n == 1 || !ink_cli_verse_asked(&verse))) {
-    status = ink_cli_text(n == 1 ? argv[1] : NULL, &r.prompt, &r.prompt_size, &error);
+  if (n == 1 || !ink_cli_verse_asked(&verse)) {
+    INK_TRY(ink_cli_text(n == 1 ? argv[1] : NULL, &r.prompt, &r.prompt_size, error));
   }
-  if (status == INK_OK) status = ink_cli_model_open(&model, &error);
+  ink_status status = ink_cli_model_open(&model, error);
   if (status == INK_OK) {
     // The poet knows text as poems only: a bare prompt is how one begins.
     bool bare = !r.special && r.logprobs < 0 && r.stop.n == 0 && !marked;
     if (ink_cli_verse_asked(&verse) || (bare && ink_poet_knows_poems(model.model))) {
-      status = ink_cli_write_verse(&model, &sampling, &verse, r.prompt, r.json, &error);
+      status = ink_cli_write_verse(&model, &sampling, &verse, r.prompt, r.json, error);
     } else {
-      status = write_text(&model, &sampling, &r, &error);
+      status = write_text(&model, &sampling, &r, error);
     }
   }
   ink_cli_model_close(&model);
   free(r.prompt);
-  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(self, &error);
+  return status;
 }
 
 const ink_command ink_command_write = {

@@ -52,18 +52,26 @@ static const ink_command *find_command(const char *name, ink_error *error) {
   return NULL;
 }
 
+// The command below this one whose last word is `word`; NULL when there is none.
+static const ink_command *command_below(const ink_command *command, const char *word) {
+  for (size_t i = 0; command->below && command->below[i]; i++) {
+    if (strcmp(strrchr(command->below[i]->name, ' ') + 1, word) == 0) return command->below[i];
+  }
+  return NULL;
+}
+
 static int run_command(int argc, char **argv) {
   ink_error error = ink_cli_error();
-  const ink_command *command = find_command(argv[0], &error);
+  const ink_command *command = find_command(argv[0], &error), *below;
   if (!command) return ink_cli_fail(NULL, &error);
-  int code = command->run(command, argc, argv);
+  for (; argc > 1 && (below = command_below(command, argv[1])); argc--, argv++) command = below;
+  ink_status status = command->run(command, argc, argv, &error);
   // What was printed has arrived only when the last of it was taken: a full disk speaks up here.
-  if ((fflush(stdout) != 0 || ferror(stdout)) && code == INK_EXIT_DONE) {
-    ink_fail(&error, INK_ERR_IO, "the output could not be written: %s",
-             ink_error_say(&error, strerror(errno)));
-    return ink_cli_fail(command, &error);
+  if (status == INK_OK && (fflush(stdout) != 0 || ferror(stdout))) {
+    status = ink_fail(&error, INK_ERR_IO, "the output could not be written: %s",
+                      ink_error_say(&error, strerror(errno)));
   }
-  return code;
+  return status == INK_OK ? INK_EXIT_DONE : ink_cli_fail(command, &error);
 }
 
 int main(int argc, char **argv) {
