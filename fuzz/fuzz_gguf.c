@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     read_value(file, value);
   }
   for (size_t i = 0; i < ink_gguf_n_tensors(file); i++) {
-    const ink_gguf_tensor *tensor = ink_gguf_tensor_at(file, i);
+    const ink_stored_tensor *tensor = ink_gguf_tensor_at(file, i);
     if (ink_gguf_find_tensor(file, tensor->name) != tensor) abort();
     for (size_t j = 0; j < tensor->bytes; j++) sink += tensor->data[j];
   }

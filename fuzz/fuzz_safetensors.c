@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   ink_error error = {0};
   if (ink_safetensors_parse(bytes, size, "input", &file, &error) != INK_OK) return 0;
   for (size_t i = 0; i < ink_safetensors_count(file); i++) {
-    const ink_safetensor *tensor = ink_safetensors_at(file, i);
+    const ink_stored_tensor *tensor = ink_safetensors_at(file, i);
     if (ink_safetensors_find(file, tensor->name) != tensor) abort();
     if (tensor->usable) {
       size_t needed;

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   ink_error error = {0};
   if (ink_torch_parse(bytes, size, "input", &file, &error) != INK_OK) return 0;
   for (size_t i = 0; i < ink_torch_count(file); i++) {
-    const ink_torch_tensor *tensor = ink_torch_at(file, i);
+    const ink_stored_tensor *tensor = ink_torch_at(file, i);
     sink += (unsigned)strlen(tensor->name);
     for (int j = 0; j < tensor->rank; j++) sink += (unsigned)tensor->shape[j];
     if (!tensor->usable) continue;

@@ -109,11 +109,11 @@ static ink_status counter(const ink_safetensors *file, const char *path, const c
 
 // Find a tensor that must have the shape of `like`.
 static ink_status wanted(const ink_safetensors *file, const char *path, const char *prefix,
-                         const char *name, const ink_tensor *like, const ink_safetensor **found,
+                         const char *name, const ink_tensor *like, const ink_stored_tensor **found,
                          ink_error *error) {
   char full[NAME_SIZE];
   snprintf(full, sizeof full, "%s%s", prefix, name);
-  const ink_safetensor *tensor = *found = ink_safetensors_find(file, full);
+  const ink_stored_tensor *tensor = *found = ink_safetensors_find(file, full);
   bool fits = tensor && tensor->usable && tensor->dtype == INK_F32 && tensor->rank == like->rank;
   for (int d = 0; fits && d < like->rank; d++) fits = tensor->shape[d] == like->shape[d];
   if (fits) return INK_OK;
@@ -136,7 +136,7 @@ static ink_status walk(const ink_safetensors *file, const char *path, ink_traine
                  {"average.", trained[i].average}};
     for (size_t j = 0; j < sizeof parts / sizeof *parts; j++) {
       if (!parts[j].tensor) continue;
-      const ink_safetensor *found;
+      const ink_stored_tensor *found;
       INK_TRY(wanted(file, path, parts[j].prefix, trained[i].name, parts[j].tensor, &found, error));
       if (what == TAKE) memcpy(parts[j].tensor->data, found->data, found->bytes);
     }

@@ -22,9 +22,10 @@ struct ink_gguf {
   size_t alignment;
   size_t n_values, n_tensors;
   ink_gguf_value *values;
-  ink_gguf_tensor *tensors;
+  ink_stored_tensor *tensors;
+  int64_t (*shapes)[MAX_DIMENSIONS];  // of the tensors
   const ink_gguf_value **values_by_key;
-  const ink_gguf_tensor **tensors_by_name;
+  const ink_stored_tensor **tensors_by_name;
   char *names;  // keys and tensor names, each ended by NUL
 };
 
@@ -180,10 +181,11 @@ static ink_status take_value(cursor *c, ink_gguf_string *key, ink_gguf_value *va
 
 // -- Tensor descriptions --------------------------------------------------------------------------
 
-// Read a description; offset is still relative to the data section. All of it is checked but where
-// it lies.
-static ink_status take_tensor(cursor *c, ink_gguf_string *name, ink_gguf_tensor *tensor) {
-  *tensor = (ink_gguf_tensor){0};
+// Read a description, its extents into `shape`; offset is still relative to the data section. All
+// of it is checked but where it lies.
+static ink_status take_tensor(cursor *c, ink_gguf_string *name, int64_t shape[MAX_DIMENSIONS],
+                              ink_stored_tensor *tensor) {
+  *tensor = (ink_stored_tensor){.shape = shape};
   INK_TRY(take_name(c, "a tensor name", name));
   size_t at = c->at;
   uint64_t rank = 0, type = 0, extent = 0;
@@ -201,7 +203,7 @@ static ink_status take_tensor(cursor *c, ink_gguf_string *name, ink_gguf_tensor 
   for (int i = 0; i < tensor->rank; i++) {
     INK_TRY(take_number(c, 8, "a dimension", &extent));
     fits = fits && extent <= INT64_MAX && ink_mul_count(elements, (int64_t)extent, &elements);
-    tensor->shape[tensor->rank - 1 - i] = (int64_t)extent;
+    shape[tensor->rank - 1 - i] = (int64_t)extent;
   }
   if (!fits) {
     return ink_fail_at(c->error, INK_ERR_FORMAT, (int64_t)at,
@@ -217,11 +219,10 @@ static ink_status take_tensor(cursor *c, ink_gguf_string *name, ink_gguf_tensor 
                        ink_name_shown(name->bytes, name->size), name->bytes,
                        (unsigned long long)type);
   }
-  tensor->type = (uint32_t)type;
   tensor->type_name = about->name;
   tensor->usable = about->usable;
   tensor->dtype = about->dtype;
-  int64_t row = tensor->rank ? tensor->shape[tensor->rank - 1] : 1;
+  int64_t row = tensor->rank ? shape[tensor->rank - 1] : 1;
   if (row % about->block_elements != 0) {
     return ink_fail_at(c->error, INK_ERR_FORMAT, (int64_t)at,
                        "%s: tensor %.*s has rows of %lld elements, no multiple of the %lld in a "
@@ -291,7 +292,7 @@ static ink_status note_alignment(cursor *c, const ink_gguf_value *value, ink_ggu
 
 // Where a tensor lies: offsets count from the data section.
 static ink_status place_tensor(cursor *c, const ink_gguf *file, size_t data_start, size_t at,
-                               ink_gguf_string name, ink_gguf_tensor *tensor) {
+                               ink_gguf_string name, ink_stored_tensor *tensor) {
   if (tensor->offset % file->alignment != 0) {
     return ink_fail_at(c->error, INK_ERR_FORMAT, (int64_t)at,
                        "%s: tensor %.*s stands at offset %llu, no multiple of the alignment %zu",
@@ -323,9 +324,10 @@ static ink_status check_all(cursor *c, ink_gguf *file, size_t *data_start, size_
     *names += name.size + 1;
   }
   size_t tensors_at = c->at;
-  ink_gguf_tensor tensor;
+  ink_stored_tensor tensor;
+  int64_t shape[MAX_DIMENSIONS];
   for (size_t i = 0; i < file->n_tensors; i++) {
-    INK_TRY(take_tensor(c, &name, &tensor));
+    INK_TRY(take_tensor(c, &name, shape, &tensor));
     *names += name.size + 1;
   }
   size_t past = c->at % file->alignment;
@@ -333,7 +335,7 @@ static ink_status check_all(cursor *c, ink_gguf *file, size_t *data_start, size_
   c->at = tensors_at;
   for (size_t i = 0; i < file->n_tensors; i++) {
     size_t at = c->at;
-    INK_TRY(take_tensor(c, &name, &tensor));
+    INK_TRY(take_tensor(c, &name, shape, &tensor));
     INK_TRY(place_tensor(c, file, *data_start, at, name, &tensor));
   }
   return INK_OK;
@@ -352,13 +354,13 @@ static int by_key(const void *a, const void *b) {
 }
 
 static int by_name(const void *a, const void *b) {
-  return strcmp((*(const ink_gguf_tensor *const *)a)->name,
-                (*(const ink_gguf_tensor *const *)b)->name);
+  return strcmp((*(const ink_stored_tensor *const *)a)->name,
+                (*(const ink_stored_tensor *const *)b)->name);
 }
 
 static int by_place(const void *a, const void *b) {
-  const ink_gguf_tensor *x = *(const ink_gguf_tensor *const *)a;
-  const ink_gguf_tensor *y = *(const ink_gguf_tensor *const *)b;
+  const ink_stored_tensor *x = *(const ink_stored_tensor *const *)a;
+  const ink_stored_tensor *y = *(const ink_stored_tensor *const *)b;
   if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
   return (x->bytes > y->bytes) - (x->bytes < y->bytes);  // empty ones first
 }
@@ -367,11 +369,12 @@ static ink_status fill_tables(cursor *c, ink_gguf *file, size_t data_start, size
   // One more than needed, so that NULL always means no memory.
   file->values = calloc(file->n_values + 1, sizeof *file->values);
   file->tensors = calloc(file->n_tensors + 1, sizeof *file->tensors);
+  file->shapes = calloc(file->n_tensors + 1, sizeof *file->shapes);
   file->values_by_key = calloc(file->n_values + 1, sizeof *file->values_by_key);
   file->tensors_by_name = calloc(file->n_tensors + 1, sizeof *file->tensors_by_name);
   file->names = malloc(names + 1);
-  if (!file->values || !file->tensors || !file->values_by_key || !file->tensors_by_name ||
-      !file->names) {
+  if (!file->values || !file->tensors || !file->shapes || !file->values_by_key ||
+      !file->tensors_by_name || !file->names) {
     return ink_fail(c->error, INK_ERR_MEMORY, "%s: no memory for the tables of its header",
                     c->path);
   }
@@ -384,7 +387,7 @@ static ink_status fill_tables(cursor *c, ink_gguf *file, size_t data_start, size
   }
   for (size_t i = 0; i < file->n_tensors; i++) {
     size_t at = c->at;
-    INK_TRY(take_tensor(c, &name, &file->tensors[i]));
+    INK_TRY(take_tensor(c, &name, file->shapes[i], &file->tensors[i]));
     INK_TRY(place_tensor(c, file, data_start, at, name, &file->tensors[i]));
     file->tensors[i].name = keep_name(&room, name);
     file->tensors_by_name[i] = &file->tensors[i];
@@ -393,7 +396,7 @@ static ink_status fill_tables(cursor *c, ink_gguf *file, size_t data_start, size
 }
 
 static ink_status check_overlaps(ink_gguf *file, ink_error *error) {
-  const ink_gguf_tensor **order = file->tensors_by_name;  // sorted by name afterwards
+  const ink_stored_tensor **order = file->tensors_by_name;  // sorted by name afterwards
   qsort(order, file->n_tensors, sizeof *order, by_place);
   for (size_t i = 1; i < file->n_tensors; i++) {
     if (order[i]->offset < order[i - 1]->offset + order[i - 1]->bytes) {
@@ -419,7 +422,7 @@ static ink_status sort_names(ink_gguf *file, ink_error *error) {
   qsort(file->tensors_by_name, file->n_tensors, sizeof *file->tensors_by_name, by_name);
   for (size_t i = 1; i < file->n_tensors; i++) {
     if (by_name(&file->tensors_by_name[i - 1], &file->tensors_by_name[i]) == 0) {
-      const ink_gguf_tensor *twice = file->tensors_by_name[i];
+      const ink_stored_tensor *twice = file->tensors_by_name[i];
       return ink_fail_at(error, INK_ERR_FORMAT, (int64_t)twice->offset,
                          "%s: the tensor %.*s stands there twice", file->path,
                          INK_SHOWN(twice->name));
@@ -481,6 +484,7 @@ void ink_gguf_close(ink_gguf *file) {
   ink_map_close(&file->map);
   free(file->values);
   free(file->tensors);
+  free(file->shapes);
   free(file->values_by_key);
   free(file->tensors_by_name);
   free(file->names);
@@ -520,17 +524,17 @@ size_t ink_gguf_n_tensors(const ink_gguf *file) {
   return file->n_tensors;
 }
 
-const ink_gguf_tensor *ink_gguf_tensor_at(const ink_gguf *file, size_t index) {
+const ink_stored_tensor *ink_gguf_tensor_at(const ink_gguf *file, size_t index) {
   return &file->tensors[index];
 }
 
 static int name_order(const void *name, const void *tensor) {
-  return strcmp(name, (*(const ink_gguf_tensor *const *)tensor)->name);
+  return strcmp(name, (*(const ink_stored_tensor *const *)tensor)->name);
 }
 
-const ink_gguf_tensor *ink_gguf_find_tensor(const ink_gguf *file, const char *name) {
-  const ink_gguf_tensor **found = bsearch(name, file->tensors_by_name, file->n_tensors,
-                                          sizeof *file->tensors_by_name, name_order);
+const ink_stored_tensor *ink_gguf_find_tensor(const ink_gguf *file, const char *name) {
+  const ink_stored_tensor **found = bsearch(name, file->tensors_by_name, file->n_tensors,
+                                            sizeof *file->tensors_by_name, name_order);
   return found ? *found : NULL;
 }
 

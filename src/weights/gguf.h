@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "tensor/tensor.h"
+#include "weights/stored_tensor.h"
 
 // -- Reading -------------------------------------------------------------------------------------
 
@@ -47,20 +48,6 @@ typedef struct ink_gguf_value {
   size_t size;  // bytes at `data`
 } ink_gguf_value;
 
-// One tensor of the file.
-typedef struct ink_gguf_tensor {
-  const char *name;       // NUL-terminated, well-formed UTF-8
-  uint32_t type;          // ggml's number
-  const char *type_name;  // ggml's name, "Q5_K"
-  bool usable;      // a type that inkstone computes with; else only the fields below are filled
-  ink_dtype dtype;  // when usable
-  int rank;
-  int64_t shape[4];  // outermost first: the reverse of the file's order
-  uint64_t offset;   // from the start of the file
-  size_t bytes;
-  const unsigned char *data;
-} ink_gguf_tensor;
-
 typedef struct ink_gguf ink_gguf;
 
 // Map and check a file. *file is the caller's (ink_gguf_close); NULL on failure. Everything the
@@ -84,9 +71,11 @@ const ink_gguf_value *ink_gguf_value_at(const ink_gguf *file, size_t index);
 // NULL when there is no such key.
 const ink_gguf_value *ink_gguf_find(const ink_gguf *file, const char *key);
 
+// Tensors in file order, with ggml's names of types ("Q5_K") and extents in the reverse of the
+// file's order.
 size_t ink_gguf_n_tensors(const ink_gguf *file);
-const ink_gguf_tensor *ink_gguf_tensor_at(const ink_gguf *file, size_t index);
-const ink_gguf_tensor *ink_gguf_find_tensor(const ink_gguf *file, const char *name);
+const ink_stored_tensor *ink_gguf_tensor_at(const ink_gguf *file, size_t index);
+const ink_stored_tensor *ink_gguf_find_tensor(const ink_gguf *file, const char *name);
 
 // Typed members, in the manner of base/json.h. A key that is absent leaves *out as it was: then it
 // is INK_OK, or NOT_FOUND when `required`. A value of another kind, or outside [low, high], is

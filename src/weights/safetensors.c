@@ -33,10 +33,10 @@ static const struct {
 enum { N_TYPES = sizeof types / sizeof *types };
 
 typedef struct entry {
-  ink_safetensor about;  // shape is set when all shapes are in place
-  size_t shape_at;       // in the file's table of extents
-  size_t header_at;      // byte of its description in the file
-  uint64_t begin, end;   // in the data section
+  ink_stored_tensor about;  // shape is set when all shapes are in place
+  size_t shape_at;          // in the file's table of extents
+  size_t header_at;         // byte of its description in the file
+  uint64_t begin, end;      // in the data section
 } entry;
 
 typedef struct pair {
@@ -269,7 +269,7 @@ static ink_status read_metadata(scanner *s, ink_safetensors *file) {
   return expect(s, '}', "a comma or the end of __metadata__");
 }
 
-static ink_status read_dtype(scanner *s, ink_safetensor *tensor, unsigned *bits) {
+static ink_status read_dtype(scanner *s, ink_stored_tensor *tensor, unsigned *bits) {
   const char *name;
   char *room = s->room;
   skip_space(s);
@@ -491,7 +491,7 @@ static ink_status place_data(ink_safetensors *file, ink_error *error) {
   file->copies = calloc(file->n + 1, sizeof *file->copies);
   if (!file->copies) return no_memory(file->path, error);
   for (size_t i = 0; i < file->n; i++) {
-    ink_safetensor *tensor = &file->entries[i].about;
+    ink_stored_tensor *tensor = &file->entries[i].about;
     tensor->shape = file->extents ? file->extents + file->entries[i].shape_at : NULL;
     tensor->data = file->bytes + tensor->offset;
     size_t element = tensor->usable ? ink_dtype_about(tensor->dtype)->block_bytes : 1;
@@ -595,7 +595,7 @@ size_t ink_safetensors_count(const ink_safetensors *file) {
   return file->n;
 }
 
-const ink_safetensor *ink_safetensors_at(const ink_safetensors *file, size_t index) {
+const ink_stored_tensor *ink_safetensors_at(const ink_safetensors *file, size_t index) {
   return &file->entries[index].about;
 }
 
@@ -603,7 +603,7 @@ static int name_order(const void *name, const void *tensor) {
   return strcmp(name, (*(const entry *const *)tensor)->about.name);
 }
 
-const ink_safetensor *ink_safetensors_find(const ink_safetensors *file, const char *name) {
+const ink_stored_tensor *ink_safetensors_find(const ink_safetensors *file, const char *name) {
   const entry **found = bsearch(name, file->by_name, file->n, sizeof *file->by_name, name_order);
   return found ? &(*found)->about : NULL;
 }

@@ -9,23 +9,9 @@
 
 #include "base/status.h"
 #include "tensor/tensor.h"
+#include "weights/stored_tensor.h"
 
 // -- Reading -------------------------------------------------------------------------------------
-
-// One tensor of the file.
-typedef struct ink_safetensor {
-  const char *name;       // NUL-terminated, well-formed UTF-8
-  const char *type_name;  // as the file spells it: "BF16", "I64"
-  bool usable;            // a type (F32, F16, BF16, I32) and rank that inkstone computes with
-  ink_dtype dtype;        // when usable
-  int rank;
-  const int64_t *shape;  // rank of them
-  uint64_t offset;       // from the start of the file
-  size_t bytes;
-  // In the mapped file; for a usable tensor whose place there is not a multiple of its element (old
-  // writers did not pad) a copy in memory.
-  const unsigned char *data;
-} ink_safetensor;
 
 typedef struct ink_safetensors ink_safetensors;
 
@@ -41,11 +27,13 @@ void ink_safetensors_close(ink_safetensors *file);
 // The mapped file; empty for bytes in memory.
 const struct ink_map *ink_safetensors_map(const ink_safetensors *file);
 
-// Tensors ordered by their place in the file. Borrowed until ink_safetensors_close.
+// Tensors ordered by their place in the file, with types as it spells them ("BF16", "I64"; usable
+// are F32, F16, BF16 and I32). One whose place is not a multiple of its element (old writers did
+// not pad) is copied. Borrowed until ink_safetensors_close.
 size_t ink_safetensors_count(const ink_safetensors *file);
-const ink_safetensor *ink_safetensors_at(const ink_safetensors *file, size_t index);
+const ink_stored_tensor *ink_safetensors_at(const ink_safetensors *file, size_t index);
 // NULL when there is none of that name.
-const ink_safetensor *ink_safetensors_find(const ink_safetensors *file, const char *name);
+const ink_stored_tensor *ink_safetensors_find(const ink_safetensors *file, const char *name);
 
 // Entries of "__metadata__", in file order. Key and value are NUL-terminated.
 size_t ink_safetensors_n_metadata(const ink_safetensors *file);

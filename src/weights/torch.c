@@ -25,7 +25,7 @@ struct ink_torch {
   const char *root;  // the folder in the archive that holds data.pkl, with its slash
   size_t root_size;
   ink_arena *arena;  // the pickle's values
-  ink_torch_tensor *tensors;
+  ink_stored_tensor *tensors;
   size_t n, room;
   size_t copied;  // bytes
   ink_error *error;
@@ -99,13 +99,14 @@ static ink_status check_byte_order(const ink_torch *file) {
 
 // -- Tensors --------------------------------------------------------------------------------------
 
-static ink_status tensor_fault(const ink_torch *file, const ink_torch_tensor *t, const char *what) {
+static ink_status tensor_fault(const ink_torch *file, const ink_stored_tensor *t,
+                               const char *what) {
   return ink_fail_at(file->error, INK_ERR_FORMAT, (int64_t)t->offset, "%s: tensor %.*s %s",
                      file->path, INK_SHOWN(t->name), what);
 }
 
 // Where in the file a storage lies, of exactly its size.
-static ink_status find_storage(const ink_torch *file, const ink_torch_tensor *t,
+static ink_status find_storage(const ink_torch *file, const ink_stored_tensor *t,
                                const ink_pickle_storage *storage, uint64_t *offset,
                                uint64_t *size) {
   size_t bytes;
@@ -173,7 +174,7 @@ static void gather(const ink_pickle_tensor *p, const unsigned char *from, unsign
   }
 }
 
-static ink_status copy_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_torch_tensor *t) {
+static ink_status copy_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_stored_tensor *t) {
   if (t->bytes > file->size - file->copied) {
     return tensor_fault(file, t, "is one of so many views that they would outgrow the file");
   }
@@ -195,7 +196,7 @@ static bool usable_type(const char *type_name, ink_dtype *dtype) {
   return false;
 }
 
-static ink_status place_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_torch_tensor *t) {
+static ink_status place_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_stored_tensor *t) {
   uint64_t offset = 0, size = 0;
   int64_t elements = 1, span = 0;
   bool contiguous = true;
@@ -223,17 +224,17 @@ static ink_status place_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_
 static ink_status add_tensor(ink_torch *file, const char *name, const ink_pickle_tensor *p) {
   if (file->n == file->room) {
     size_t room = file->room ? file->room * 2 : 64, bytes;
-    ink_torch_tensor *grown =
+    ink_stored_tensor *grown =
         ink_mul_size(room, sizeof *grown, &bytes) ? realloc(file->tensors, bytes) : NULL;
     if (!grown) return no_memory(file);
     file->tensors = grown;
     file->room = room;
   }
-  ink_torch_tensor *t = &file->tensors[file->n];
-  *t = (ink_torch_tensor){.name = ink_arena_string(file->arena, name),
-                          .type_name = p->type->type_name,
-                          .rank = p->rank,
-                          .shape = p->shape};
+  ink_stored_tensor *t = &file->tensors[file->n];
+  *t = (ink_stored_tensor){.name = ink_arena_string(file->arena, name),
+                           .type_name = p->type->type_name,
+                           .rank = p->rank,
+                           .shape = p->shape};
   if (!t->name) return no_memory(file);
   INK_TRY(place_tensor(file, p, t));
   file->n++;
@@ -297,12 +298,12 @@ static ink_status walk(ink_torch *file, ink_pickle_items *dict, ink_text *name, 
 }
 
 static int by_name(const void *a, const void *b) {
-  return strcmp((*(const ink_torch_tensor *const *)a)->name,
-                (*(const ink_torch_tensor *const *)b)->name);
+  return strcmp((*(const ink_stored_tensor *const *)a)->name,
+                (*(const ink_stored_tensor *const *)b)->name);
 }
 
 static ink_status check_duplicates(const ink_torch *file) {
-  const ink_torch_tensor **sorted = calloc(file->n + 1, sizeof *sorted);
+  const ink_stored_tensor **sorted = calloc(file->n + 1, sizeof *sorted);
   if (!sorted) return no_memory(file);
   for (size_t i = 0; i < file->n; i++) sorted[i] = &file->tensors[i];
   qsort(sorted, file->n, sizeof *sorted, by_name);
@@ -410,6 +411,6 @@ size_t ink_torch_count(const ink_torch *file) {
   return file->n;
 }
 
-const ink_torch_tensor *ink_torch_at(const ink_torch *file, size_t index) {
+const ink_stored_tensor *ink_torch_at(const ink_torch *file, size_t index) {
   return &file->tensors[index];
 }

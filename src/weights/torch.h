@@ -10,22 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "tensor/tensor.h"
-
-// One tensor of the file.
-typedef struct ink_torch_tensor {
-  const char *name;       // NUL-terminated, well-formed UTF-8; members of dicts in dicts "a.b"
-  const char *type_name;  // as safetensors spells it: "F16", "I64"
-  bool usable;            // a type (F32, F16, BF16, I32) and rank that inkstone computes with
-  ink_dtype dtype;        // when usable
-  int rank;
-  const int64_t *shape;  // rank of them
-  uint64_t offset;       // from the start of the file
-  size_t bytes;
-  // In the mapped file; for a usable tensor that is not contiguous or not aligned there a copy in
-  // memory, in order.
-  const unsigned char *data;
-} ink_torch_tensor;
+#include "weights/stored_tensor.h"
 
 typedef struct ink_torch ink_torch;
 
@@ -47,8 +32,9 @@ void ink_torch_close(ink_torch *file);
 // The mapped file; empty for bytes in memory.
 const struct ink_map *ink_torch_map(const ink_torch *file);
 
-// Tensors in the order of the pickle. Borrowed until ink_torch_close.
+// Tensors in the order of the pickle, members of dicts in dicts as "a.b", with types as safetensors
+// spells them ("F16", "I64"; usable are F32, F16, BF16 and I32). Borrowed until ink_torch_close.
 size_t ink_torch_count(const ink_torch *file);
-const ink_torch_tensor *ink_torch_at(const ink_torch *file, size_t index);
+const ink_stored_tensor *ink_torch_at(const ink_torch *file, size_t index);
 
 #endif

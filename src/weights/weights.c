@@ -226,39 +226,7 @@ static ink_status open_parts(ink_weights *weights, ink_error *error) {
 
 // -- The table ------------------------------------------------------------------------------------
 
-static ink_weights_entry from_gguf(const ink_gguf_tensor *tensor, size_t file) {
-  ink_weights_entry entry = {.name = tensor->name,
-                             .type_name = tensor->type_name,
-                             .usable = tensor->usable,
-                             .rank = tensor->rank,
-                             .shape = tensor->shape,
-                             .bytes = tensor->bytes,
-                             .offset = tensor->offset,
-                             .file = file};
-  if (tensor->usable) {
-    entry.tensor = ink_tensor_view(tensor->dtype, (void *)(uintptr_t)tensor->data, tensor->rank,
-                                   tensor->shape);
-  }
-  return entry;
-}
-
-static ink_weights_entry from_safetensors(const ink_safetensor *tensor, size_t file) {
-  ink_weights_entry entry = {.name = tensor->name,
-                             .type_name = tensor->type_name,
-                             .usable = tensor->usable,
-                             .rank = tensor->rank,
-                             .shape = tensor->shape,
-                             .bytes = tensor->bytes,
-                             .offset = tensor->offset,
-                             .file = file};
-  if (tensor->usable) {
-    entry.tensor = ink_tensor_view(tensor->dtype, (void *)(uintptr_t)tensor->data, tensor->rank,
-                                   tensor->shape);
-  }
-  return entry;
-}
-
-static ink_weights_entry from_torch(const ink_torch_tensor *tensor, size_t file) {
+static ink_weights_entry entry_of(const ink_stored_tensor *tensor, size_t file) {
   ink_weights_entry entry = {.name = tensor->name,
                              .type_name = tensor->type_name,
                              .usable = tensor->usable,
@@ -284,10 +252,9 @@ static const ink_map *part_map(const part *p) {
   return p->torch ? ink_torch_map(p->torch) : ink_safetensors_map(p->safetensors);
 }
 
-static ink_weights_entry part_entry(const part *p, size_t index, size_t file) {
-  if (p->gguf) return from_gguf(ink_gguf_tensor_at(p->gguf, index), file);
-  if (p->torch) return from_torch(ink_torch_at(p->torch, index), file);
-  return from_safetensors(ink_safetensors_at(p->safetensors, index), file);
+static const ink_stored_tensor *part_tensor(const part *p, size_t index) {
+  if (p->gguf) return ink_gguf_tensor_at(p->gguf, index);
+  return p->torch ? ink_torch_at(p->torch, index) : ink_safetensors_at(p->safetensors, index);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -305,7 +272,7 @@ static ink_status make_table(ink_weights *weights, ink_error *error) {
     size_t count = part_count(&weights->parts[i]);
     for (size_t j = 0; j < count; j++) {
       weights->by_name[weights->n] = &weights->entries[weights->n];
-      weights->entries[weights->n++] = part_entry(&weights->parts[i], j, i);
+      weights->entries[weights->n++] = entry_of(part_tensor(&weights->parts[i], j), i);
     }
   }
   qsort(weights->by_name, n, sizeof *weights->by_name, by_name);

@@ -52,7 +52,7 @@ static inline ink_paint_request request_of(const json_t *item, ink_sampler_kind 
 
 // Paint and give the greatest difference to a picture F32 (H, W, 3) in [0, 1].
 static inline double difference_to(ink_pipeline *pipeline, const ink_paint_request *request,
-                                   const ink_safetensor *expected) {
+                                   const ink_stored_tensor *expected) {
   ink_error error = {0};
   ink_painting painting;
   assert_ok(ink_pipeline_paint(pipeline, request, &painting, &error));
@@ -70,7 +70,7 @@ static inline double difference_to(ink_pipeline *pipeline, const ink_paint_reque
 }
 
 // The greatest difference of a case's painting to what diffusers painted.
-typedef double (*paint_case_fn)(const json_t *item, const ink_safetensor *expected);
+typedef double (*paint_case_fn)(const json_t *item, const ink_stored_tensor *expected);
 
 // All n cases of a JSON file of the fixtures' folder are painted as expected.safetensors beside it
 // has them.

@@ -3,7 +3,7 @@
 
 enum { MOST = 2 };
 
-static double paint_case(const json_t *item, const ink_safetensor *expected) {
+static double paint_case(const json_t *item, const ink_stored_tensor *expected) {
   ink_error error = {0};
   ink_sampler_kind sampler;
   ink_picture init = load_picture("pipelines/init.png"), mask = load_picture("pipelines/mask.png");

@@ -4,7 +4,7 @@
 #include "scratch.h"
 #include "weights/safetensors.h"
 
-static double paint_case(const json_t *item, const ink_safetensor *expected) {
+static double paint_case(const json_t *item, const ink_stored_tensor *expected) {
   ink_error error = {0};
   ink_sampler_kind sampler;
   ink_paint_request request = request_of(item, &sampler);

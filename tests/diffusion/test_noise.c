@@ -29,7 +29,7 @@ static void assert_near(const char *name, const float *ours, const float *theirs
   }
 }
 
-static const ink_safetensor *brownian_fixture(const char *name, ink_safetensors **file) {
+static const ink_stored_tensor *brownian_fixture(const char *name, ink_safetensors **file) {
   ink_error error = {0};
   assert_ok(ink_safetensors_open(fixture_path("diffusion/brownian.safetensors"), file, &error));
   return name ? ink_safetensors_find(*file, name) : NULL;
@@ -39,7 +39,7 @@ static void seeds_of_seeds_equal_those_of_numpy(void **state) {
   (void)state;
   enum { KNOWN = 6, WORDS = 6 };
   ink_safetensors *file;
-  const ink_safetensor *t = brownian_fixture("seeds", &file);
+  const ink_stored_tensor *t = brownian_fixture("seeds", &file);
   assert_int_equal(t->shape[0], 16);
   for (int64_t i = 0; i < t->shape[0]; i++) {
     const uint32_t *row = (const uint32_t *)(const void *)t->data + i * (KNOWN + WORDS);
@@ -61,7 +61,7 @@ static void brownian_noise_equals_torchsde(void **state) {
   int n_seen = 0;
   brownian_fixture(NULL, &file);
   for (size_t i = 0; i < ink_safetensors_count(file); i++) {
-    const ink_safetensor *t = ink_safetensors_at(file, i);
+    const ink_stored_tensor *t = ink_safetensors_at(file, i);
     char kind[8];
     unsigned long long seed;
     ink_brownian motion = {0};
@@ -131,7 +131,7 @@ static void cpu_normals_equal_torch(void **state) {
   const ink_safetensors *file = *state;
   int n_seen = 0;
   for (size_t i = 0; i < ink_safetensors_count(file); i++) {
-    const ink_safetensor *t = ink_safetensors_at(file, i);
+    const ink_stored_tensor *t = ink_safetensors_at(file, i);
     unsigned long long seed;
     int n, end = 0;
     if (sscanf(t->name, "cpu.%llu.%d%n", &seed, &n, &end) != 2 || t->name[end]) continue;
@@ -156,7 +156,7 @@ static void cpu_normals_in_double_equal_torch(void **state) {
   for (int i = 0; i < 4; i++) {
     char name[40];
     snprintf(name, sizeof name, "cpu_double.42.%d", sizes[i]);
-    const ink_safetensor *t = ink_safetensors_find(file, name);
+    const ink_stored_tensor *t = ink_safetensors_find(file, name);
     double ours[37], theirs[37];
     memcpy(theirs, t->data, (size_t)sizes[i] * sizeof *theirs);
     ink_torch_cpu g;
@@ -170,7 +170,7 @@ static void cuda_normals_follow_the_published_layout(void **state) {
   const ink_safetensors *file = *state;
   int n_seen = 0;
   for (size_t i = 0; i < ink_safetensors_count(file); i++) {
-    const ink_safetensor *t = ink_safetensors_at(file, i);
+    const ink_stored_tensor *t = ink_safetensors_at(file, i);
     unsigned long long seed, threads;
     int n;
     if (sscanf(t->name, "cuda.%llu.%d.%llu", &seed, &n, &threads) != 3) continue;

@@ -5,7 +5,7 @@
 
 // ---- parity -------------------------------------------------------------------------------------
 
-static double paint_case(const json_t *item, const ink_safetensor *expected) {
+static double paint_case(const json_t *item, const ink_stored_tensor *expected) {
   ink_sampler_kind sampler;
   ink_picture init = load_picture("pipelines/init.png"), mask = load_picture("pipelines/mask.png");
   ink_paint_request request = request_of(item, &sampler);

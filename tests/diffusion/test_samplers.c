@@ -55,7 +55,7 @@ typedef struct reference {
   json_t *cases;
 } reference;
 
-static const ink_safetensor *tensor_of(const reference *r, const char *name, const char *what) {
+static const ink_stored_tensor *tensor_of(const reference *r, const char *name, const char *what) {
   char full[128];
   snprintf(full, sizeof full, "%s.%s", name, what);
   return ink_safetensors_find(r->tensors, full);
@@ -158,9 +158,9 @@ static double run_case(const reference *r, const json_t *item) {
   int32_t first = (int32_t)json_integer_value(json_object_get(item, "first"));
   assert_ok(ink_sampler_start(sampler, first, &error));
 
-  const ink_safetensor *inputs = tensor_of(r, name, "inputs");
-  const ink_safetensor *latents = tensor_of(r, name, "latents");
-  const ink_safetensor *timesteps = tensor_of(r, name, "timesteps");
+  const ink_stored_tensor *inputs = tensor_of(r, name, "inputs");
+  const ink_stored_tensor *latents = tensor_of(r, name, "latents");
+  const ink_stored_tensor *timesteps = tensor_of(r, name, "timesteps");
   witness w = {.inputs = (const void *)inputs->data,
                .timesteps = (const void *)timesteps->data,
                .n_expected = inputs->shape[0]};
@@ -191,7 +191,7 @@ static double run_case(const reference *r, const json_t *item) {
   if (w.n_asked != w.n_expected) fail_msg("%s: asked %d times", name, (int)w.n_asked);
   if (!(w.worst_timestep < 2e-3)) fail_msg("%s: timestep off by %g", name, w.worst_timestep);
   if (!(w.worst_input <= tolerance_of(item))) fail_msg("%s: input off by %g", name, w.worst_input);
-  const ink_safetensor *sigmas = tensor_of(r, name, "sigmas");
+  const ink_stored_tensor *sigmas = tensor_of(r, name, "sigmas");
   for (int64_t i = 0; sigmas && i < sigmas->shape[0]; i++) {
     double theirs = (double)((const float *)(const void *)sigmas->data)[i];
     if (!(fabs(schedule->sigmas[i] - theirs) <= 2e-6 * theirs)) {

@@ -4,17 +4,19 @@
 #include "resident.h"
 #include "weights/hub.h"
 
-static const ink_safetensor *find(const ink_safetensors *file, const char *what, const char *name) {
+static const ink_stored_tensor *find(const ink_safetensors *file, const char *what,
+                                     const char *name) {
   char key[64];
   snprintf(key, sizeof key, "%s.%s", what, name);
-  const ink_safetensor *tensor = ink_safetensors_find(file, key);
+  const ink_stored_tensor *tensor = ink_safetensors_find(file, key);
   assert_non_null(tensor);
   return tensor;
 }
 
 static int difference_of(ink_pipeline *painter, const ink_safetensors *file, const char *name) {
   ink_error error = {0};
-  const ink_safetensor *prompt = find(file, "prompt", name), *picture = find(file, "picture", name);
+  const ink_stored_tensor *prompt = find(file, "prompt", name),
+                          *picture = find(file, "picture", name);
   const float *how = (const void *)find(file, "how", name)->data;
   char text[256];
   snprintf(text, sizeof text, "%.*s", (int)prompt->shape[0], (const char *)prompt->data);

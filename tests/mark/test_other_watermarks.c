@@ -54,8 +54,8 @@ static void green_pairs_are_counted_as_by_transformers(void **state) {
   ink_kgw_config config = ink_kgw_default();
   ink_kgw *kgw;
   assert_ok(ink_kgw_new(&config, 50257, &kgw, &error));
-  const ink_safetensor *tokens = ink_safetensors_find(file, "transformers.tokens");
-  const ink_safetensor *counts = ink_safetensors_find(file, "kgw.counts");
+  const ink_stored_tensor *tokens = ink_safetensors_find(file, "transformers.tokens");
+  const ink_stored_tensor *counts = ink_safetensors_find(file, "kgw.counts");
   assert_non_null(tokens);
   assert_non_null(counts);
   size_t used, green;

@@ -31,7 +31,7 @@ static ink_safetensors *open_fixture(void) {
 }
 
 static const void *find(const ink_safetensors *file, const char *name, int64_t *n) {
-  const ink_safetensor *tensor = ink_safetensors_find(file, name);
+  const ink_stored_tensor *tensor = ink_safetensors_find(file, name);
   if (!tensor) fail_msg("the fixture lacks %s", name);
   if (n) *n = tensor->shape[tensor->rank - 1];
   return tensor->data;

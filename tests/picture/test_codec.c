@@ -41,7 +41,7 @@ static void pictures_are_read_as_pillow_reads_them(void **state) {
     ink_picture picture;
     ink_picture_extras extras = {0};
     assert_ok(ink_picture_load(picture_path(name), NULL, &picture, &extras, &error));
-    const ink_safetensor *t = ink_safetensors_find(expected, name);
+    const ink_stored_tensor *t = ink_safetensors_find(expected, name);
     if (picture.height != t->shape[0] || picture.width != t->shape[1] ||
         picture.channels != t->shape[2]) {
       fail_msg("%s: %d x %d x %d", name, picture.height, picture.width, picture.channels);

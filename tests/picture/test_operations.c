@@ -4,7 +4,7 @@
 #include "testing.h"
 #include "weights/safetensors.h"
 
-static ink_picture view_of(const ink_safetensor *t) {
+static ink_picture view_of(const ink_stored_tensor *t) {
   return (ink_picture){(int32_t)t->shape[1], (int32_t)t->shape[0], (int32_t)t->shape[2],
                        (uint8_t *)t->data};
 }
@@ -17,7 +17,7 @@ static void resizing_equals_pillow(void **state) {
   assert_ok(ink_safetensors_open(fixture_path("picture/expected.safetensors"), &file, &error));
   int n_seen = 0;
   for (size_t i = 0; i < ink_safetensors_count(file); i++) {
-    const ink_safetensor *t = ink_safetensors_at(file, i);
+    const ink_stored_tensor *t = ink_safetensors_at(file, i);
     char filter[16], source[40];
     int channels, width, height;
     if (sscanf(t->name, "resize.%15[a-z].%d.%dx%d", filter, &channels, &width, &height) != 4) {
@@ -47,7 +47,7 @@ static void edges_equal_those_of_opencv(void **state) {
   assert_ok(ink_safetensors_open(fixture_path("picture/edges.safetensors"), &file, &error));
   int n_seen = 0;
   for (size_t i = 0; i < ink_safetensors_count(file); i++) {
-    const ink_safetensor *t = ink_safetensors_at(file, i);
+    const ink_stored_tensor *t = ink_safetensors_at(file, i);
     char source[16];
     int low, high;
     if (sscanf(t->name, "%15[a-z].%d.%d", source, &low, &high) != 3) continue;

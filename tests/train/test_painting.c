@@ -260,9 +260,9 @@ static void exported_weights_are_the_averages(void **state) {
   assert_ok(
       ink_safetensors_open(in_scratch("p-average/" INK_CHECKPOINT_NAME), &checkpoint, &error));
   assert_ok(ink_weights_open(in_scratch("p-average/tiny/unet"), &weights, &error));
-  const ink_safetensor *average =
+  const ink_stored_tensor *average =
       ink_safetensors_find(checkpoint, "average.unet.time_embedding.linear_1.weight");
-  const ink_safetensor *value =
+  const ink_stored_tensor *value =
       ink_safetensors_find(checkpoint, "value.unet.time_embedding.linear_1.weight");
   const ink_tensor *saved = ink_weights_find(weights, name);
   assert_true(average && value && saved && saved->dtype == INK_F16);
@@ -381,7 +381,7 @@ static void studies_belong_to_their_autoencoder(void **state) {
 }
 
 static const void *tensor_of(const ink_safetensors *file, const char *name) {
-  const ink_safetensor *tensor = ink_safetensors_find(file, name);
+  const ink_stored_tensor *tensor = ink_safetensors_find(file, name);
   assert_non_null(tensor);
   return tensor->data;
 }

@@ -348,7 +348,7 @@ static ink_status try_parse(const ink_text *bytes, ink_error *error) {
     assert_true(error->offset >= 0 && (uint64_t)error->offset <= bytes->size);
   } else {
     for (size_t i = 0; i < ink_gguf_n_tensors(file); i++) {
-      const ink_gguf_tensor *tensor = ink_gguf_tensor_at(file, i);
+      const ink_stored_tensor *tensor = ink_gguf_tensor_at(file, i);
       assert_true(tensor->data >= copy && tensor->data + tensor->bytes <= copy + bytes->size);
     }
   }
@@ -382,13 +382,13 @@ static void the_file_that_the_lies_are_made_from_is_accepted(void **state) {
   assert_ok(ink_gguf_parse(bytes.bytes, bytes.size, "valid.gguf", &file, &error));
   assert_int_equal(ink_gguf_n_values(file), 3);
   assert_int_equal(ink_gguf_n_tensors(file), 2);
-  const ink_gguf_tensor *first = ink_gguf_find_tensor(file, "first");
+  const ink_stored_tensor *first = ink_gguf_find_tensor(file, "first");
   assert_non_null(first);
   assert_int_equal(first->rank, 2);
   assert_int_equal(first->shape[0], 2);  // outermost first
   assert_int_equal(first->shape[1], 4);
   assert_int_equal(first->bytes, 32);
-  const ink_gguf_tensor *second = ink_gguf_find_tensor(file, "second");
+  const ink_stored_tensor *second = ink_gguf_find_tensor(file, "second");
   assert_int_equal(second->dtype, INK_Q8_0);
   assert_int_equal(second->bytes, 34);
   assert_ptr_equal(second->data, first->data + 32);

@@ -131,7 +131,7 @@ static ink_status try_parse(const ink_text *bytes, ink_error *error) {
     assert_true(error->offset >= 0 && (uint64_t)error->offset <= bytes->size);
   } else {
     for (size_t i = 0; i < ink_safetensors_count(file); i++) {
-      const ink_safetensor *tensor = ink_safetensors_at(file, i);
+      const ink_stored_tensor *tensor = ink_safetensors_at(file, i);
       assert_true(tensor->offset + tensor->bytes <= bytes->size);
     }
   }
@@ -164,9 +164,9 @@ static void the_file_that_the_lies_are_made_from_is_accepted(void **state) {
   ink_safetensors *file;
   assert_ok(ink_safetensors_parse(bytes.bytes, bytes.size, "valid", &file, &error));
   assert_int_equal(ink_safetensors_count(file), 3);
-  const ink_safetensor *a = ink_safetensors_find(file, "a");
+  const ink_stored_tensor *a = ink_safetensors_find(file, "a");
   assert_true(a && a->usable && a->dtype == INK_F32 && a->rank == 2 && a->shape[0] == 2);
-  const ink_safetensor *c = ink_safetensors_find(file, "c");
+  const ink_stored_tensor *c = ink_safetensors_find(file, "c");
   assert_true(c && !c->usable && c->rank == 0 && c->bytes == 8);
   assert_string_equal(c->type_name, "I64");
   assert_string_equal(ink_safetensors_metadata(file, "say"), "é😀\n");
@@ -335,7 +335,7 @@ static void tensors_at_odd_places_are_aligned_in_memory(void **state) {
   ink_text_add_bytes(&bytes, values, sizeof values);
   ink_safetensors *file;
   assert_ok(ink_safetensors_parse(bytes.bytes, bytes.size, "odd", &file, &error));
-  const ink_safetensor *a = ink_safetensors_find(file, "a");
+  const ink_stored_tensor *a = ink_safetensors_find(file, "a");
   assert_int_equal((uintptr_t)a->data % 4, 0);
   assert_memory_equal(a->data, values, sizeof values);
   ink_safetensors_close(file);

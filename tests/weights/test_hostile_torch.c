@@ -230,7 +230,7 @@ static void the_file_that_the_lies_are_made_from_is_accepted(void **state) {
   ink_torch *file;
   assert_ok(ink_torch_parse(bytes.bytes, bytes.size, "valid", &file, &error));
   assert_int_equal(ink_torch_count(file), 1);
-  const ink_torch_tensor *w = ink_torch_at(file, 0);
+  const ink_stored_tensor *w = ink_torch_at(file, 0);
   assert_string_equal(w->name, "w");
   assert_true(w->usable && w->dtype == INK_F32 && w->rank == 1 && w->shape[0] == 2);
   assert_memory_equal(w->data, eight, 8);

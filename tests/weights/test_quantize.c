@@ -70,10 +70,10 @@ static int close_fixture(void **state) {
   return 0;
 }
 
-static const ink_safetensor *tensor_of(const fixture *f, const char *type, const char *what) {
+static const ink_stored_tensor *tensor_of(const fixture *f, const char *type, const char *what) {
   char name[32];
   snprintf(name, sizeof name, "%s.%s", type, what);
-  const ink_safetensor *tensor = ink_safetensors_find(f->file, name);
+  const ink_stored_tensor *tensor = ink_safetensors_find(f->file, name);
   if (!tensor) fail_msg("%s is missing", name);
   return tensor;
 }
@@ -83,8 +83,8 @@ static void blocks_mean_what_they_mean_in_ggml(void **state) {
   const fixture *f = *state;
   for (size_t i = 0; i < 4; i++) {
     const char *name = ink_dtype_about(types[i])->name;
-    const ink_safetensor *blocks = tensor_of(f, name, "blocks"),
-                         *values = tensor_of(f, name, "values");
+    const ink_stored_tensor *blocks = tensor_of(f, name, "blocks"),
+                            *values = tensor_of(f, name, "values");
     int64_t n = values->shape[0] * values->shape[1];
     float *ours = malloc((size_t)n * sizeof *ours);
     ink_to_f32(types[i], blocks->data, ours, n);
@@ -104,8 +104,8 @@ static void q8_0_and_q4_0_give_the_bytes_of_ggml(void **state) {
   const fixture *f = *state;
   for (size_t i = 0; i < 2; i++) {
     const char *name = ink_dtype_about(types[i])->name;
-    const ink_safetensor *input = tensor_of(f, name, "input"),
-                         *reference = tensor_of(f, name, "reference");
+    const ink_stored_tensor *input = tensor_of(f, name, "input"),
+                            *reference = tensor_of(f, name, "reference");
     unsigned char *ours = calloc(1, reference->bytes);
     ink_from_f32(types[i], (const float *)(const void *)input->data, ours,
                  input->shape[0] * input->shape[1]);
@@ -119,8 +119,8 @@ static void q4_k_and_q6_k_come_as_near_as_ggml(void **state) {
   const fixture *f = *state;
   for (size_t i = 0; i < 2; i++) {
     const char *name = ink_dtype_about(types[i])->name;
-    const ink_safetensor *input = tensor_of(f, name, "input"),
-                         *reference = tensor_of(f, name, "reference");
+    const ink_stored_tensor *input = tensor_of(f, name, "input"),
+                            *reference = tensor_of(f, name, "reference");
     const float *rmse = (const float *)(const void *)tensor_of(f, name, "rmse")->data;
     const float *rows = (const float *)(const void *)input->data;
     int64_t columns = input->shape[1];
@@ -153,8 +153,8 @@ static void halves_are_rounded_to_nearest_even(void **state) {
   const fixture *f = *state;
   for (size_t i = 0; i < 2; i++) {
     const char *name = ink_dtype_about(types[i])->name;
-    const ink_safetensor *input = tensor_of(f, name, "input"),
-                         *output = tensor_of(f, name, "output");
+    const ink_stored_tensor *input = tensor_of(f, name, "input"),
+                            *output = tensor_of(f, name, "output");
     const float *x = (const float *)(const void *)input->data;
     const uint16_t *expected = (const uint16_t *)(const void *)output->data;
     int64_t n = input->shape[0];

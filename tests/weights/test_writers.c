@@ -20,12 +20,12 @@ static void copy_gguf(const char *from, const char *to) {
     ink_gguf_add_value(writer, ink_gguf_value_at(file, i));
   }
   for (size_t i = 0; i < ink_gguf_n_tensors(file); i++) {
-    const ink_gguf_tensor *tensor = ink_gguf_tensor_at(file, i);
+    const ink_stored_tensor *tensor = ink_gguf_tensor_at(file, i);
     ink_gguf_add_tensor(writer, tensor->name, tensor->dtype, tensor->rank, tensor->shape);
   }
   assert_ok(ink_gguf_writer_open(writer, to, &error));
   for (size_t i = 0; i < ink_gguf_n_tensors(file); i++) {
-    const ink_gguf_tensor *tensor = ink_gguf_tensor_at(file, i);
+    const ink_stored_tensor *tensor = ink_gguf_tensor_at(file, i);
     for (size_t at = 0; at < tensor->bytes;) {
       size_t size = 1 + (at * 7 + i) % 1000;
       if (size > tensor->bytes - at) size = tensor->bytes - at;
@@ -56,7 +56,7 @@ static void copy_safetensors(const char *from, const char *to, bool backwards) {
   assert_ok(ink_safetensors_open(from, &file, &error));
   size_t n = ink_safetensors_count(file), n_metadata = ink_safetensors_n_metadata(file);
   ink_safetensors_entry *entries = calloc(n, sizeof *entries);
-  const ink_safetensor **tensors = calloc(n, sizeof *tensors);
+  const ink_stored_tensor **tensors = calloc(n, sizeof *tensors);
   const char *metadata[8][2];
   assert_true(n_metadata <= 8);
   for (size_t i = 0; i < n_metadata; i++) {
@@ -74,7 +74,7 @@ static void copy_safetensors(const char *from, const char *to, bool backwards) {
   assert_ok(ink_safetensors_create(to, entries, n, (const char *const(*)[2])metadata, n_metadata,
                                    &writer, &error));
   for (size_t i = 0; i < n; i++) {
-    const ink_safetensor *tensor = tensors[ink_safetensors_writer_order(writer)[i]];
+    const ink_stored_tensor *tensor = tensors[ink_safetensors_writer_order(writer)[i]];
     size_t half = tensor->bytes / 2;
     assert_ok(ink_safetensors_writer_data(writer, tensor->data, half, &error));
     assert_ok(
@@ -288,7 +288,7 @@ static void random_tensors_of_all_types_come_back_aligned(void **state) {
     ink_gguf *file;
     assert_ok(ink_gguf_open(in_scratch("random.gguf"), &file, &error));
     for (int i = 0; i < N; i++) {
-      const ink_gguf_tensor *tensor = ink_gguf_tensor_at(file, (size_t)i);
+      const ink_stored_tensor *tensor = ink_gguf_tensor_at(file, (size_t)i);
       assert_int_equal(tensor->dtype, types[i]);
       assert_memory_equal(tensor->shape, shapes[i], sizeof shapes[i]);
       assert_int_equal(tensor->offset % 32, 0);

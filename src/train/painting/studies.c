@@ -141,7 +141,7 @@ static ink_status make(const char *path, const ink_studies_source *s, const char
 // The tensor of a name with this type and these dimensions; NULL where it is not so.
 static const void *part(const ink_safetensors *file, const char *name, ink_dtype dtype, int rank,
                         const int64_t *shape) {
-  const ink_safetensor *t = ink_safetensors_find(file, name);
+  const ink_stored_tensor *t = ink_safetensors_find(file, name);
   bool fits = t && t->usable && t->dtype == dtype && t->rank == rank;
   for (int i = 0; fits && i < rank; i++) fits = t->shape[i] == shape[i];
   return fits ? t->data : NULL;
