@@ -33,7 +33,7 @@ static inline void write_tiny_taesd(const char *path, ink_taesd *taesd, bool own
     const ink_tensor *t = parameters[i].tensor;
     snprintf(names[i], sizeof names[i], "%s", parameters[i].name);
     if (own_names) tiny_taesd_own_name(names[i]);
-    entries[i] = (ink_safetensors_entry){.name = names[i], .dtype = t->dtype, .rank = t->rank};
+    entries[i] = (ink_safetensors_entry){.name = names[i], .type_name = "F32", .rank = t->rank};
     for (int k = 0; k < t->rank; k++) entries[i].shape[k] = t->shape[k];
   }
   assert_ok(ink_safetensors_create(path, entries, n, NULL, 0, &writer, &error));

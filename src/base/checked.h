@@ -21,6 +21,15 @@ static inline bool ink_mul_count(int64_t a, int64_t b, int64_t *out) {
   return a >= 0 && b >= 0 && !__builtin_mul_overflow(a, b, out);
 }
 
+// *out = the product of n extents, 1 when there are none.
+static inline bool ink_mul_extents(const int64_t *extents, int n, int64_t *out) {
+  *out = 1;
+  for (int i = 0; i < n; i++) {
+    if (!ink_mul_count(*out, extents[i], out)) return false;
+  }
+  return true;
+}
+
 // True when [offset, offset + size) lies within a file or buffer of `total` bytes.
 static inline bool ink_fits(uint64_t offset, uint64_t size, uint64_t total) {
   return offset <= total && size <= total - offset;

@@ -352,8 +352,9 @@ static ink_status write_safetensors(conversion *c, const char *folder, ink_error
   ink_status status = path && entries ? INK_OK : no_memory(error);
   for (size_t i = 0; i < c->n && status == INK_OK; i++) {
     const planned *tensor = &c->tensors[i];
-    entries[i] = (ink_safetensors_entry){
-        .name = tensor->name, .dtype = tensor->passage.dtype, .rank = tensor->rank};
+    entries[i] = (ink_safetensors_entry){.name = tensor->name,
+                                         .type_name = ink_dtype_about(tensor->passage.dtype)->name,
+                                         .rank = tensor->rank};
     memcpy(entries[i].shape, tensor->shape, sizeof entries[i].shape);
   }
   if (status == INK_OK) {

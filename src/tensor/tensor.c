@@ -14,10 +14,8 @@ int64_t ink_tensor_elements(const ink_tensor *tensor) {
 
 bool ink_tensor_bytes(ink_dtype dtype, int rank, const int64_t *shape, size_t *bytes) {
   if (dtype < 0 || dtype >= INK_DTYPE_COUNT || rank < 0 || rank > INK_MAX_RANK) return false;
-  int64_t elements = 1;
-  for (int i = 0; i < rank; i++) {
-    if (!ink_mul_count(elements, shape[i], &elements)) return false;
-  }
+  int64_t elements;
+  if (!ink_mul_extents(shape, rank, &elements)) return false;
   const ink_dtype_info *type = ink_dtype_about(dtype);
   int64_t last = rank > 0 ? shape[rank - 1] : 1;
   if (last % type->block_elements != 0) return false;

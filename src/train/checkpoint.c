@@ -12,24 +12,24 @@
 
 enum { MOST_TOKENIZER = 1 << 28, NAME_SIZE = 224 };
 
-// A tensor on its way into a file: the entry and where its bytes are.
+// Tensors on their way into a file, and how it will name and describe them.
 typedef struct outgoing {
   ink_safetensors_entry *entries;
-  const void **data;
+  const ink_tensor **tensors;
   char (*names)[NAME_SIZE];
   size_t n;
 } outgoing;
 
 static ink_status outgoing_new(outgoing *out, size_t most, ink_error *error) {
-  *out = (outgoing){calloc(most, sizeof *out->entries), calloc(most, sizeof *out->data),
+  *out = (outgoing){calloc(most, sizeof *out->entries), calloc(most, sizeof *out->tensors),
                     calloc(most, sizeof *out->names), 0};
-  if (out->entries && out->data && out->names) return INK_OK;
+  if (out->entries && out->tensors && out->names) return INK_OK;
   return ink_fail(error, INK_ERR_MEMORY, "no memory to save %zu tensors", most);
 }
 
 static void outgoing_free(outgoing *out) {
   free(out->entries);
-  free(out->data);
+  free(out->tensors);
   free(out->names);
 }
 
@@ -38,10 +38,10 @@ static void outgoing_add(outgoing *out, const char *prefix, const char *name,
   ink_safetensors_entry *entry = &out->entries[out->n];
   snprintf(out->names[out->n], NAME_SIZE, "%s%s", prefix, name);
   entry->name = out->names[out->n];
-  entry->dtype = tensor->dtype;
+  entry->type_name = ink_dtype_about(tensor->dtype)->name;
   entry->rank = tensor->rank;
   memcpy(entry->shape, tensor->shape, sizeof entry->shape);
-  out->data[out->n++] = tensor->data;
+  out->tensors[out->n++] = tensor;
 }
 
 static ink_status outgoing_write(const outgoing *out, const char *path,
@@ -52,12 +52,13 @@ static ink_status outgoing_write(const outgoing *out, const char *path,
   const size_t *order = ink_safetensors_writer_order(writer);
   ink_status status = INK_OK;
   for (size_t i = 0; status == INK_OK && i < out->n; i++) {
-    const ink_safetensors_entry *entry = &out->entries[order[i]];
+    const ink_tensor *tensor = out->tensors[order[i]];
     size_t bytes = 0;
-    if (!ink_tensor_bytes(entry->dtype, entry->rank, entry->shape, &bytes)) {
-      status = ink_fail(error, INK_ERR_INTERNAL, "%s: %s has no size", path, entry->name);
+    if (!ink_tensor_bytes(tensor->dtype, tensor->rank, tensor->shape, &bytes)) {
+      status = ink_fail(error, INK_ERR_INTERNAL, "%s: %s has no size", path,
+                        out->entries[order[i]].name);
     } else {
-      status = ink_safetensors_writer_data(writer, out->data[order[i]], bytes, error);
+      status = ink_safetensors_writer_data(writer, tensor->data, bytes, error);
     }
   }
   if (status == INK_OK) status = ink_safetensors_writer_commit(writer, error);

@@ -12,25 +12,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "weights/check.h"
+#include "weights/element_types.h"
 
 enum { MAX_HEADER = 100000000, MAX_RANK = 32, MAX_DEPTH = 32 };
-
-// Element types of the format, in its own order (safetensors/src/tensor.rs, enum Dtype).
-static const struct {
-  const char *name;
-  unsigned bits;
-  bool usable;
-  ink_dtype dtype;
-} types[] = {
-    {"BOOL", 8, false, 0},        {"F4", 4, false, 0},        {"F6_E2M3", 6, false, 0},
-    {"F6_E3M2", 6, false, 0},     {"U8", 8, false, 0},        {"I8", 8, false, 0},
-    {"F8_E5M2", 8, false, 0},     {"F8_E4M3", 8, false, 0},   {"F8_E8M0", 8, false, 0},
-    {"I16", 16, false, 0},        {"U16", 16, false, 0},      {"F16", 16, true, INK_F16},
-    {"BF16", 16, true, INK_BF16}, {"I32", 32, true, INK_I32}, {"U32", 32, false, 0},
-    {"F32", 32, true, INK_F32},   {"C64", 64, false, 0},      {"F64", 64, false, 0},
-    {"I64", 64, false, 0},        {"U64", 64, false, 0},
-};
-enum { N_TYPES = sizeof types / sizeof *types };
 
 typedef struct entry {
   ink_stored_tensor about;  // shape is set when all shapes are in place
@@ -275,18 +259,18 @@ static ink_status read_dtype(scanner *s, ink_stored_tensor *tensor, unsigned *bi
   skip_space(s);
   size_t at = s->at;
   INK_TRY(read_string(s, &name, "a dtype"));
-  for (size_t i = 0; i < N_TYPES; i++) {
-    if (strcmp(types[i].name, name) != 0) continue;
-    tensor->type_name = types[i].name;
-    tensor->usable = types[i].usable;
-    tensor->dtype = types[i].dtype;
-    *bits = types[i].bits;
-    s->room = room;
-    return INK_OK;
+  const ink_element_type *type = ink_element_type_of(name);
+  if (!type) {
+    return ink_fail_at(s->error, INK_ERR_UNSUPPORTED, (int64_t)at,
+                       "%s: tensor %.*s has dtype \"%.32s\", which this build does not know",
+                       s->path, INK_SHOWN(tensor->name), name);
   }
-  return ink_fail_at(s->error, INK_ERR_UNSUPPORTED, (int64_t)at,
-                     "%s: tensor %.*s has dtype \"%.32s\", which this build does not know", s->path,
-                     INK_SHOWN(tensor->name), name);
+  tensor->type_name = type->name;
+  tensor->usable = type->usable;
+  tensor->dtype = type->dtype;
+  *bits = type->bits;
+  s->room = room;
+  return INK_OK;
 }
 
 static ink_status read_shape(scanner *s, ink_safetensors *file, entry *e) {
@@ -318,13 +302,13 @@ static ink_status read_offsets(scanner *s, entry *e) {
 
 // Type and shape give the size; the offsets have to say the same and lie in the file.
 static ink_status check_size(scanner *s, const ink_safetensors *file, entry *e, unsigned bits) {
-  int64_t elements = 1, all_bits;
-  for (int i = 0; i < e->about.rank; i++) {
-    if (!ink_mul_count(elements, file->extents[e->shape_at + (size_t)i], &elements)) {
-      return ink_fail_at(s->error, INK_ERR_FORMAT, (int64_t)e->header_at,
-                         "%s: the shape of tensor %.*s multiplies to more than fits", s->path,
-                         INK_SHOWN(e->about.name));
-    }
+  int64_t elements, all_bits;
+  // Without extents there need not be a table of them.
+  const int64_t *shape = e->about.rank ? file->extents + e->shape_at : NULL;
+  if (!ink_mul_extents(shape, e->about.rank, &elements)) {
+    return ink_fail_at(s->error, INK_ERR_FORMAT, (int64_t)e->header_at,
+                       "%s: the shape of tensor %.*s multiplies to more than fits", s->path,
+                       INK_SHOWN(e->about.name));
   }
   if (!ink_mul_count(elements, bits, &all_bits) || all_bits % 8 != 0) {
     return ink_fail_at(s->error, INK_ERR_FORMAT, (int64_t)e->header_at,

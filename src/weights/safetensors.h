@@ -47,10 +47,9 @@ const char *ink_safetensors_metadata(const ink_safetensors *file, const char *ke
 // What a file will hold.
 typedef struct ink_safetensors_entry {
   const char *name;
-  ink_dtype dtype;  // F32, F16, BF16 or I32
+  const char *type_name;  // the format's: "F32" (ink_dtype_about), or "U8", such as a picture's
   int rank;
   int64_t shape[INK_MAX_RANK];
-  bool bytes;  // U8, such as a picture's, whatever dtype says
 } ink_safetensors_entry;
 
 typedef struct ink_safetensors_writer ink_safetensors_writer;
@@ -58,7 +57,8 @@ typedef struct ink_safetensors_writer ink_safetensors_writer;
 // Create a file (base/file.h: it appears under its name when committed) and write the header: the
 // tensors by falling element size and then by name, so that each is aligned, as the reference
 // implementation does; padded with spaces so that the data begins at a multiple of 8. `metadata`
-// holds n_metadata pairs key, value. USAGE: a block type, a name twice or not UTF-8.
+// holds n_metadata pairs key, value. USAGE: a type that the format does not have, a name twice or
+// not UTF-8.
 ink_status ink_safetensors_create(const char *path, const ink_safetensors_entry *entries, size_t n,
                                   const char *const (*metadata)[2], size_t n_metadata,
                                   ink_safetensors_writer **writer, ink_error *error);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "weights/check.h"
+#include "weights/element_types.h"
 #include "weights/safetensors.h"
 
 struct ink_safetensors_writer {
@@ -17,32 +18,13 @@ struct ink_safetensors_writer {
   uint64_t total, given;  // bytes of data
 };
 
-// The format's name of a type; NULL where it has none. Rank in its own order (enum Dtype).
-static const char *type_name(const ink_safetensors_entry *entry, int *rank) {
-  *rank = 0;
-  if (entry->bytes) return "U8";
-  switch (entry->dtype) {
-    case INK_F16:
-      *rank = 1;
-      return "F16";
-    case INK_BF16:
-      *rank = 2;
-      return "BF16";
-    case INK_I32:
-      *rank = 3;
-      return "I32";
-    case INK_F32:
-      *rank = 4;
-      return "F32";
-    default:
-      return NULL;
-  }
-}
-
-static bool size_of(const ink_safetensors_entry *entry, size_t *bytes) {
-  ink_dtype dtype = entry->bytes ? INK_F16 : entry->dtype;  // of two bytes
-  if (!ink_tensor_bytes(dtype, entry->rank, entry->shape, bytes)) return false;
-  if (entry->bytes) *bytes /= 2;
+static bool size_of(const ink_safetensors_entry *entry, const ink_element_type *type,
+                    size_t *bytes) {
+  int64_t elements, bits;
+  if (entry->rank < 0 || entry->rank > INK_MAX_RANK) return false;
+  if (!ink_mul_extents(entry->shape, entry->rank, &elements)) return false;
+  if (!ink_mul_count(elements, type->bits, &bits) || bits % 8 != 0) return false;
+  *bytes = (size_t)(bits / 8);
   return true;
 }
 
@@ -67,10 +49,10 @@ static void put_quoted(ink_text *out, const char *text) {
 static int by_place(const void *a, const void *b) {
   const ink_safetensors_entry *x = *(const ink_safetensors_entry *const *)a;
   const ink_safetensors_entry *y = *(const ink_safetensors_entry *const *)b;
-  int rank_x = 0, rank_y = 0;
-  type_name(x, &rank_x);
-  type_name(y, &rank_y);
-  return rank_x != rank_y ? rank_y - rank_x : strcmp(x->name, y->name);
+  const ink_element_type *type_x = ink_element_type_of(x->type_name);
+  const ink_element_type *type_y = ink_element_type_of(y->type_name);
+  if (type_x != type_y) return type_x > type_y ? -1 : 1;
+  return strcmp(x->name, y->name);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -82,19 +64,19 @@ static ink_status check_entries(const char *path, const ink_safetensors_entry **
                                 ink_error *error) {
   for (size_t i = 0; i < n; i++) {
     const ink_safetensors_entry *entry = sorted[i];
-    int rank;
+    const ink_element_type *type = ink_element_type_of(entry->type_name);
     size_t bytes, bad;
     if (!ink_name_valid(entry->name, strlen(entry->name), &bad) ||
         strcmp(entry->name, "__metadata__") == 0) {
       return ink_fail(error, INK_ERR_USAGE, "%s: \"%.*s\" is no name for a tensor", path,
                       INK_SHOWN(entry->name));
     }
-    if (!type_name(entry, &rank)) {
+    if (!type) {
       return ink_fail(error, INK_ERR_USAGE,
                       "%s: safetensors has no type %s, as tensor %.*s would need; GGUF has it",
-                      path, ink_dtype_about(entry->dtype)->name, INK_SHOWN(entry->name));
+                      path, entry->type_name, INK_SHOWN(entry->name));
     }
-    if (!size_of(entry, &bytes)) {
+    if (!size_of(entry, type, &bytes)) {
       return ink_fail(error, INK_ERR_USAGE, "%s: tensor %.*s has no size", path,
                       INK_SHOWN(entry->name));
     }
@@ -121,11 +103,10 @@ static void put_header(ink_text *out, const ink_safetensors_entry *const *sorted
   if (n_metadata) ink_text_add(out, n ? "}," : "}");
   *total = 0;
   for (size_t i = 0; i < n; i++) {
-    int rank;
     size_t bytes = 0;
-    size_of(sorted[i], &bytes);
+    size_of(sorted[i], ink_element_type_of(sorted[i]->type_name), &bytes);
     put_quoted(out, sorted[i]->name);
-    ink_text_format(out, ":{\"dtype\":\"%s\",\"shape\":[", type_name(sorted[i], &rank));
+    ink_text_format(out, ":{\"dtype\":\"%s\",\"shape\":[", sorted[i]->type_name);
     for (int j = 0; j < sorted[i]->rank; j++) {
       ink_text_format(out, "%s%lld", j ? "," : "", (long long)sorted[i]->shape[j]);
     }

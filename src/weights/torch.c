@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "weights/check.h"
+#include "weights/element_types.h"
 #include "weights/pickle.h"
 #include "weights/torch_old.h"
 #include "weights/zip.h"
@@ -186,25 +187,13 @@ static ink_status copy_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_s
   return INK_OK;
 }
 
-static bool usable_type(const char *type_name, ink_dtype *dtype) {
-  static const ink_dtype usable[] = {INK_F32, INK_F16, INK_BF16, INK_I32};
-  for (size_t i = 0; i < sizeof usable / sizeof *usable; i++) {
-    if (strcmp(ink_dtype_about(usable[i])->name, type_name) != 0) continue;
-    *dtype = usable[i];
-    return true;
-  }
-  return false;
-}
-
 static ink_status place_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_stored_tensor *t) {
   uint64_t offset = 0, size = 0;
-  int64_t elements = 1, span = 0;
+  int64_t elements, span = 0;
   bool contiguous = true;
   INK_TRY(find_storage(file, t, p->storage, &offset, &size));
-  for (int i = 0; i < p->rank; i++) {
-    if (!ink_mul_count(elements, p->shape[i], &elements)) {
-      return tensor_fault(file, t, "has a shape that multiplies to more than fits");
-    }
+  if (!ink_mul_extents(p->shape, p->rank, &elements)) {
+    return tensor_fault(file, t, "has a shape that multiplies to more than fits");
   }
   if (elements && !check_strides(p, &span, &contiguous)) {
     return tensor_fault(file, t, "is a view that uses an element more than once");
@@ -216,7 +205,9 @@ static ink_status place_tensor(ink_torch *file, const ink_pickle_tensor *p, ink_
   t->bytes = (size_t)elements * p->type->bytes;  // within the storage, as no element counts twice
   t->offset = offset + p->offset * p->type->bytes;
   t->data = file->bytes + t->offset;
-  t->usable = usable_type(p->type->type_name, &t->dtype) && p->rank <= INK_MAX_RANK;
+  const ink_element_type *type = ink_element_type_of(p->type->type_name);
+  t->usable = type && type->usable && p->rank <= INK_MAX_RANK;
+  if (t->usable) t->dtype = type->dtype;
   bool aligned = (uintptr_t)t->data % p->type->bytes == 0;
   return !t->usable || t->bytes == 0 || (contiguous && aligned) ? INK_OK : copy_tensor(file, p, t);
 }

@@ -45,7 +45,7 @@ static void put_piece(const ink_weights *weights, const piece *p, ink_text *byte
                       ink_safetensors_entry *entry) {
   char names[512];
   snprintf(names, sizeof names, "%s", p->source);
-  *entry = (ink_safetensors_entry){.name = p->name, .dtype = INK_F16};
+  *entry = (ink_safetensors_entry){.name = p->name, .type_name = "F16"};
   int64_t rows = 0;
   for (char *name = strtok(names, "+"); name; name = strtok(NULL, "+")) {
     const ink_tensor *t = ink_weights_find(weights, name);
@@ -107,7 +107,8 @@ static const char *make_single(const char *name, const char *left_out, const cha
     n++;
   }
   if (added) {
-    entries[n] = (ink_safetensors_entry){.name = added, .dtype = INK_F16, .rank = 1, .shape = {1}};
+    entries[n] =
+        (ink_safetensors_entry){.name = added, .type_name = "F16", .rank = 1, .shape = {1}};
     ink_text_add_bytes(&bytes[n++], "\0\0", 2);
   }
   snprintf(path, sizeof path, "%s/%s.safetensors", scratch, name);

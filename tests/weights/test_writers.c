@@ -64,10 +64,8 @@ static void copy_safetensors(const char *from, const char *to, bool backwards) {
   }
   for (size_t i = 0; i < n; i++) {
     tensors[i] = ink_safetensors_at(file, backwards ? n - 1 - i : i);
-    entries[i] = (ink_safetensors_entry){.name = tensors[i]->name,
-                                         .dtype = tensors[i]->dtype,
-                                         .rank = tensors[i]->rank,
-                                         .bytes = strcmp(tensors[i]->type_name, "U8") == 0};
+    entries[i] = (ink_safetensors_entry){
+        .name = tensors[i]->name, .type_name = tensors[i]->type_name, .rank = tensors[i]->rank};
     memcpy(entries[i].shape, tensors[i]->shape, (size_t)tensors[i]->rank * sizeof(int64_t));
   }
   ink_safetensors_writer *writer;
@@ -161,13 +159,13 @@ static void what_the_formats_cannot_hold_is_refused(void **state) {
   ink_error error = {0};
   const int64_t shape[5] = {1, 1, 1, 1, 32};
   ink_safetensors_writer *safetensors;
-  ink_safetensors_entry entries[2] = {{.name = "a", .dtype = INK_Q8_0, .rank = 1, .shape = {32}},
-                                      {.name = "b", .dtype = INK_F32, .rank = 1, .shape = {1}}};
+  ink_safetensors_entry entries[2] = {{.name = "a", .type_name = "Q8_0", .rank = 1, .shape = {32}},
+                                      {.name = "b", .type_name = "F32", .rank = 1, .shape = {1}}};
   assert_int_equal(
       ink_safetensors_create(in_scratch("x"), entries, 2, NULL, 0, &safetensors, &error),
       INK_ERR_USAGE);
   assert_non_null(strstr(error.text, "Q8_0"));
-  entries[0] = (ink_safetensors_entry){.name = "b", .dtype = INK_F16, .rank = 1, .shape = {3}};
+  entries[0] = (ink_safetensors_entry){.name = "b", .type_name = "F16", .rank = 1, .shape = {3}};
   assert_int_equal(
       ink_safetensors_create(in_scratch("x"), entries, 2, NULL, 0, &safetensors, &error),
       INK_ERR_USAGE);
@@ -210,7 +208,7 @@ static void too_much_or_too_little_data_is_refused_and_leaves_no_file(void **sta
   const float data[4] = {0};
   int before = count_entries(scratch);
 
-  ink_safetensors_entry entry = {.name = "a", .dtype = INK_F32, .rank = 1, .shape = {3}};
+  ink_safetensors_entry entry = {.name = "a", .type_name = "F32", .rank = 1, .shape = {3}};
   ink_safetensors_writer *safetensors;
   assert_ok(ink_safetensors_create(in_scratch("x"), &entry, 1, NULL, 0, &safetensors, &error));
   assert_int_equal(ink_safetensors_writer_data(safetensors, data, 16, &error), INK_ERR_USAGE);

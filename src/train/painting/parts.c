@@ -131,7 +131,7 @@ static ink_status save_weights(const char *path, const ink_parameter *parameters
   for (size_t i = 0; i < n; i++) {
     const ink_tensor *t = parameters[i].tensor;
     entries[i] =
-        (ink_safetensors_entry){.name = parameters[i].name, .dtype = INK_F16, .rank = t->rank};
+        (ink_safetensors_entry){.name = parameters[i].name, .type_name = "F16", .rank = t->rank};
     memcpy(entries[i].shape, t->shape, sizeof entries[i].shape);
   }
   ink_status status = ink_safetensors_create(path, entries, n, metadata, 1, &writer, error);

@@ -119,11 +119,11 @@ static ink_status write_all(const char *path, const layout *l, const ink_scenes_
   const ink_scenes_source *s = l->source;
   const ink_safetensors_entry entries[] = {
       {.name = "captions",
-       .dtype = INK_I32,
+       .type_name = "I32",
        .rank = 3,
        .shape = {s->n, INK_SCENE_TEXTS, s->context}},
-      {.name = "counts", .dtype = INK_I32, .rank = 1, .shape = {s->n}},
-      {.name = "kinds", .dtype = INK_I32, .rank = 1, .shape = {s->n}},
+      {.name = "counts", .type_name = "I32", .rank = 1, .shape = {s->n}},
+      {.name = "kinds", .type_name = "I32", .rank = 1, .shape = {s->n}},
       content->entry};
   enum { N = sizeof entries / sizeof *entries };
   const int32_t *const numbers[] = {l->captions, l->counts, l->kinds};
@@ -175,9 +175,9 @@ ink_status ink_scenes_write(const char *path, const ink_scenes_source *source, i
   INK_TRY(layout_new(source, pool, progress, &l, error));
   l->pictures = malloc(BLOCK * picture_size(source));
   ink_scenes_content content = {.entry = {.name = "pictures",
+                                          .type_name = "U8",
                                           .rank = 4,
-                                          .shape = {source->n, source->side, source->side, 3},
-                                          .bytes = true},
+                                          .shape = {source->n, source->side, source->side, 3}},
                                 .write = write_pictures,
                                 .context = l};
   const char *metadata[][2] = {{"format", "inkstone-scenes-1"}};

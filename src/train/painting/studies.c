@@ -127,7 +127,7 @@ static ink_status make(const char *path, const ink_studies_source *s, const char
   int64_t side = latent_side(s), channels = ink_taesd_about(s->taesd)->latent_channels;
   encoding e = {.source = s, .pool = pool, .progress = progress};
   ink_scenes_content content = {.entry = {.name = "latents",
-                                          .dtype = INK_F16,
+                                          .type_name = "F16",
                                           .rank = 4,
                                           .shape = {s->scenes.n, side, side, channels}},
                                 .write = write_latents,
