@@ -42,5 +42,6 @@ void ink_seed_sequence(uint64_t entropy, const uint64_t *keys, size_t n_keys, si
     }
   }
   constant = 0x8B51F9DDU;
+  // A pool is never empty. NOLINTNEXTLINE(clang-analyzer-core.DivideZero)
   for (size_t i = 0; i < n; i++) out[i] = hash(mixed[i % pool], &constant, factor_out);
 }

@@ -30,7 +30,7 @@ typedef struct ink_verse_clause {
   uint8_t n_tones;    // tone patterns that are legal …
   uint8_t n_written;  // … and how many of them, from the first, a writer uses
   uint8_t tones[INK_VERSE_TONES][INK_VERSE_PLACES];  // the tones a place allows, bits of ink_tone
-  int8_t rhyme;   // the rhyme its last character belongs to, 0 … n_rhyme - 1; -1: none
+  int rhyme;      // the rhyme its last character belongs to, 0 … n_rhyme - 1; -1: none
   bool echo;      // repeats the last characters of the clause before (叠句)
   bool stanza;    // a stanza ends here and another follows
   uint16_t mark;  // 、 within a line, ， between lines, 。 at the end of a sentence

@@ -240,6 +240,7 @@ static ink_status take(const writer *w, double logprob, ink_poem_draft *draft, i
 }
 
 static ink_status open_writer(workshop *shop, commission *own, ink_error *error) {
+  // A commission is open before it has writers. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
   const ink_poet_request *request = own->request;
   ink_session_options options = ink_session_default();
   writer *w = shop->writers[shop->n_writer] = calloc(1, sizeof *w);

@@ -66,7 +66,7 @@ static ink_status check_ids(const ink_decoder_config *config, const int32_t *ids
 static ink_status fill(const ink_model *model, ink_pool *pool, const int32_t *ids, size_t n,
                        ink_score *score, ink_error *error) {
   score->ids = malloc((n + 1) * sizeof *score->ids);
-  score->logprobs = malloc((n + 1) * sizeof *score->logprobs);
+  score->logprobs = calloc(n + 1, sizeof *score->logprobs);
   ink_compute c = {.arena = ink_arena_new(0), .pool = pool};
   ink_kv_cache *cache = NULL;
   ink_status status = INK_OK;

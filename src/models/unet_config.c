@@ -83,8 +83,9 @@ ink_status ink_unet_check_config(const ink_unet_config *g, ink_error *error) {
     return ink_fail(error, INK_ERR_CONFLICT, "a UNet with %d sizes and crops of width %d",
                     g->n_time_id, g->time_id_width);
   }
+  int32_t half = g->levels[0].channels / 2;  // frequencies of a time
   if (g->time_cond == 1 || g->time_cond == 2 || g->levels[0].channels < 2 ||
-      g->freq_shift >= (float)(g->levels[0].channels / 2) ||
+      g->freq_shift >= (float)half ||
       (g->mid_cross && (g->mid_depth < 1 || g->mid_depth > MOST_DEPTH))) {
     return ink_fail(error, INK_ERR_CONFLICT, "a UNet whose time or middle part is not possible");
   }

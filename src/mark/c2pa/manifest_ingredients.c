@@ -163,7 +163,7 @@ static ink_cbor *action_map(ink_manifest_writer *w, const ink_c2pa_action *actio
 
 ink_status ink_write_actions(ink_manifest_writer *w) {
   const ink_c2pa_manifest *m = w->manifest;
-  size_t places[INK_REFERENCES_MOST];
+  size_t places[INK_REFERENCES_MOST] = {0};
   ink_cbor_builder *b = &w->cbor;
   for (size_t i = 0; i < m->n_ingredient; i++) {
     INK_TRY(ingredient_assertion(w, &m->ingredients[i]));

@@ -135,7 +135,7 @@ ink_status ink_dwt_dct_read(const ink_picture *picture, ink_dwt_dct_reading *rea
   INK_TRY(ink_picture_convert(picture, 3, &colour, error));
   bool large = (int64_t)picture->width * picture->height >= INK_DWT_DCT_LEAST_PIXELS;
   for (size_t i = 0; i < N_MESSAGES && large; i++) {
-    double shares[INK_DWT_DCT_MOST_BITS];
+    double shares[INK_DWT_DCT_MOST_BITS] = {0};
     if (!ink_dwt_dct_shares(&colour, messages[i].n_bit, shares)) continue;
     size_t agreeing = 0;
     for (size_t b = 0; b < messages[i].n_bit; b++) {

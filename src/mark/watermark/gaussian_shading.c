@@ -227,7 +227,8 @@ static float move_into(interval v, float value) {
   double within = erfc(fabs((double)value) / sqrt(2)) * SIZES;
   // No float is so large that it would be less; it keeps the size finite.
   within = fmax(within - floor(within), 0x1p-40);
-  double size = size_exceeded((v / 2 + within) / SIZES);
+  interval eighth = v / 2;
+  double size = size_exceeded((eighth + within) / SIZES);
   return (float)(is_above(v) ? size : -size);
 }
 

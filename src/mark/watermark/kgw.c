@@ -75,6 +75,7 @@ const bool *ink_kgw_green(ink_kgw *k, int32_t previous) {
   // Fisher and Yates from the front, as randperm: what is drawn after the green share is of no
   // matter.
   for (uint32_t i = 0, n = (uint32_t)k->n_vocab; i < k->n_green; i++) {
+    // n_green is at most n_vocab. NOLINTNEXTLINE(clang-analyzer-core.DivideZero)
     uint32_t other = i + ink_mersenne_u32(&mersenne) % (n - i);
     int32_t drawn = k->order[other];
     k->order[other] = k->order[i];

@@ -98,7 +98,7 @@ static void f32_from_q6_k(const void *from, float *restrict to, int64_t n) {
         for (int i = 0; i < 16; i++) t[i] = s0 * (float)((a[i] & 15) + (h[i] & 3) * 16 - 32);
         for (int i = 0; i < 16; i++) t[i + 32] = s1 * (float)((b[i] & 15) + (h[i] & 12) * 4 - 32);
         for (int i = 0; i < 16; i++) t[i + 64] = s2 * (float)((a[i] >> 4) + (h[i] & 48) - 32);
-        for (int i = 0; i < 16; i++) t[i + 96] = s3 * (float)((b[i] >> 4) + (h[i] & 192) / 4 - 32);
+        for (int i = 0; i < 16; i++) t[i + 96] = s3 * (float)((b[i] >> 4) + (h[i] >> 6 << 4) - 32);
       }
     }
   }

@@ -152,7 +152,7 @@ static inline vec get_bf16(const uint16_t *p, int64_t n) {
 }
 static inline void put_bf16(uint16_t *p, int64_t n, vec x) {
   uvec bits = (uvec)x, rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-  uvec nan = (uvec)(x != x);
+  uvec nan = (uvec)(x != x);  // NOLINT(misc-redundant-expression): so it is for NaN alone
   hvec h = __builtin_convertvector((rounded & ~nan) | ((bits >> 16 | 0x40) & nan), hvec);
   if (__builtin_expect(n >= LANES, 1)) {
     *(unaligned_hvec *)p = h;

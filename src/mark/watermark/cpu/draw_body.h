@@ -190,7 +190,7 @@ static inline wide_vec first_word(wide_vec token, uint64_t hash) {
 static size_t contender(uint64_t hash, double best, const float *weights, size_t from, size_t n) {
   const float reach = (float)(best * 0x1p24 * (1 + 1e-6));
   wide_vec places;
-  for (int i = 0; i < LANES / 2; i++) places[i] = (uint64_t)(2 * i);
+  for (int i = 0; i < LANES / 2; i++) places[i] = 2 * (uint64_t)i;
   for (size_t i = from / LANES * LANES; i < n; i += LANES) {
     vec w = get(weights + i, (int64_t)(n - i));
     vec bound = w * reach;
