@@ -11,10 +11,6 @@ static const ink_architecture *const registry[] = {&ink_architecture_gpt2, &ink_
                                                    &ink_architecture_qwen3};
 enum { N_ARCHITECTURES = sizeof registry / sizeof *registry };
 
-const char *ink_decoder_architecture(size_t index) {
-  return index < N_ARCHITECTURES ? registry[index]->name : NULL;
-}
-
 const ink_architecture *ink_architecture_find(const char *name, const char *input,
                                               ink_error *error) {
   char known[128] = "";

@@ -75,9 +75,6 @@ json_t *ink_decoder_config_to_json(const ink_decoder_config *config);
 ink_status ink_decoder_config_check(const ink_decoder_config *config, const char *name,
                                     ink_error *error);
 
-// The i-th architecture in the registry; NULL beyond the last.
-const char *ink_decoder_architecture(size_t index);
-
 typedef struct ink_decoder ink_decoder;
 
 // Bind a decoder to weights, by Hugging Face or GGUF names as the file's format has it. Tensors
@@ -149,8 +146,9 @@ typedef struct ink_decoder_input {
 } ink_decoder_input;
 
 // Hidden states after the final norm, (B, T, C). With a cache the new keys and values are appended
-// and it is T longer when all went well. A sequence has the same bytes whatever stands beside it. Ids outside the vocabulary and positions outside the
-// context are USAGE, with their numbers. Errors stay in the compute context; NULL then.
+// and it is T longer when all went well. A sequence has the same bytes whatever stands beside it.
+// Ids outside the vocabulary and positions outside the context are USAGE, with their numbers.
+// Errors stay in the compute context; NULL then.
 ink_tensor *ink_decoder_forward(ink_compute *c, const ink_decoder *decoder,
                                 const ink_decoder_input *input);
 // Logits (…, V) of hidden states (…, C).

@@ -108,24 +108,6 @@ static ink_status reserve(ink_kv_cache *cache, int64_t positions, ink_error *err
   return INK_OK;
 }
 
-ink_status ink_kv_cache_copy_prefix(const ink_kv_cache *from, int64_t length, ink_kv_cache *to,
-                                    ink_error *error) {
-  if (from->dtype != to->dtype || from->n_layer != to->n_layer || from->n_batch != to->n_batch ||
-      from->n_kv_head != to->n_kv_head || from->head_dim != to->head_dim) {
-    return ink_fail(error, INK_ERR_USAGE, "the two caches are not of the same model and layout");
-  }
-  if (length < 0 || length > from->length) {
-    return ink_fail(error, INK_ERR_USAGE, "a prefix of %lld positions of a cache that holds %lld",
-                    (long long)length, (long long)from->length);
-  }
-  to->length = 0;
-  INK_TRY(reserve(to, length, error));
-  copy_positions(to->memory, to->allocated, from->memory, from->allocated, n_sequences(to), length,
-                 position_bytes(to));
-  to->length = length;
-  return INK_OK;
-}
-
 // Positions [0, length) of one layer's keys (which = 0) or values (which = 1).
 static ink_tensor layer_view(const ink_kv_cache *cache, int32_t layer, int which, int64_t length) {
   int64_t shape[] = {cache->n_batch, cache->allocated, cache->n_kv_head, cache->head_dim};

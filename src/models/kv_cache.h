@@ -22,9 +22,6 @@ size_t ink_kv_cache_bytes(const ink_kv_cache *cache);
 
 // Forget all positions from `length` on. A length beyond the present one changes nothing.
 void ink_kv_cache_truncate(ink_kv_cache *cache, int64_t length);
-// Make `to` (of the same model, batch and dtype) hold the first `length` positions of `from`.
-ink_status ink_kv_cache_copy_prefix(const ink_kv_cache *from, int64_t length, ink_kv_cache *to,
-                                    ink_error *error);
 
 // Write k and v (B, T, G, D) of one layer behind the present length and give views (B, length + T,
 // G, D) of all that is there. The length itself moves once per step, with ink_kv_cache_advance.

@@ -16,7 +16,6 @@ struct ink_dataset {
   ink_dataset_header header;
   const uint64_t *offsets;  // (documents + 1) in words
   const uint16_t *words;
-  int64_t tokens;
   char sha256[65];
 };
 
@@ -63,7 +62,6 @@ static ink_status check_record(ink_dataset *d, const char *path, size_t document
       if (e.ids[i] >= d->header.vocabulary) return bad_record(path, document, error);
     }
     last = e.kind;
-    d->tokens += (int64_t)e.count;
   }
   return last == INK_DATASET_BODY ? INK_OK : bad_record(path, document, error);
 }
@@ -122,10 +120,6 @@ void ink_dataset_close(ink_dataset *dataset) {
 
 int64_t ink_dataset_documents(const ink_dataset *dataset) {
   return (int64_t)dataset->header.documents;
-}
-
-int64_t ink_dataset_tokens(const ink_dataset *dataset) {
-  return dataset->tokens;
 }
 
 int32_t ink_dataset_vocabulary(const ink_dataset *dataset) {

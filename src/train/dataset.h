@@ -20,8 +20,6 @@ ink_status ink_dataset_open(const char *path, ink_dataset **dataset, ink_error *
 void ink_dataset_close(ink_dataset *dataset);
 
 int64_t ink_dataset_documents(const ink_dataset *dataset);
-// Tokens stored in it, all fields and bodies together.
-int64_t ink_dataset_tokens(const ink_dataset *dataset);
 // Rows an embedding needs to hold every id of the file.
 int32_t ink_dataset_vocabulary(const ink_dataset *dataset);
 // SHA-256 of the tokenizer.json the ids belong to, as 64 hexadecimal digits.

@@ -42,10 +42,7 @@ static ink_status no_memory(ink_error *error) {
                   "no memory for training; a smaller micro_tokens in the recipe needs less");
 }
 
-const ink_train_words *ink_train_words_decoder(void) {
-  static const ink_train_words words = {"tokens", "nats per token", "character_loss"};
-  return &words;
-}
+static const ink_train_words decoder_words = {"tokens", "nats per token", "character_loss"};
 
 double ink_train_flops(const ink_decoder_config *m, int64_t tokens, int64_t visible_pairs) {
   double attention = (double)m->hidden * m->head_dim * (2.0 * m->n_head + 2.0 * m->n_kv_head);
@@ -136,7 +133,7 @@ ink_status ink_trainer_new(const ink_recipe *recipe, const char *out, bool force
   t->recipe = recipe;
   t->pool = pool;
   t->out = strdup(out);
-  t->history.words = ink_train_words_decoder();
+  t->history.words = &decoder_words;
   t->lasting = ink_arena_new(0);
   t->passing = ink_arena_new(0);
   ink_status status = t->out && t->lasting && t->passing ? INK_OK : no_memory(error);
@@ -165,10 +162,6 @@ void ink_trainer_free(ink_trainer *t) {
   ink_arena_free(t->passing);
   ink_arena_free(t->lasting);
   free(t);
-}
-
-ink_decoder *ink_trainer_decoder(ink_trainer *t) {
-  return t->decoder;
 }
 
 // ---- one pass -----------------------------------------------------------------------------------
@@ -254,7 +247,7 @@ ink_status ink_trainer_step(ink_trainer *t, ink_train_report *report, ink_error 
   t->busy += ink_clock_seconds() - began;
   t->busy_tokens += tokens;
   t->busy_flops += ink_train_flops(&r->model, tokens, pairs);
-  *report = (ink_train_report){.words = ink_train_words_decoder(),
+  *report = (ink_train_report){.words = &decoder_words,
                                .step = step,
                                .steps = r->steps,
                                .loss = loss / weight,

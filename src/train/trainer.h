@@ -16,7 +16,6 @@ typedef struct ink_train_words {
   const char *loss;    // what a loss is: "nats per token"
   const char *second;  // the second held-out figure: "character_loss", "psnr"
 } ink_train_words;
-const ink_train_words *ink_train_words_decoder(void);
 
 // What one update did. A decoder's losses are nats per token, means over the tokens' loss weights.
 typedef struct ink_train_report {
@@ -64,9 +63,6 @@ ink_status ink_trainer_step(ink_trainer *trainer, ink_train_report *report, ink_
 // of the body, and per character. The ISA and precision are those of the trainer.
 ink_status ink_trainer_score(ink_trainer *trainer, const char *corpus, int64_t documents,
                              double *loss, double *character_loss, ink_error *error);
-
-// Parameter by parameter, for tests.
-ink_decoder *ink_trainer_decoder(ink_trainer *trainer);
 
 // Floating-point operations a training step needs, recomputation not counted: six per parameter of
 // a matrix (two forward, four backward) and token, embedding look-ups free, the head counted; for

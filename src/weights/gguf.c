@@ -655,14 +655,6 @@ ink_status ink_gguf_get_int(const ink_gguf *file, const char *key, bool required
   return INK_OK;
 }
 
-ink_status ink_gguf_get_u32(const ink_gguf *file, const char *key, bool required, uint32_t *out,
-                            ink_error *error) {
-  int64_t number = *out;
-  INK_TRY(ink_gguf_get_int(file, key, required, 0, UINT32_MAX, &number, error));
-  *out = (uint32_t)number;
-  return INK_OK;
-}
-
 ink_status ink_gguf_get_number(const ink_gguf *file, const char *key, bool required, double low,
                                double high, double *out, ink_error *error) {
   const ink_gguf_value *value;

@@ -83,8 +83,6 @@ const ink_stored_tensor *ink_gguf_find_tensor(const ink_gguf *file, const char *
 // widths another, which integers fit as well.
 ink_status ink_gguf_get_int(const ink_gguf *file, const char *key, bool required, int64_t low,
                             int64_t high, int64_t *out, ink_error *error);
-ink_status ink_gguf_get_u32(const ink_gguf *file, const char *key, bool required, uint32_t *out,
-                            ink_error *error);
 // Neither NaN nor infinity passes, whatever the bounds.
 ink_status ink_gguf_get_number(const ink_gguf *file, const char *key, bool required, double low,
                                double high, double *out, ink_error *error);

@@ -526,15 +526,6 @@ const ink_gguf *ink_weights_gguf(const ink_weights *weights) {
   return weights->format == INK_WEIGHTS_GGUF ? weights->parts[0].gguf : NULL;
 }
 
-const char *ink_weights_metadata(const ink_weights *weights, const char *key) {
-  for (size_t i = 0; i < weights->n_parts; i++) {
-    const ink_safetensors *file = weights->parts[i].safetensors;
-    const char *value = file ? ink_safetensors_metadata(file, key) : NULL;
-    if (value) return value;
-  }
-  return NULL;
-}
-
 ink_status ink_weights_sha256(const ink_weights *weights, ink_hash_trust trust,
                               char hex[INK_SHA256_HEX], ink_error *error) {
   const char **paths = calloc(weights->n_parts, sizeof *paths);

@@ -87,9 +87,6 @@ ink_status ink_weights_get(const ink_weights *weights, const char *name, int ran
 const json_t *ink_weights_config(const ink_weights *weights);
 // The GGUF file with the metadata (of a split model the first part); NULL for other formats.
 const ink_gguf *ink_weights_gguf(const ink_weights *weights);
-// A value of a safetensors file's "__metadata__"; NULL when there is none or for
-// other formats.
-const char *ink_weights_metadata(const ink_weights *weights, const char *key);
 
 // Let go of the pages that hold `bytes` at `data`, where these weights' files hold them: a weight
 // that has been prepared (tensor/prepared.h) is not read again, and its pages need not stay in

@@ -22,7 +22,6 @@ static void a_hugging_face_folder_opens_with_its_config(void **state) {
   assert_int_equal(ink_weights_n_files(weights), 1);
   assert_string_equal(json_string_value(json_object_get(ink_weights_config(weights), "model_type")),
                       "llama");
-  assert_string_equal(ink_weights_metadata(weights, "format"), "pt");
   assert_null(ink_weights_gguf(weights));
   assert_non_null(ink_weights_find(weights, "model.embed_tokens.weight"));
   assert_null(ink_weights_find(weights, "model.embed_tokens"));
