@@ -204,24 +204,34 @@ static void group_norm_back(ink_compute *c, ink_record *record) {
 
 // ---- forward ------------------------------------------------------------------------------------
 
-static ink_tensor *group_norm_with(ink_compute *c, const char *name, const ink_tensor *x,
-                                   int64_t groups, const ink_tensor *weight, const ink_tensor *bias,
-                                   float epsilon, bool silu) {
+static bool check_groups(ink_compute *c, const char *name, const ink_tensor *x, int64_t groups,
+                         const ink_tensor *weight, const ink_tensor *bias) {
   if (!ink_op_begin(c, name, 3, (const ink_tensor *const[]){x, weight, bias}) ||
       !ink_op_expect_float(c, name, "picture", x) ||
       !ink_op_expect(c, name, "weight", weight, INK_F32) ||
       !ink_op_expect(c, name, "bias", bias, INK_F32)) {
-    return NULL;
+    return false;
   }
   int64_t channels = ink_op_width(x);
   if (x->rank < 2 || weight->rank != 1 || weight->shape[0] != channels) {
-    return ink_op_misfit(c, name, x, weight);
+    ink_op_misfit(c, name, x, weight);
+    return false;
   }
-  if (!ink_tensor_same_shape(weight, bias)) return ink_op_misfit(c, name, weight, bias);
-  if (groups < 1 || channels % groups != 0) {
-    return ink_compute_fail(c, INK_ERR_USAGE, "%s: %lld channels in %lld groups", name,
-                            (long long)channels, (long long)groups);
+  if (!ink_tensor_same_shape(weight, bias)) {
+    ink_op_misfit(c, name, weight, bias);
+    return false;
   }
+  if (groups >= 1 && channels % groups == 0) return true;
+  ink_compute_fail(c, INK_ERR_USAGE, "%s: %lld channels in %lld groups", name, (long long)channels,
+                   (long long)groups);
+  return false;
+}
+
+static ink_tensor *group_norm_with(ink_compute *c, const char *name, const ink_tensor *x,
+                                   int64_t groups, const ink_tensor *weight, const ink_tensor *bias,
+                                   float epsilon, bool silu) {
+  if (!check_groups(c, name, x, groups, weight, bias)) return NULL;
+  int64_t channels = ink_op_width(x);
   ink_tensor *y = ink_op_result_like(c, name, x);
   group_norm j = {.kernels = ink_kernels_here(),
                   .dtype = x->dtype,
@@ -287,21 +297,11 @@ static bool refuse_tape(ink_compute *c, const char *name) {
 ink_tensor *ink_group_statistics(ink_compute *c, const ink_tensor *x, int64_t groups,
                                  const ink_tensor *weight, const ink_tensor *bias, float epsilon) {
   const char *name = "ink_group_statistics";
-  if (refuse_tape(c, name) ||
-      !ink_op_begin(c, name, 3, (const ink_tensor *const[]){x, weight, bias}) ||
-      !ink_op_expect_float(c, name, "picture", x) ||
-      !ink_op_expect(c, name, "weight", weight, INK_F32) ||
-      !ink_op_expect(c, name, "bias", bias, INK_F32)) {
-    return NULL;
-  }
+  if (refuse_tape(c, name) || !check_groups(c, name, x, groups, weight, bias)) return NULL;
   int64_t channels = ink_op_width(x);
-  if (x->rank < 2 || weight->rank != 1 || weight->shape[0] != channels) {
-    return ink_op_misfit(c, name, x, weight);
-  }
-  if (!ink_tensor_same_shape(weight, bias)) return ink_op_misfit(c, name, weight, bias);
-  if (groups < 1 || channels % groups != 0 || ink_tensor_elements(x) == 0) {
-    return ink_compute_fail(c, INK_ERR_USAGE, "%s: %lld channels in %lld groups", name,
-                            (long long)channels, (long long)groups);
+  if (ink_tensor_elements(x) == 0) {
+    return ink_compute_fail(c, INK_ERR_USAGE, "%s: a picture without pixels has no statistics",
+                            name);
   }
   int64_t batch = x->shape[0];
   ink_tensor *y = ink_op_result(c, name, INK_F32, 3, (int64_t[]){batch, 2, channels});

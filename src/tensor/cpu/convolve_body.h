@@ -4,38 +4,15 @@
 #include <string.h>
 
 #include "tensor/cpu/convolve.h"
-#include "tensor/cpu/vector.h"
+#include "tensor/cpu/register_tile.h"
 #include "tensor/half.h"
 
-// The register tile. Per step: WIDE loads of b and ROWS broadcasts of a for ROWS * WIDE fused
-// multiplications; ROWS * WIDE sums, WIDE columns and one broadcast fill the registers.
-#if defined(__AVX512F__)
-enum { ROWS = 14, WIDE = 2 };
-#elif defined(__AVX2__)
-enum { ROWS = 6, WIDE = 2 };
-#else
-enum { ROWS = 4, WIDE = 2 };
-#endif
-#if defined(INK_PAIRS)
-enum { ELEMENTS = 2 };
-#else
-enum { ELEMENTS = 1 };
-#endif
 enum {
-  COLUMNS = WIDE * LANES,
   AHEAD = 8,  // steps of b that are fetched ahead
   // One line of cache more than a power of two, so that pixels fall into different cache sets.
   PIXEL = INK_CONVOLVE_CHANNELS * 4 / ELEMENTS + 64,
   LINEAR_PIXEL = INK_LINEAR_CHANNELS * 4 / ELEMENTS + 64
 };
-
-static inline __attribute__((always_inline)) vec fused(vec a, vec b, vec sum) {
-#if defined(INK_PAIRS)
-  return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-#else
-  return sum + a * b;
-#endif
-}
 
 typedef float word __attribute__((may_alias));
 

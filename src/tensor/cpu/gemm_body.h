@@ -4,20 +4,10 @@
 #include <string.h>
 
 #include "tensor/cpu/gemm.h"
-#include "tensor/cpu/vector.h"
+#include "tensor/cpu/register_tile.h"
 #include "tensor/gemm.h"
 
-// The register tile. Per step: WIDE loads of b and ROWS broadcasts of a for ROWS * WIDE fused
-// multiplications; ROWS * WIDE sums, WIDE columns and one broadcast fill the registers.
-#if defined(__AVX512F__)
-enum { ROWS = 14, WIDE = 2 };
-#elif defined(__AVX2__)
-enum { ROWS = 6, WIDE = 2 };
-#else
-enum { ROWS = 4, WIDE = 2 };
-#endif
 enum {
-  COLUMNS = WIDE * LANES,
   STEPS = INK_GEMM_STEPS,
   // Rows of a panel of a, and panels of b, stand a little further apart than a power of two so that
   // they fall into different cache sets.
@@ -25,15 +15,11 @@ enum {
   B_PANEL = COLUMNS * (STEPS + 4)
 };
 
+// This unit is built without contraction, for its values are those of ink_to_f32: what is fused is
+// said.
+static inline __attribute__((always_inline)) vec multiply_add(vec a, vec b, vec sum) {
 #if defined(INK_PAIRS)
-enum { ELEMENTS = 2 };
-#else
-enum { ELEMENTS = 1 };
-#endif
-
-static inline __attribute__((always_inline)) vec fused(vec a, vec b, vec sum) {
-#if defined(INK_PAIRS)
-  return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+  return fused(a, b, sum);
 #elif defined(__AVX512F__)
   return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
 #elif defined(__AVX2__)
@@ -82,7 +68,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
     for (int i = 0; i < rows; i++) {
       vec factor = broadcast(a + i * a_row);
 #pragma GCC unroll 4
-      for (int j = 0; j < WIDE; j++) sum[i][j] = fused(factor, line[j], sum[i][j]);
+      for (int j = 0; j < WIDE; j++) sum[i][j] = multiply_add(factor, line[j], sum[i][j]);
     }
     a += a_step;
     b += COLUMNS;
