@@ -528,8 +528,8 @@ void ink_detect_noise_record(const ink_noise_record *record, ink_detection *d) {
   e->tried = record->tried;
   e->row = record->n;
   if (record->found) snprintf(e->identity, sizeof e->identity, "%s", record->identity);
-  snprintf(e->detail, sizeof e->detail, "row %lld of the ledger, %zu tried%s",
-           (long long)record->n, record->tried, record->more ? ", older ones not" : "");
+  snprintf(e->detail, sizeof e->detail, "row %lld of the ledger, %zu tried%s", (long long)record->n,
+           record->tried, record->more ? ", older ones not" : "");
 }
 
 // ---- watermarks and the verdict ----------------------------------------------------------------

@@ -2,6 +2,7 @@
 // of llama.cpp's vectors.
 #include <jansson.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "scratch.h"
 #include "tokenizer/export.h"
