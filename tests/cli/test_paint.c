@@ -930,7 +930,7 @@ static void what_cannot_be_painted_is_refused_with_a_word(void **state) {
       {PAINT "x --strength 0.5 --hires 2", "SCALE:STRENGTH", 2},
       {PAINT "\"$(printf 'caf\\351')\"", "not UTF-8; set the terminal to UTF-8", 2},
       {PAINT "x --negative \"$(printf 'a\\001')\"", "control character", 2},
-      {PAINT "x -o nowhere/x.png", "nowhere/: no such folder", 1},
+      {PAINT "x -o nowhere/x.png", "nowhere: no such folder", 1},
       {"mkdir -p f.png && " PAINT "x -o f.png", "f.png is a folder", 2},
       {PAINT "x --sampler ddim --schedule karras", "default", 2},
       {PAINT "x --mask \"$FIXTURES/pipelines/mask.png\"", "picture", 2},
