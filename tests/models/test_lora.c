@@ -160,7 +160,8 @@ static plug_in write_plug_in(const char *stem, const part *parts, size_t n) {
   for (size_t i = 0; i < n; i++) {
     int64_t elements = 1;
     snprintf(names[i], sizeof names[i], "%s%s", stem, parts[i].ending);
-    entries[i] = (ink_safetensors_entry){.name = names[i], .dtype = INK_F32, .rank = parts[i].rank};
+    entries[i] =
+        (ink_safetensors_entry){.name = names[i], .type_name = "F32", .rank = parts[i].rank};
     for (int k = 0; k < parts[i].rank; k++) elements *= entries[i].shape[k] = parts[i].shape[k];
     data[i] = calloc((size_t)elements, sizeof *data[i]);
     p.values[i] = calloc((size_t)elements, sizeof *p.values[i]);
