@@ -128,7 +128,7 @@ static void words_of_another_form_are_refused(void **state) {
   const int64_t width = ink_clip_about(p->model->texts[0].clip)->hidden;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ink_error error = {0};
-    ink_safetensors_entry entry = {.name = "emb_params", .dtype = INK_F32, .rank = cases[i].rank};
+    ink_safetensors_entry entry = {.name = "emb_params", .type_name = "F32", .rank = cases[i].rank};
     for (int k = 0; k < entry.rank; k++) entry.shape[k] = 1;
     if (entry.rank > 1) entry.shape[entry.rank - 2] = cases[i].n;
     entry.shape[entry.rank - 1] = width;
@@ -139,7 +139,7 @@ static void words_of_another_form_are_refused(void **state) {
   // A file whose name begins with a dot is called by all of it.
   ink_error error = {0};
   ink_safetensors_entry entry = {
-      .name = "emb_params", .dtype = INK_F32, .rank = 1, .shape = {width}};
+      .name = "emb_params", .type_name = "F32", .rank = 1, .shape = {width}};
   assert_ok(ink_pipeline_add_embedding(p, write_word(".safetensors", &entry, 1), NULL, &error));
   assert_string_equal(ink_pipeline_word_at(p, 2), ".safetensors");
   // There is room for so many and no more.
@@ -160,7 +160,7 @@ static void a_word_of_one_encoder_is_none_of_the_other(void **state) {
   const int64_t width = ink_clip_about(p->model->texts[1].clip)->hidden;
   assert_false(ink_clip_about(p->model->texts[1].clip)->quick_gelu);
   ink_safetensors_entry entry = {
-      .name = "clip_g", .dtype = INK_F32, .rank = 2, .shape = {3, width}};
+      .name = "clip_g", .type_name = "F32", .rank = 2, .shape = {3, width}};
   assert_ok(ink_pipeline_add_embedding(p, write_word("one.safetensors", &entry, 1), "cat", &error));
   for (size_t which = 0; which < 2; which++) {
     ink_paint_words words = {p, which};
