@@ -300,7 +300,7 @@ static void decoders_of_more_levels_than_there_are_are_refused(void **state) {
     }
     for (int i = 0; i < n; i++) {
       entries[i] = (ink_safetensors_entry){
-          .name = names[i], .dtype = INK_F32, .rank = 4, .shape = {1, 1, 1, 1}};
+          .name = names[i], .type_name = "F32", .rank = 4, .shape = {1, 1, 1, 1}};
     }
     const char *path = in_scratch("levels.safetensors");
     assert_ok(ink_safetensors_create(path, entries, (size_t)n, NULL, 0, &writer, &error));
