@@ -30,6 +30,7 @@ struct ink_arena {
   size_t limit;
   size_t used;  // sum over blocks, padding included
   size_t peak;
+  bool refused;
 };
 
 // A large block begins on the border of a huge page and asks for such pages: the system clears and
@@ -101,7 +102,10 @@ static block *advance(ink_arena *arena, size_t size) {
     size_t step = current ? current->size * 2 : FIRST_BLOCK;
     if (step > LARGEST_STEP) step = LARGEST_STEP;
     waiting = block_new(size > step ? size : step);
-    if (!waiting) return NULL;
+    if (!waiting) {
+      arena->refused = true;
+      return NULL;
+    }
     waiting->previous = current;
     if (current) {
       current->next = waiting;
@@ -161,6 +165,10 @@ void ink_arena_release(ink_arena *arena, ink_arena_mark mark) {
     arena->used -= arena->current->used - mark.used;
     arena->current->used = mark.used;
   }
+}
+
+bool ink_arena_refused(const ink_arena *arena) {
+  return arena->refused;
 }
 
 size_t ink_arena_used(const ink_arena *arena) {

@@ -17,7 +17,9 @@ enum { WRITE_BUFFER = 1 << 18 };
 
 static ink_status system_fault(ink_error *error, const char *path, const char *act) {
   int fault = errno;
-  ink_status status = fault == ENOENT ? INK_ERR_NOT_FOUND : INK_ERR_IO;
+  ink_status status = fault == ENOENT   ? INK_ERR_NOT_FOUND
+                      : fault == ENOMEM ? INK_ERR_MEMORY
+                                        : INK_ERR_IO;
   return ink_fail(error, status, "%s: cannot %s: %s", path, ink_error_say(error, act),
                   ink_error_say(error, strerror(fault)));
 }
@@ -37,7 +39,7 @@ ink_status ink_map_open(const char *path, ink_map *map, ink_error *error) {
     void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (data == MAP_FAILED && errno == ENOMEM) {
       status =
-          ink_fail(error, INK_ERR_IO,
+          ink_fail(error, INK_ERR_MEMORY,
                    "%s: no room to map its %lld MiB; allow the process more memory (ulimit -v)",
                    path, (long long)(info.st_size >> 20) + 1);
     } else if (data == MAP_FAILED) {
@@ -256,31 +258,43 @@ ink_status ink_folder_make(const char *path, ink_error *error) {
   return status;
 }
 
-// Remove what is below an open folder, never following a link. Takes the descriptor over.
+// What the system writes of a folder's entries at a time.
+typedef union entries {
+  struct dirent64 first;
+  char bytes[4096];
+} entries;
+
+// Remove one entry of an open folder with all below it.
+static bool remove_entry(int descriptor, const char *name, uint64_t *bytes);
+
+// Remove what is below an open folder, never following a link. Takes the descriptor over, and no
+// memory: what was half made goes even where there is none.
 static bool remove_below(int descriptor, uint64_t *bytes) {
-  DIR *listing = fdopendir(descriptor);
-  if (!listing) {
-    close(descriptor);
-    return false;
-  }
   bool all = true;
-  for (struct dirent *item; (item = readdir(listing));) {
-    const char *name = item->d_name;
-    struct stat info;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
-    if (fstatat(descriptor, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
-      all = false;
-    } else if (S_ISDIR(info.st_mode)) {
-      int inner = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-      all = inner >= 0 && remove_below(inner, bytes) && all;
-      all = unlinkat(descriptor, name, AT_REMOVEDIR) == 0 && all;
-    } else {
-      if (S_ISREG(info.st_mode)) *bytes += (uint64_t)info.st_size;
-      all = unlinkat(descriptor, name, 0) == 0 && all;
+  entries some;
+  ssize_t size;
+  while ((size = getdents64(descriptor, some.bytes, sizeof some)) > 0) {
+    for (ssize_t at = 0; at < size;) {
+      const struct dirent64 *item = (const struct dirent64 *)(const void *)(some.bytes + at);
+      all = remove_entry(descriptor, item->d_name, bytes) && all;
+      at += item->d_reclen;
     }
   }
-  closedir(listing);
-  return all;
+  close(descriptor);
+  return all && size == 0;
+}
+
+static bool remove_entry(int descriptor, const char *name, uint64_t *bytes) {
+  struct stat info;
+  if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return true;
+  if (fstatat(descriptor, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  if (S_ISDIR(info.st_mode)) {
+    int inner = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool emptied = inner >= 0 && remove_below(inner, bytes);
+    return unlinkat(descriptor, name, AT_REMOVEDIR) == 0 && emptied;
+  }
+  if (S_ISREG(info.st_mode)) *bytes += (uint64_t)info.st_size;
+  return unlinkat(descriptor, name, 0) == 0;
 }
 
 ink_status ink_folder_remove(const char *path, uint64_t *bytes, ink_error *error) {
@@ -291,6 +305,17 @@ ink_status ink_folder_remove(const char *path, uint64_t *bytes, ink_error *error
     return ink_fail(error, INK_ERR_IO, "%s: could not be removed whole: %s", path, strerror(errno));
   }
   return INK_OK;
+}
+
+ink_status ink_folder_open(const char *path, DIR **listing, ink_error *error) {
+  *listing = opendir(path);
+  return *listing || errno != ENOMEM ? INK_OK : system_fault(error, path, "open");
+}
+
+bool ink_folder_has(const char *folder, const char *name) {
+  char path[PATH_MAX];  // the system knows no longer ones
+  int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+  return length > 0 && (size_t)length < sizeof path && ink_file_exists(path);
 }
 
 char *ink_path_join(const char *folder, const char *name) {
@@ -313,49 +338,60 @@ char *ink_path_folder(const char *path) {
   return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-char *ink_folder_user(ink_folder kind) {
+static ink_status no_path(ink_error *error) {
+  return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+}
+
+ink_status ink_folder_user(ink_folder kind, char **path, ink_error *error) {
   static const struct {
     const char *variable, *fallback;
   } places[] = {[INK_FOLDER_CONFIG] = {"XDG_CONFIG_HOME", ".config"},
                 [INK_FOLDER_CACHE] = {"XDG_CACHE_HOME", ".cache"},
                 [INK_FOLDER_DATA] = {"XDG_DATA_HOME", ".local/share"},
                 [INK_FOLDER_STATE] = {"XDG_STATE_HOME", ".local/state"}};
-  const char *set = getenv(places[kind].variable);
-  if (set && set[0] == '/')
-    return ink_path_join(set, "inkstone");  // relative ones are to be ignored
-  const char *home = getenv("HOME");
-  if (!home || !home[0]) return NULL;
-  char *base = ink_path_join(home, places[kind].fallback);
-  char *path = base ? ink_path_join(base, "inkstone") : NULL;
-  free(base);
-  return path;
+  const char *set = getenv(places[kind].variable), *home = getenv("HOME");
+  *path = NULL;
+  if (set && set[0] == '/') {  // relative ones are to be ignored
+    *path = ink_path_join(set, "inkstone");
+  } else if (home && home[0]) {
+    char *base = ink_path_join(home, places[kind].fallback);
+    if (base) *path = ink_path_join(base, "inkstone");
+    free(base);
+  } else {
+    return INK_OK;
+  }
+  return *path ? INK_OK : no_path(error);
 }
 
-// The folder above the one that the running program lies in.
-static char *program_prefix(void) {
-  char program[PATH_MAX];
-  ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (size <= 0) return NULL;
-  program[size] = 0;
+// The folder above the one that the running program lies in, if that is known.
+static bool program_prefix(char prefix[PATH_MAX]) {
+  ssize_t size = readlink("/proc/self/exe", prefix, PATH_MAX - 1);
+  if (size <= 0) return false;
+  prefix[size] = 0;
   for (int i = 0; i < 2; i++) {
-    char *slash = strrchr(program, '/');
-    if (!slash) return NULL;
+    char *slash = strrchr(prefix, '/');
+    if (!slash) return false;
     *slash = 0;
   }
-  return strdup(program);
+  return true;
 }
 
-size_t ink_folder_shipped(const char *kind, char *folders[INK_SHIPPED_FOLDERS]) {
-  char variable[64], installed[64];
+ink_status ink_folder_shipped(const char *kind, char *folders[INK_SHIPPED_FOLDERS], size_t *n,
+                              ink_error *error) {
+  char variable[64], installed[64], prefix[PATH_MAX];
   snprintf(variable, sizeof variable, "INKSTONE_%s", kind);
   for (char *at = variable; *at; at++) *at = (char)toupper((unsigned char)*at);
   snprintf(installed, sizeof installed, "share/inkstone/%s", kind);
-  size_t n = 0;
   const char *set = getenv(variable);
-  char *prefix = program_prefix();
-  if (set && set[0] && (folders[n] = strdup(set))) n++;
-  if (prefix && (folders[n] = ink_path_join(prefix, installed))) n++;
-  if (prefix && (folders[n] = ink_path_join(prefix, kind))) n++;
-  free(prefix);
-  return n;
+  size_t wanted = 0;
+  if (set && set[0]) folders[wanted++] = strdup(set);
+  if (program_prefix(prefix)) {
+    folders[wanted++] = ink_path_join(prefix, installed);
+    folders[wanted++] = ink_path_join(prefix, kind);
+  }
+  bool fine = true;
+  for (size_t i = 0; i < wanted; i++) fine = fine && folders[i];
+  for (size_t i = 0; !fine && i < wanted; i++) free(folders[i]);
+  *n = fine ? wanted : 0;
+  return fine ? INK_OK : no_path(error);
 }

@@ -2,6 +2,7 @@
 #ifndef INK_BASE_FILE_H
 #define INK_BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,6 +65,12 @@ ink_status ink_folder_make(const char *path, ink_error *error);
 // freed. A folder that is not there is no fault.
 ink_status ink_folder_remove(const char *path, uint64_t *bytes, ink_error *error);
 
+// Open a folder, to read what is in it. *listing is NULL where it is not there or may not be read;
+// the one failure is MEMORY.
+ink_status ink_folder_open(const char *path, DIR **listing, ink_error *error);
+// Whether a folder holds something of this name. Takes no memory.
+bool ink_folder_has(const char *folder, const char *name);
+
 // "folder/name" in malloc'ed memory; NULL without memory.
 char *ink_path_join(const char *folder, const char *name);
 // What follows the last slash.
@@ -78,14 +85,15 @@ typedef enum ink_folder {
   INK_FOLDER_STATE
 } ink_folder;
 // $XDG_…_HOME/inkstone by the XDG Base Directory Specification 0.8, or its default below $HOME;
-// malloc'ed, not created; NULL when neither is set.
-char *ink_folder_user(ink_folder kind);
+// malloc'ed, not created; NULL when neither is set, which is INK_OK.
+ink_status ink_folder_user(ink_folder kind, char **path, ink_error *error);
 
 enum { INK_SHIPPED_FOLDERS = 3 };
 // Folders for what comes with the program, `kind` being "models" or "playbooks", in the order of
 // search: $INKSTONE_MODELS (upper case of the kind), then share/inkstone/KIND beside the folder of
 // the running program, as installed, then KIND beside it, as built in the source tree. malloc'ed
-// strings, which need not exist on disk; returns how many.
-size_t ink_folder_shipped(const char *kind, char *folders[INK_SHIPPED_FOLDERS]);
+// strings, *n of them, which need not exist on disk.
+ink_status ink_folder_shipped(const char *kind, char *folders[INK_SHIPPED_FOLDERS], size_t *n,
+                              ink_error *error);
 
 #endif

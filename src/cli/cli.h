@@ -75,7 +75,7 @@ int ink_cli_fail(const ink_command *command, const ink_error *error);
 // what turns the direction of writing, and what is no UTF-8 become question marks, in place.
 void ink_cli_clean(char *text);
 // The same in all strings below a value. Keys stay.
-void ink_cli_clean_json(json_t *json);
+ink_status ink_cli_clean_json(json_t *json, ink_error *error);
 
 // Print one JSON object on stdout and release it; NULL (no memory to make it) is MEMORY.
 ink_status ink_cli_print_json(json_t *json, ink_error *error);

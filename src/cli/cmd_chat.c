@@ -233,8 +233,9 @@ static char *next_line(const chat *c) {
 
 // Path of the history file, its folder made; NULL when there is no place for it.
 static char *history_path(void) {
-  char *folder = ink_folder_user(INK_FOLDER_STATE);
-  char *path = folder && ink_folder_make(folder, NULL) == INK_OK
+  char *folder = NULL;
+  bool there = ink_folder_user(INK_FOLDER_STATE, &folder, NULL) == INK_OK && folder;
+  char *path = there && ink_folder_make(folder, NULL) == INK_OK
                    ? ink_path_join(folder, "chat_history")
                    : NULL;
   free(folder);

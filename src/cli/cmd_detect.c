@@ -107,9 +107,10 @@ static ink_status look_it_up(const char *name, const char *bytes, size_t size,
     }
     if (status == INK_OK) ink_detect_record(&recovery, detection);
   }
-  if (status != INK_OK) fprintf(stderr, ink_tr("warning: %s\n"), unread.text);
   ink_recovery_free(&recovery);
   ink_ledger_close(ledger);
+  if (status == INK_ERR_MEMORY) return ink_fail(error, status, "%s", unread.text);
+  if (status != INK_OK) fprintf(stderr, ink_tr("warning: %s\n"), unread.text);
   return INK_OK;
 }
 

@@ -93,7 +93,8 @@ static ink_status change(const request *r, const char *verb, const char *folder,
 }
 
 static ink_status act(const request *r, const char *verb, ink_error *error) {
-  char *passphrase, *folder = ink_keys_folder();
+  char *passphrase, *folder;
+  INK_TRY(ink_keys_folder(&folder, error));
   if (!folder) {
     return ink_fail(error, INK_ERR_NOT_FOUND,
                     "no place for keys: set HOME, or XDG_DATA_HOME to an absolute path");

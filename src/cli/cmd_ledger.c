@@ -43,12 +43,6 @@ static void print_line(const json_t *row) {
   printf("\n");
 }
 
-static void print_row(const json_t *row) {
-  char *text = ink_json_text(row);
-  puts(text ? text : "");
-  free(text);
-}
-
 static ink_status print_rows(const request *r, ink_ledger *ledger, const ink_ledger_query *query,
                              const char *asked, bool whole, ink_error *error) {
   json_t *rows = json_array();
@@ -65,11 +59,12 @@ static ink_status print_rows(const request *r, ink_ledger *ledger, const ink_led
     size_t i;
     json_t *row;
     json_array_foreach(rows, i, row) {
+      if (status != INK_OK) break;
       if (whole) {
-        print_row(row);
+        status = ink_cli_print_json(json_incref(row), error);
       } else {
-        ink_cli_clean_json(row);
-        print_line(row);
+        status = ink_cli_clean_json(row, error);
+        if (status == INK_OK) print_line(row);
       }
     }
   }
@@ -259,15 +254,17 @@ static ink_status act(const request *r, int n, char **argv, ink_error *error) {
   if (!verb->takes && n != 1) {
     return ink_fail(error, INK_ERR_USAGE, "%s takes nothing but options", verb->name);
   }
-  char *own = r->path ? strdup(r->path) : ink_ledger_path();
-  if (!own) {
+  char *own = NULL;
+  if (!r->path) INK_TRY(ink_ledger_path(&own, error));
+  const char *path = r->path ? r->path : own;
+  if (!path) {
     return ink_fail(error, INK_ERR_NOT_FOUND,
                     "no place for the ledger: set HOME, XDG_DATA_HOME or INKSTONE_LEDGER");
   }
   ink_ledger *ledger = NULL;
-  ink_status status = verb->appends && !ink_file_exists(own)
-                          ? ink_fail(error, INK_ERR_NOT_FOUND, "%s: there is no ledger yet", own)
-                          : ink_ledger_open(own, verb->appends, &ledger, error);
+  ink_status status = verb->appends && !ink_file_exists(path)
+                          ? ink_fail(error, INK_ERR_NOT_FOUND, "%s: there is no ledger yet", path)
+                          : ink_ledger_open(path, verb->appends, &ledger, error);
   if (status == INK_OK) status = verb->act(r, ledger, n == 2 ? argv[2] : NULL, error);
   ink_ledger_close(ledger);
   free(own);

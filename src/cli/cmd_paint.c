@@ -110,7 +110,7 @@ static ink_status run_job(const ink_paint_arguments *a, ink_paint_recipe *recipe
            .identities = json_array()};
   ink_pool *pool = ink_pool_new((int)a->threads);
   ink_status status =
-      pool ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "threads could not be started");
+      pool ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for threads, or too many of them");
   if (status == INK_OK) status = ink_paint_open_pictures(a, recipe, &j.sources, error);
   // The key before the work: a picture that cannot be signed is not painted.
   if (status == INK_OK) {

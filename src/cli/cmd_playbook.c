@@ -28,9 +28,11 @@ static ink_status list(bool json, ink_error *error) {
     if (status == INK_OK) status = ink_playbook_open(paths[i], &playbook, error);
     if (status == INK_OK) {
       const char *summary = in_language(playbook->summary, playbook->summary_zh);
-      json_array_append_new(
-          all, json_pack("{s:s, s:s, s:s, s:s}", "name", playbook->name, "summary", summary, "path",
-                         playbook->path, "sha256", playbook->sha256));
+      json_t *one = json_pack("{s:s, s:s, s:s, s:s}", "name", playbook->name, "summary", summary,
+                              "path", playbook->path, "sha256", playbook->sha256);
+      if (json_array_append_new(all, one) != 0) {
+        status = ink_fail(error, INK_ERR_MEMORY, "no memory for the list");
+      }
       if (!json) printf("%-12s %s\n", playbook->name, summary);
       ink_playbook_free(playbook);
     }
@@ -38,11 +40,7 @@ static ink_status list(bool json, ink_error *error) {
   }
   free(paths);
   if (status == INK_OK && json) {
-    json_t *result = json_pack("{s:O}", "playbooks", all);
-    char *text = ink_json_text(result);
-    puts(text ? text : "");
-    free(text);
-    json_decref(result);
+    status = ink_cli_print_json(json_pack("{s:O}", "playbooks", all), error);
   }
   json_decref(all);
   return status;
@@ -51,10 +49,9 @@ static ink_status list(bool json, ink_error *error) {
 static ink_status show(const char *reference, bool json, ink_error *error) {
   ink_playbook *p;
   INK_TRY(ink_playbook_open(reference, &p, error));
+  ink_status status = INK_OK;
   if (json) {
-    char *text = ink_json_text(p->source);
-    puts(text ? text : "");
-    free(text);
+    status = ink_cli_print_json(json_incref(p->source), error);
   } else {
     printf("%s: %s\n\n", p->name, in_language(p->summary, p->summary_zh));
     for (size_t i = 0; i < p->n_input; i++) {
@@ -65,11 +62,14 @@ static ink_status show(const char *reference, bool json, ink_error *error) {
     }
     ink_text forms = {0};
     ink_verse_form_list(&forms);
-    printf("\n%s: %s\n\nSHA-256 %s\n", ink_tr("Forms"), ink_text_string(&forms), p->sha256);
+    status = ink_text_status(&forms, error);
+    if (status == INK_OK) {
+      printf("\n%s: %s\n\nSHA-256 %s\n", ink_tr("Forms"), ink_text_string(&forms), p->sha256);
+    }
     ink_text_free(&forms);
   }
   ink_playbook_free(p);
-  return INK_OK;
+  return status;
 }
 
 static ink_status test(const char *reference, int threads, const ink_progress *progress,

@@ -18,10 +18,7 @@ static ink_status print_replay(const ink_replay *replay, bool json, ink_error *e
     }
     json_t *result = json_pack("{s:b, s:O, s:o}", "same", same, "identity",
                                json_object_get(replay->record, "identity"), "differences", list);
-    char *text = ink_json_text(result);
-    puts(text ? text : "");
-    free(text);
-    json_decref(result);
+    INK_TRY(ink_cli_print_json(result, error));
   } else if (same) {
     printf(ink_tr("rebuilt: %zu files, every byte as recorded\n"),
            json_array_size(json_object_get(replay->record, "files")));
@@ -100,9 +97,7 @@ static ink_status run_explain(const ink_command *self, int argc, char **argv, in
   INK_TRY(ink_record_open(argv[1], &record, &folder, error));
   ink_status status = INK_OK;
   if (json) {
-    char *text = ink_json_text(record);
-    puts(text ? text : "");
-    free(text);
+    status = ink_cli_print_json(json_incref(record), error);
   } else {
     ink_text text = {0};
     ink_record_explain(record, ink_language_current(), &text);

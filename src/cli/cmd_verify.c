@@ -22,6 +22,7 @@ typedef struct findings {
   ink_recovery recovery;
   bool damaged;     // an archive in which nothing can be found
   ink_text damage;  // how
+  bool own;         // this installation signed it
 } findings;
 
 typedef struct request {
@@ -141,13 +142,16 @@ static json_t *labels_of(const findings *found) {
   return labels;
 }
 
-static bool by_this_installation(const ink_c2pa_report *report) {
-  const json_t *signature = json_object_get(json_array_get(report->manifests, 0), "signature");
+// Whether this installation's keys signed it.
+static ink_status find_own(findings *found, ink_error *error) {
+  const json_t *manifest = json_array_get(found->report.manifests, 0);
+  const json_t *signature = json_object_get(manifest, "signature");
   const char *serial = text_at(json_object_get(signature, "certificateInfo"), "serialNumber");
-  char *folder = ink_keys_folder();
-  bool known = serial && folder && ink_keys_know(folder, serial);
+  char *folder = NULL;
+  if (serial) INK_TRY(ink_keys_folder(&folder, error));
+  ink_status status = folder ? ink_keys_know(folder, serial, &found->own, error) : INK_OK;
   free(folder);
-  return known;
+  return status;
 }
 
 // "match", "mismatch", or null where there is no soft binding to compare.
@@ -160,7 +164,7 @@ static json_t *recovery_json(const findings *found) {
 }
 
 // crJSON, with the members that say it in short before it.
-static void print_json(const char *path, const findings *found) {
+static ink_status print_json(const char *path, const findings *found, ink_error *error) {
   const ink_c2pa_report *report = &found->report;
   json_t *json =
       json_pack("{s:s, s:s, s:O, s:O, s:O, s:o, s:b, s:{s:s, s:s}, s:O, s:O, s:{s:s, s:s}}", "file",
@@ -168,18 +172,20 @@ static void print_json(const char *path, const findings *found) {
                 json_object_get(report->results, "success"), "failure",
                 json_object_get(report->results, "failure"), "informational",
                 json_object_get(report->results, "informational"), "labels", labels_of(found),
-                "this_installation", (int)by_this_installation(report), "@context", "@vocab",
+                "this_installation", (int)found->own, "@context", "@vocab",
                 "https://c2pa.org/crjson/", "extras", "https://c2pa.org/crjson/extras/",
                 "manifests", report->manifests, "ingredientDeltas", report->deltas, "jsonGenerator",
                 "name", "inkstone", "version", INKSTONE_VERSION);
-  if (json && found->damaged) {
-    json_object_set_new(json, "damaged", json_string(ink_text_string(&found->damage)));
+  bool fine = json != NULL;
+  if (fine && found->damaged) {
+    fine = json_object_set_new(json, "damaged", json_string(ink_text_string(&found->damage))) == 0;
   }
-  if (json && found->recovery.by) json_object_set_new(json, "recovered", recovery_json(found));
-  char *text = ink_json_text(json);
-  puts(text ? text : "");
-  free(text);
+  if (fine && found->recovery.by) {
+    fine = json_object_set_new(json, "recovered", recovery_json(found)) == 0;
+  }
+  if (fine) return ink_cli_print_json(json, error);
   json_decref(json);
+  return ink_fail(error, INK_ERR_MEMORY, "no memory to tell what was found");
 }
 
 // The part of a URI that tells one assertion from another.
@@ -353,14 +359,17 @@ static ink_status print_text(const char *path, findings *found, ink_error *error
   static const char *const words[] = {"it has no manifest", "its manifest does not hold",
                                       "its manifest holds; who signed it is not on a list of trust",
                                       "its manifest holds, and its signer is trusted"};
-  if (name) ink_cli_clean(name);
-  printf("%s: %s: %s\n", name ? name : path, ink_c2pa_state_name(report->state),
+  if (!name) return ink_fail(error, INK_ERR_MEMORY, "no memory to tell what was found");
+  ink_cli_clean(name);
+  printf("%s: %s: %s\n", name, ink_c2pa_state_name(report->state),
          found->damaged ? ink_text_string(&found->damage) : ink_tr(words[report->state]));
   free(name);
   if (report->state == INK_C2PA_NONE) return INK_OK;
   // What strangers wrote is shown, and forges no line of ours.
   json_t *said[] = {report->manifests, report->results, report->deltas, report->said, found->aigc};
-  for (size_t i = 0; i < sizeof said / sizeof *said; i++) ink_cli_clean_json(said[i]);
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+    INK_TRY(ink_cli_clean_json(said[i], error));
+  }
   const json_t *manifest = json_array_get(report->manifests, 0);
   const json_t *signature = json_object_get(manifest, "signature");
   const json_t *certificate = json_object_get(signature, "certificateInfo");
@@ -369,7 +378,7 @@ static ink_status print_text(const char *path, findings *found, ink_error *error
   if (found->recovery.by) print_recovery(found);
   if (signer) {
     printf("  %s %s%s\n", ink_tr("signed by"), signer,
-           by_this_installation(report) ? ink_tr(" (this installation)") : "");
+           found->own ? ink_tr(" (this installation)") : "");
   }
   const json_t *assertions = json_object_get(manifest, "assertions");
   const char *made = text_at(json_object_get(signature, "timeStampInfo"), "timestamp");
@@ -414,8 +423,9 @@ static ink_status verify(const request *r, const char *path, ink_error *error) {
     ink_c2pa_options options = {.anchors = trust, .stamp_anchors = stamp_trust};
     status = validate(r, path, &options, &found, error);
   }
+  if (status == INK_OK) status = find_own(&found, error);
   if (status == INK_OK && r->json) {
-    print_json(path, &found);
+    status = print_json(path, &found, error);
   } else if (status == INK_OK) {
     status = print_text(path, &found, error);
   }

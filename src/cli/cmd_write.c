@@ -172,10 +172,11 @@ static ink_status run_write(const ink_command *self, int argc, char **argv, ink_
     INK_TRY(ink_cli_text(n == 1 ? argv[1] : NULL, &r.prompt, &r.prompt_size, error));
   }
   ink_status status = ink_cli_model_open(&model, error);
+  // The poet knows text as poems only: a bare prompt is how one begins.
+  bool bare = !r.special && r.logprobs < 0 && r.stop.n == 0 && !marked, poet = false;
+  if (status == INK_OK && bare) status = ink_poet_knows_poems(model.model, &poet, error);
   if (status == INK_OK) {
-    // The poet knows text as poems only: a bare prompt is how one begins.
-    bool bare = !r.special && r.logprobs < 0 && r.stop.n == 0 && !marked;
-    if (ink_cli_verse_asked(&verse) || (bare && ink_poet_knows_poems(model.model))) {
+    if (ink_cli_verse_asked(&verse) || poet) {
       status = ink_cli_write_verse(&model, &sampling, &verse, r.prompt, r.json, error);
     } else {
       status = write_text(&model, &sampling, &r, error);

@@ -23,7 +23,8 @@ typedef struct key_ring {
 // An own key that is there but cannot be read is no reason to look for nothing else.
 static ink_status gather_keys(const ink_detect_noise_options *options, key_ring *ring,
                               ink_detection *detection, ink_error *error) {
-  char *folder = ink_keys_folder();
+  char *folder;
+  INK_TRY(ink_keys_folder(&folder, error));
   ink_error absent = ink_cli_error();
   ink_status status =
       folder ? ink_shading_key_open(folder, false, &ring->keys[0], &absent) : INK_ERR_NOT_FOUND;
@@ -79,7 +80,8 @@ static ink_status look_it_up(ink_pipeline *pipeline, const ink_picture *picture,
     if (status == INK_OK) ink_detect_noise_record(&record, detection);
   }
   ink_ledger_close(ledger);
-  if (status == INK_ERR_CANCELLED) return ink_fail(error, status, "%s", unread.text);
+  if (status == INK_ERR_CANCELLED || status == INK_ERR_MEMORY)
+    return ink_fail(error, status, "%s", unread.text);
   if (status != INK_OK) fprintf(stderr, ink_tr("warning: %s\n"), unread.text);
   return INK_OK;
 }
@@ -132,7 +134,7 @@ ink_status ink_detect_noise_of(const ink_detect_noise_options *options, const ch
   ink_picture picture = {0};
   ink_pool *pool = ink_pool_new(threads);
   ink_status status =
-      pool ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "threads could not be started");
+      pool ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for threads, or too many of them");
   if (status == INK_OK) status = open_model(model, pool, &pipeline, error);
   if (status == INK_OK && pipeline) {
     status = ink_picture_decode(bytes, size, name, NULL, &picture, NULL, error);

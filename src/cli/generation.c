@@ -28,7 +28,8 @@ void ink_cli_model_options(ink_cli_model *model, ink_option *options) {
 ink_status ink_cli_model_open(ink_cli_model *model, ink_error *error) {
   INK_TRY(ink_model_open(model->reference, &model->model, error));
   model->pool = ink_pool_new((int)model->threads);
-  if (!model->pool) return ink_fail(error, INK_ERR_MEMORY, "threads could not be started");
+  if (!model->pool)
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for threads, or too many of them");
   return INK_OK;
 }
 

@@ -50,22 +50,24 @@ static void put_architecture(const ink_weights *weights, json_t *out) {
 }
 
 // Sizes of decoders that this program knows; of others there are none, which is no fault here.
-static void put_sizes(const ink_weights *weights, json_t *out) {
+static ink_status put_sizes(const ink_weights *weights, json_t *out, ink_error *error) {
   ink_decoder_config g;
   const json_t *config = ink_weights_config(weights);
-  ink_status status = ink_weights_gguf(weights) ? ink_decoder_config_from_gguf(weights, &g, NULL)
-                      : config ? ink_decoder_config_from_json(config, "config.json", &g, NULL)
+  ink_status status = ink_weights_gguf(weights) ? ink_decoder_config_from_gguf(weights, &g, error)
+                      : config ? ink_decoder_config_from_json(config, "config.json", &g, error)
                                : INK_ERR_NOT_FOUND;
+  if (status == INK_ERR_MEMORY) return status;
   put(out, "runs", json_boolean(status == INK_OK));
-  if (status != INK_OK) return;
+  if (status != INK_OK) return INK_OK;
   put(out, "shape",
       json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b}", "vocab", g.vocab, "context",
                 g.context, "layers", g.n_layer, "hidden", g.hidden, "feed_forward", g.ff, "heads",
                 g.n_head, "key_heads", g.n_kv_head, "head_width", g.head_dim, "tied_head",
                 g.tied_head));
+  return INK_OK;
 }
 
-static void put_tokenizer(const ink_weights *weights, json_t *out) {
+static ink_status put_tokenizer(const ink_weights *weights, json_t *out, ink_error *error) {
   const ink_gguf *gguf = ink_weights_gguf(weights);
   const char *path = ink_weights_path(weights);
   ink_tokenizer *tokenizer = NULL;
@@ -75,9 +77,10 @@ static void put_tokenizer(const ink_weights *weights, json_t *out) {
                       : folder ? ink_tokenizer_open(folder, &tokenizer, &why)
                                : ink_fail(&why, INK_ERR_MEMORY, "no memory for a path");
   free(folder);
+  if (status == INK_ERR_MEMORY) return ink_fail(error, status, "%s", why.text);
   if (status != INK_OK) {
     put(out, "tokenizer", json_pack("{s:s}", "error", why.text));
-    return;
+    return INK_OK;
   }
   json_t *about = json_pack("{s:I, s:b}", "tokens", (json_int_t)ink_tokenizer_size(tokenizer),
                             "chat_template", ink_tokenizer_chat_template(tokenizer) != NULL);
@@ -96,6 +99,7 @@ static void put_tokenizer(const ink_weights *weights, json_t *out) {
   }
   put(out, "tokenizer", about);
   ink_tokenizer_free(tokenizer);
+  return INK_OK;
 }
 
 static json_t *text_encoder_json(const ink_clip *clip) {
@@ -182,11 +186,13 @@ static void put_weights(ink_weights *const *parts, size_t n, json_t *out) {
   }
 }
 
-static void put_names(const char *path, json_t *out) {
+static ink_status put_names(const char *path, json_t *out, ink_error *error) {
   char *name = ink_model_name(path);
-  put(out, "name", json_string(name ? name : path));
+  if (!name) return ink_fail(error, INK_ERR_MEMORY, "no memory to show a model");
+  put(out, "name", json_string(name));
   put(out, "path", json_string(path));
   free(name);
+  return INK_OK;
 }
 
 static void put_license(char *license, json_t *out) {
@@ -202,12 +208,14 @@ static const char *format_of(const ink_weights *weights) {
 }
 
 static ink_status gather_weights(ink_weights *weights, bool hash, json_t *out, ink_error *error) {
-  put_names(ink_weights_path(weights), out);
+  char *license;
+  INK_TRY(put_names(ink_weights_path(weights), out, error));
   put(out, "format", json_string(format_of(weights)));
   put_architecture(weights, out);
-  put_license(ink_weights_license(weights), out);
-  put_sizes(weights, out);
-  put_tokenizer(weights, out);
+  INK_TRY(ink_weights_license(weights, &license, error));
+  put_license(license, out);
+  INK_TRY(put_sizes(weights, out, error));
+  INK_TRY(put_tokenizer(weights, out, error));
   put_weights(&weights, 1, out);
   if (!hash) return INK_OK;
   char hex[INK_SHA256_HEX];
@@ -218,11 +226,13 @@ static ink_status gather_weights(ink_weights *weights, bool hash, json_t *out, i
 
 static ink_status gather_diffusion(const ink_stable_diffusion *sd, bool hash, json_t *out,
                                    ink_error *error) {
-  put_names(sd->path, out);
+  char *license;
+  INK_TRY(put_names(sd->path, out, error));
   put(out, "format",
       json_string(ink_file_is_folder(sd->path) ? "diffusers" : format_of(sd->weights[0])));
   put(out, "architecture", json_string(ink_stable_diffusion_name(sd)));
-  put_license(ink_model_license(sd->path), out);
+  INK_TRY(ink_model_license(sd->path, &license, error));
+  put_license(license, out);
   put(out, "runs", json_true());
   put_diffusion(sd, out);
   put_weights(sd->weights, sd->n_weights, out);
@@ -234,26 +244,32 @@ static ink_status gather_diffusion(const ink_stable_diffusion *sd, bool hash, js
 }
 
 // A folder of diffusers or a single file with the networks of a Stable Diffusion.
-static bool is_diffusion(const char *path) {
+static ink_status is_diffusion(const char *path, bool *is, ink_error *error) {
+  *is = false;
   if (ink_file_is_folder(path)) {
-    char *index = ink_path_join(path, "model_index.json");
-    bool there = index && ink_file_exists(index);
-    free(index);
-    return there;
+    *is = ink_folder_has(path, "model_index.json");
+    return INK_OK;
   }
   ink_weights *weights;
   ink_sd_layout layout;
   ink_error ignored = {0};
-  if (ink_weights_open(path, &weights, &ignored) != INK_OK) return false;
-  bool is = !ink_weights_gguf(weights) && ink_sd_layout_of(weights, &layout, &ignored) == INK_OK;
-  ink_weights_close(weights);
-  return is;
+  ink_status status = ink_weights_open(path, &weights, &ignored);
+  if (status == INK_OK) {
+    if (!ink_weights_gguf(weights)) {
+      status = ink_sd_layout_of(weights, &layout, &ignored);
+      *is = status == INK_OK;
+    }
+    ink_weights_close(weights);
+  }
+  return status == INK_ERR_MEMORY ? ink_fail(error, status, "%s", ignored.text) : INK_OK;
 }
 
 static ink_status gather(const char *path, bool hash, json_t *out, ink_error *error) {
   ink_weights *weights;
   ink_status status;
-  if (is_diffusion(path)) {
+  bool diffusion;
+  INK_TRY(is_diffusion(path, &diffusion, error));
+  if (diffusion) {
     ink_stable_diffusion *sd;
     INK_TRY(ink_stable_diffusion_open(path, &sd, error));
     status = gather_diffusion(sd, hash, out, error);

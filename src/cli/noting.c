@@ -20,8 +20,9 @@ ink_status ink_cli_note(const ink_ledger_entry *entry, ink_error *error) {
 }
 
 ink_status ink_cli_ledger(ink_ledger **ledger, ink_error *error) {
-  char *path = ink_ledger_path();
+  char *path;
   *ledger = NULL;
+  INK_TRY(ink_ledger_path(&path, error));
   ink_status status =
       path && ink_file_exists(path) ? ink_ledger_open(path, false, ledger, error) : INK_OK;
   free(path);

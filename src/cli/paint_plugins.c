@@ -2,6 +2,7 @@
 #include "cli/paint_plugins.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ typedef struct search {
   char *found;
   ink_text others;  // stems of what else is there
   size_t n_others;
+  bool failed;  // no memory to look everywhere
 } search;
 
 // The length of a weight file's name without its ending; 0 for other files.
@@ -43,6 +45,7 @@ static void consider(search *s, const char *folder, const char *file) {
   bool same = strcmp(file, s->name) == 0 || (size == stem && memcmp(file, s->name, stem) == 0);
   if (same && !s->found) {
     s->found = ink_path_join(folder, file);
+    s->failed = s->failed || !s->found;
   } else if (!same && s->n_others++ < MOST_LISTED) {
     ink_text_format(&s->others, "%s%.*s", s->n_others > 1 ? ", " : "", (int)stem, file);
   }
@@ -58,9 +61,12 @@ static int is_shown(const struct dirent *entry) {
 
 static void look_below(search *s, const char *folder, int depth) {
   struct dirent **entries = NULL;
-  int n = depth < MOST_DEPTH ? scandir(folder, &entries, is_shown, by_name) : -1;
+  errno = 0;
+  int n = depth < MOST_DEPTH ? scandir(folder, &entries, is_shown, by_name) : 0;
+  s->failed = s->failed || (n < 0 && errno == ENOMEM);
   for (int i = 0; i < n; i++) {
     char *path = ink_path_join(folder, entries[i]->d_name);
+    s->failed = s->failed || !path;
     if (path && ink_file_is_folder(path)) {
       look_below(s, path, depth + 1);
     } else if (path) {
@@ -104,23 +110,28 @@ ink_status ink_paint_find_plugin(const char *name, const char *folder, ink_paint
   }
   search s = {.name = name};
   ink_text where = {0}, there = {0};
+  ink_status status = INK_OK;
   if (folder) {
     ink_text_add(&where, folder);
     look_below(&s, folder, 0);
   } else {
     char *folders[INK_SHIPPED_FOLDERS];
-    size_t n = ink_folder_shipped("models", folders);
+    size_t n;
+    status = ink_folder_shipped("models", folders, &n, error);
     for (size_t i = 0; i < n; i++) {
       char *below = ink_path_join(folders[i], folders_of[kind]);
       ink_text_format(&where, "%s%s", i ? ", " : "", below ? below : "");
       if (below) look_below(&s, below, 0);
+      s.failed = s.failed || !below;
       free(below);
       free(folders[i]);
     }
   }
   *path = s.found;
-  ink_status status = INK_OK;
-  if (!s.found) {
+  if (status == INK_OK && (s.failed || s.others.failed)) {
+    status = ink_fail(error, INK_ERR_MEMORY, "no memory to look for %s", name);
+  }
+  if (status == INK_OK && !s.found) {
     if (s.n_others) {
       ink_text_add(&there, " (");
       ink_text_add(&there, ink_error_say(error, "there are "));

@@ -55,7 +55,8 @@ static ink_status open_all(job *j, const ink_paint_arguments *a, const char *pat
                                  .producer = a->producer};
   INK_TRY(ink_paint_output_open(&j->output, &a->signing, path, &j->from, error));
   j->pool = ink_pool_new((int)a->threads);
-  if (!j->pool) return ink_fail(error, INK_ERR_MEMORY, "threads could not be started");
+  if (!j->pool)
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for threads, or too many of them");
   INK_TRY(ink_paint_open_upscaler(a->upscale, j->pool, r->model_sha256, &j->upscaler, error));
   r->model = strdup(ink_path_name(a->upscale));
   r->prompt = strdup("");

@@ -90,7 +90,8 @@ ink_status ink_paint_watermark_choose(const char *flag, bool repeated, bool over
 // ---- whose --------------------------------------------------------------------------------------
 
 static ink_status open_own(bool make, ink_shading_key *key, ink_error *error) {
-  char *folder = ink_keys_folder();
+  char *folder;
+  INK_TRY(ink_keys_folder(&folder, error));
   if (!folder) {
     return ink_fail(
         error, INK_ERR_NOT_FOUND,

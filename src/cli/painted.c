@@ -27,11 +27,13 @@ ink_status ink_paint_source_sha256(const char *path, char hex[INK_SHA256_HEX], i
   ink_error unread = {0};
   // A manifest that cannot be told from the rest belongs to it.
   bool is_signed = carrier &&
-                   carrier->find(carrier, map.data, map.size, &place, &unread) == INK_OK &&
+                   ink_carrier_find(carrier, map.data, map.size, &place, &unread) == INK_OK &&
                    place.present && !place.code &&
                    ink_carrier_remove(carrier, map.data, map.size, &bare, &unread) == INK_OK;
-  ink_status status = is_signed ? ink_sha256_of(bare.bytes, bare.size, hex, error)
-                                : ink_sha256_of(map.data, map.size, hex, error);
+  ink_status status = unread.status == INK_ERR_MEMORY
+                          ? ink_fail(error, unread.status, "%s", unread.text)
+                      : is_signed ? ink_sha256_of(bare.bytes, bare.size, hex, error)
+                                  : ink_sha256_of(map.data, map.size, hex, error);
   ink_text_free(&bare);
   ink_place_free(&place);
   ink_map_close(&map);

@@ -142,17 +142,17 @@ static ink_status open_once(const ink_signing_options *options, const char *fold
 
 ink_status ink_signing_open(const ink_signing_options *options, ink_signer **signer,
                             ink_error *error) {
-  char *passphrase = NULL, *folder = options->key ? NULL : ink_keys_folder();
+  char *passphrase = NULL, *folder = NULL;
   *signer = NULL;
   if (options->training && strcmp(options->training, "allowed") != 0 &&
       strcmp(options->training, "notAllowed") != 0) {
-    free(folder);
     return ink_fail(error, INK_ERR_USAGE, "--training is allowed or notAllowed, not \"%s\"",
                     options->training);
   }
   if (options->certificates && !options->key) {
     return ink_fail(error, INK_ERR_USAGE, "--certificates goes with --key");
   }
+  if (!options->key) INK_TRY(ink_keys_folder(&folder, error));
   if (!folder && !options->key) {
     return ink_fail(error, INK_ERR_NOT_FOUND,
                     "no place for the signing key: set HOME, or XDG_DATA_HOME to an absolute path");

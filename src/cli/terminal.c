@@ -41,23 +41,22 @@ void ink_cli_clean(char *text) {
   clean(text, false);
 }
 
-void ink_cli_clean_json(json_t *json) {
+ink_status ink_cli_clean_json(json_t *json, ink_error *error) {
   const char *key;
   json_t *value;
   size_t i;
   json_object_foreach(json, key, value) {
-    ink_cli_clean_json(value);
+    INK_TRY(ink_cli_clean_json(value, error));
   }
   json_array_foreach(json, i, value) {
-    ink_cli_clean_json(value);
+    INK_TRY(ink_cli_clean_json(value, error));
   }
-  if (!json_is_string(json)) return;
+  if (!json_is_string(json)) return INK_OK;
   char *text = strdup(json_string_value(json));
-  if (text) {
-    clean(text, false);
-    json_string_set(json, text);
-  }
+  if (text) clean(text, false);
+  bool fine = text && json_string_set(json, text) == 0;
   free(text);
+  return fine ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for the result");
 }
 
 int ink_cli_fail(const ink_command *command, const ink_error *error) {

@@ -24,9 +24,9 @@ static int by_name(const void *a, const void *b) {
 }
 
 static ink_status list_folder(const char *folder, char ***paths, size_t *n, ink_error *error) {
-  DIR *open = opendir(folder);
-  if (!open) return INK_OK;
-  ink_status status = INK_OK;
+  DIR *open;
+  ink_status status = ink_folder_open(folder, &open, error);
+  if (!open) return status;
   for (struct dirent *entry; status == INK_OK && (entry = readdir(open));) {
     size_t length = strlen(entry->d_name);
     if (length <= 5 || strcmp(entry->d_name + length - 5, ".yaml") != 0) continue;
@@ -45,13 +45,13 @@ static ink_status list_folder(const char *folder, char ***paths, size_t *n, ink_
 
 ink_status ink_playbook_list(char ***paths, size_t *n, ink_error *error) {
   char *where[INK_SHIPPED_FOLDERS] = {0};
-  size_t n_folder = ink_folder_shipped("playbooks", where);
-  ink_status status = INK_OK;
+  size_t n_folder;
   *paths = NULL;
   *n = 0;
+  ink_status status = ink_folder_shipped("playbooks", where, &n_folder, error);
   // The first folder that has any is the one in force.
   for (size_t i = 0; i < n_folder; i++) {
-    if (status == INK_OK && *n == 0 && where[i]) status = list_folder(where[i], paths, n, error);
+    if (status == INK_OK && *n == 0) status = list_folder(where[i], paths, n, error);
     free(where[i]);
   }
   if (*n) qsort(*paths, *n, sizeof **paths, by_name);
@@ -77,8 +77,11 @@ static ink_status not_found(const char *reference, const char *const *names, siz
   }
   ink_text known = {0};
   for (size_t i = 0; i < n; i++) ink_text_format(&known, "%s%s", i ? ", " : "", names[i]);
-  ink_status status = ink_fail(error, INK_ERR_NOT_FOUND, "no playbook \"%s\"; there are: %s",
-                               reference, n ? ink_text_string(&known) : "-");
+  ink_status status = ink_text_status(&known, error);
+  if (status == INK_OK) {
+    status = ink_fail(error, INK_ERR_NOT_FOUND, "no playbook \"%s\"; there are: %s", reference,
+                      n ? ink_text_string(&known) : "-");
+  }
   ink_text_free(&known);
   return status;
 }

@@ -53,8 +53,11 @@ ink_status ink_verse_form_named(const char *name, const ink_verse_form **form, i
   }
   ink_text list = {0};
   ink_verse_form_list(&list);
-  ink_status status =
-      ink_fail(error, INK_ERR_USAGE, "no form \"%s\"; there are: %s", name, ink_text_string(&list));
+  ink_status status = ink_text_status(&list, error);
+  if (status == INK_OK) {
+    status = ink_fail(error, INK_ERR_USAGE, "no form \"%s\"; there are: %s", name,
+                      ink_text_string(&list));
+  }
   ink_text_free(&list);
   return status;
 }

@@ -160,12 +160,14 @@ static ink_status make_prompt(const commission *w, const ink_tokenizer *tokenize
   return status;
 }
 
-bool ink_poet_knows_poems(const ink_model *model) {
+ink_status ink_poet_knows_poems(const ink_model *model, bool *known, ink_error *error) {
   ink_text mark = {0};
-  bool known = ink_poem_control_token((size_t)ink_poem_body_tag(), &mark) &&
-               ink_tokenizer_id(model->tokenizer, mark.bytes, mark.size) == ink_poem_body_tag();
+  *known = ink_poem_control_token((size_t)ink_poem_body_tag(), &mark);
+  ink_status status = ink_text_status(&mark, error);
+  *known = *known && status == INK_OK &&
+           ink_tokenizer_id(model->tokenizer, mark.bytes, mark.size) == ink_poem_body_tag();
   ink_text_free(&mark);
-  return known;
+  return status;
 }
 
 static ink_status open_commission(const workshop *w, const ink_poet_request *request,
@@ -344,7 +346,9 @@ static ink_status finish(workshop *w, size_t place, ink_error *error) {
 }
 
 static ink_status write_all(workshop *w, const ink_poet_request *requests, ink_error *error) {
-  if (!ink_poet_knows_poems(w->model)) {
+  bool known;
+  INK_TRY(ink_poet_knows_poems(w->model, &known, error));
+  if (!known) {
     return ink_fail(error, INK_ERR_UNSUPPORTED,
                     "%s knows no poems: its vocabulary lacks their control tokens; forms need the "
                     "model \"poet\"",

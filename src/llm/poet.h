@@ -40,8 +40,9 @@ typedef struct ink_poem_draft {
   ink_timing timing;
 } ink_poem_draft;
 
-// True when the model's vocabulary holds the control tokens of poems where prompts expect them.
-bool ink_poet_knows_poems(const ink_model *model);
+// Whether the model's vocabulary holds the control tokens of poems where prompts expect them. The
+// one failure is MEMORY.
+ink_status ink_poet_knows_poems(const ink_model *model, bool *known, ink_error *error);
 
 // Write a poem. Candidate i draws with piece sampling.piece + i. USAGE: a demand that no poem of
 // the form can meet, with the character and the reason; UNSUPPORTED: a model whose tokenizer does

@@ -140,8 +140,9 @@ static ink_status read_files(const unsigned char *bytes, ink_archive *a, ink_err
   return at == a->end ? INK_OK : broken("its directory has another size than it says", error);
 }
 
-ink_status ink_archive_read(const unsigned char *bytes, size_t size, ink_archive *a,
-                            ink_error *error) {
+// Where the directory lies, and how much is in it.
+static ink_status read_end(const unsigned char *bytes, size_t size, ink_archive *a,
+                           ink_error *error) {
   *a = (ink_archive){0};
   if (!find_end(bytes, size, &a->end)) return broken("it has no directory", error);
   const unsigned char *end = bytes + a->end;
@@ -159,6 +160,12 @@ ink_status ink_archive_read(const unsigned char *bytes, size_t size, ink_archive
   if (a->n * (size_t)INK_ZIP_CENTRAL_SIZE > directory_size) {
     return broken("its directory is cut short", error);
   }
+  return INK_OK;
+}
+
+ink_status ink_archive_read(const unsigned char *bytes, size_t size, ink_archive *a,
+                            ink_error *error) {
+  INK_TRY(read_end(bytes, size, a, error));
   a->files = calloc(a->n + 1, sizeof *a->files);
   ink_archive_file **sorted = calloc(a->n + 1, sizeof *sorted);
   ink_status status = a->files && sorted
@@ -187,12 +194,26 @@ bool ink_archive_is(const unsigned char *bytes, size_t size) {
   return size >= INK_ZIP_LOCAL_SIZE && ink_little32(bytes) == INK_ZIP_LOCAL;
 }
 
+static bool has_name(const unsigned char *bytes, const ink_archive_file *e, const char *name) {
+  size_t n = strlen(name);
+  return e->name_size == n && memcmp(bytes + e->name, name, n) == 0;
+}
+
+bool ink_archive_names(const unsigned char *bytes, size_t size, const char *name) {
+  ink_archive a;
+  ink_archive_file e;
+  if (read_end(bytes, size, &a, NULL) != INK_OK) return false;
+  size_t at = a.directory;
+  for (size_t i = 0; i < a.n && read_central(bytes, &a, &at, &e, NULL) == INK_OK; i++) {
+    if (has_name(bytes, &e, name)) return true;
+  }
+  return false;
+}
+
 const ink_archive_file *ink_archive_find(const unsigned char *bytes, const ink_archive *a,
                                          const char *name) {
-  size_t n = strlen(name);
   for (size_t i = 0; i < a->n; i++) {
-    const ink_archive_file *e = &a->files[i];
-    if (e->name_size == n && memcmp(bytes + e->name, name, n) == 0) return e;
+    if (has_name(bytes, &a->files[i], name)) return &a->files[i];
   }
   return NULL;
 }

@@ -41,6 +41,10 @@ bool ink_archive_is(const unsigned char *bytes, size_t size);
 const ink_archive_file *ink_archive_find(const unsigned char *bytes, const ink_archive *archive,
                                          const char *name);
 
+// Whether the directory of an archive that need not be sound otherwise names a file. Takes no
+// memory.
+bool ink_archive_names(const unsigned char *bytes, size_t size, const char *name);
+
 // New content of a file, which is added where the archive has none of that name.
 typedef struct ink_archive_change {
   const char *name;  // UTF-8

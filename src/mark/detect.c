@@ -183,12 +183,16 @@ static json_t *html_metadata(const xmlDoc *document) {
 }
 
 // Front matter that is no YAML says nothing, as the prose of a file that begins with a rule.
-static json_t *front_matter_metadata(const char *yaml, size_t size) {
+static ink_status front_matter_metadata(const char *yaml, size_t size, json_t **aigc,
+                                        ink_error *error) {
   json_t *json = NULL;
-  if (ink_yaml_parse(yaml, size, "front matter", &json, NULL) != INK_OK) return NULL;
-  json_t *aigc = json_incref(json_object_get(json, "AIGC"));
+  ink_error unread = {0};
+  ink_status status = ink_yaml_parse(yaml, size, "front matter", &json, &unread);
+  if (status == INK_ERR_MEMORY) return ink_fail(error, status, "%s", unread.text);
+  if (status != INK_OK) return INK_OK;
+  *aigc = json_incref(json_object_get(json, "AIGC"));
   json_decref(json);
-  return aigc;
+  return INK_OK;
 }
 
 ink_status ink_label_there(const char *name, const char *bytes, size_t size, json_t **aigc,
@@ -202,7 +206,7 @@ ink_status ink_label_there(const char *name, const char *bytes, size_t size, jso
     *aigc = html_metadata(document);
     xmlFreeDoc(document);
   } else if (ink_front_matter_find(bytes, size, &front)) {
-    *aigc = front_matter_metadata(bytes + front.yaml, front.yaml_end - front.yaml);
+    INK_TRY(front_matter_metadata(bytes + front.yaml, front.yaml_end - front.yaml, aigc, error));
   }
   return INK_OK;
 }

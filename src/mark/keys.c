@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -21,11 +22,18 @@
 
 enum { DAY = 24 * 3600, YEAR = 365 * DAY, MOST_PEM = 1 << 20 };
 
-char *ink_keys_folder(void) {
-  char *data = ink_folder_user(INK_FOLDER_DATA);
-  char *folder = data ? ink_path_join(data, "keys") : NULL;
+static ink_status no_path(ink_error *error) {
+  return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+}
+
+ink_status ink_keys_folder(char **folder, ink_error *error) {
+  char *data;
+  *folder = NULL;
+  INK_TRY(ink_folder_user(INK_FOLDER_DATA, &data, error));
+  if (!data) return INK_OK;
+  *folder = ink_path_join(data, "keys");
   free(data);
-  return folder;
+  return *folder ? INK_OK : no_path(error);
 }
 
 static ink_status refused(const char *act, ink_error *error) {
@@ -114,7 +122,7 @@ static ink_status save_pair(const char *folder, const char *name, const pair *p,
                                                passphrase, passphrase ? (int)strlen(passphrase) : 0,
                                                NULL, NULL) == 1;
   good = good && PEM_write_bio_X509(bio, p->certificate) == 1;
-  ink_status status = good ? INK_OK : refused("write a key", error);
+  ink_status status = good ? INK_OK : path ? refused("write a key", error) : no_path(error);
   long size = good ? BIO_get_mem_data(bio, &bytes) : 0;
   if (good) status = ink_file_save_private(path, bytes, (size_t)size, error);
   BIO_free(bio);
@@ -125,7 +133,7 @@ static ink_status save_pair(const char *folder, const char *name, const pair *p,
 static ink_status read_pem(const char *folder, const char *name, char **pem, ink_error *error) {
   char *path = ink_path_join(folder, name);
   size_t size;
-  if (!path) return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+  if (!path) return no_path(error);
   ink_status status = ink_file_read(path, MOST_PEM, pem, &size, error);
   free(path);
   return status;
@@ -140,10 +148,7 @@ static X509 *first_certificate(const char *pem) {
 }
 
 static bool holds_keys(const char *folder) {
-  char *path = ink_path_join(folder, "signer.pem");
-  bool there = path && ink_file_exists(path);
-  free(path);
-  return there;
+  return ink_folder_has(folder, "signer.pem");
 }
 
 // ---- making
@@ -191,7 +196,7 @@ ink_status ink_keys_init(const char *folder, const char *passphrase, ink_error *
   if (!beside || !parent) {
     free(beside);
     free(parent);
-    return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+    return no_path(error);
   }
   snprintf(beside, size, "%s.XXXXXX", folder);
   char *slash = strrchr(parent, '/');
@@ -208,9 +213,9 @@ ink_status ink_keys_init(const char *folder, const char *passphrase, ink_error *
     }
     static const char *const names[] = {"authority.pem", "signer.pem"};
     for (int i = 0; i < 2; i++) {  // what is left where the rename did not happen
-      char *path = ink_path_join(beside, names[i]);
-      if (path) unlink(path);
-      free(path);
+      char path[PATH_MAX];
+      snprintf(path, sizeof path, "%s/%s", beside, names[i]);
+      unlink(path);
     }
     rmdir(beside);
   }
@@ -231,11 +236,15 @@ static ink_status retire(const char *folder, ink_error *error) {
   ink_text name = {0};
   const char *serial = json_string_value(json_object_get(json, "serialNumber"));
   ink_text_format(&name, "%s.pem", serial ? serial : "unknown");
-  ink_status status = retired ? private_folder(retired, error)
-                              : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+  ink_status status = retired ? private_folder(retired, error) : no_path(error);
+  if (status == INK_OK && old) status = ink_text_status(&name, error);
   if (status == INK_OK) path = ink_path_join(retired, ink_text_string(&name));
+  if (status == INK_OK && !path) status = no_path(error);
   BIO *bio = BIO_new(BIO_s_mem());
-  if (status == INK_OK && old && path && bio && PEM_write_bio_X509(bio, old) == 1) {
+  // What is no certificate any more leaves nothing to keep.
+  if (status == INK_OK && old && !(json && bio && PEM_write_bio_X509(bio, old) == 1)) {
+    status = ink_fail(error, INK_ERR_MEMORY, "no memory for a certificate");
+  } else if (status == INK_OK && old) {
     char *bytes;
     long size = BIO_get_mem_data(bio, &bytes);
     status = ink_file_save_private(path, bytes, (size_t)size, error);
@@ -306,7 +315,7 @@ ink_status ink_keys_import(const char *folder, const char *key_path, const char 
     char *path = ink_path_join(folder, "signer.pem"),
          *authority = ink_path_join(folder, "authority.pem");
     status = path && authority ? ink_file_save_private(path, pem.bytes, pem.size, error)
-                               : ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+                               : no_path(error);
     if (status == INK_OK) unlink(authority);  // it did not issue what signs now
     free(path);
     free(authority);
@@ -389,7 +398,7 @@ ink_status ink_keys_signer(const char *folder, const char *passphrase, bool make
     INK_TRY(ink_keys_init(folder, passphrase, error));
   }
   char *pem, *path = ink_path_join(folder, "signer.pem");
-  if (!path) return ink_fail(error, INK_ERR_MEMORY, "no memory for a path");
+  if (!path) return no_path(error);
   ink_status status = read_pem(folder, "signer.pem", &pem, error);
   if (status == INK_OK) {
     if (ink_key_uri_is(pem)) {
@@ -408,13 +417,20 @@ ink_status ink_keys_signer(const char *folder, const char *passphrase, bool make
   return status;
 }
 
-// `validity` (may be NULL): when it begins and ends.
-static json_t *certificate_of(const char *folder, const char *name, int64_t validity[2]) {
+// *json is NULL where there is no certificate; the one failure is MEMORY. `validity` (may be NULL):
+// when it begins and ends.
+static ink_status certificate_of(const char *folder, const char *name, int64_t validity[2],
+                                 json_t **json, ink_error *error) {
   char *pem;
   int64_t not_before, not_after;
-  if (read_pem(folder, name, &pem, NULL) != INK_OK) return NULL;
+  *json = NULL;
+  ink_status status = read_pem(folder, name, &pem, error);
+  if (status != INK_OK) return status == INK_ERR_MEMORY ? status : INK_OK;
   X509 *certificate = first_certificate(pem);
-  json_t *json = certificate ? ink_certificate_json(certificate) : NULL;
+  if (certificate) *json = ink_certificate_json(certificate);
+  if (certificate && !*json) {
+    status = ink_fail(error, INK_ERR_MEMORY, "no memory for a certificate");
+  }
   if (certificate && validity) {
     ink_certificate_validity(certificate, &not_before, &not_after);
     validity[0] = not_before;
@@ -423,33 +439,37 @@ static json_t *certificate_of(const char *folder, const char *name, int64_t vali
   X509_free(certificate);
   OPENSSL_cleanse(pem, strlen(pem));
   free(pem);
-  return json;
+  return status;
 }
 
-static json_t *retired_certificates(const char *folder) {
-  json_t *list = json_array();
+static ink_status retired_certificates(const char *folder, json_t **list, ink_error *error) {
   char *path = ink_path_join(folder, "retired");
   struct dirent **items = NULL;
+  ink_status status = INK_OK;
+  *list = json_array();
   int n = path ? scandir(path, &items, NULL, alphasort) : -1;
+  if (!*list || !path || (n < 0 && errno == ENOMEM)) status = no_path(error);
   for (int i = 0; i < n; i++) {
-    json_t *json = items[i]->d_name[0] == '.' ? NULL : certificate_of(path, items[i]->d_name, NULL);
-    if (json) json_array_append_new(list, json);
+    json_t *json = NULL;
+    if (status == INK_OK && items[i]->d_name[0] != '.') {
+      status = certificate_of(path, items[i]->d_name, NULL, &json, error);
+    }
+    if (json && json_array_append_new(*list, json) != 0) status = no_path(error);
     free(items[i]);
   }
   free(items);
   free(path);
-  return list;
+  return status;
 }
 
 // The URI of the signer's key, or null.
-static json_t *token_uri(const char *folder) {
+static ink_status token_uri(const char *folder, json_t **json, ink_error *error) {
   char *pem;
-  json_t *json = NULL;
-  if (read_pem(folder, "signer.pem", &pem, NULL) != INK_OK) return json_null();
-  if (ink_key_uri_is(pem)) json = json_stringn(pem, strcspn(pem, "\n"));
+  INK_TRY(read_pem(folder, "signer.pem", &pem, error));
+  *json = ink_key_uri_is(pem) ? json_stringn(pem, strcspn(pem, "\n")) : json_null();
   OPENSSL_cleanse(pem, strlen(pem));
   free(pem);
-  return json ? json : json_null();
+  return *json ? INK_OK : no_path(error);
 }
 
 ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error) {
@@ -459,19 +479,30 @@ ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error) {
     return ink_fail(error, INK_ERR_NOT_FOUND, "%s holds no keys; `inkstone key init` makes them",
                     folder);
   }
-  json_t *signer = certificate_of(folder, "signer.pem", validity);
-  if (!signer) {
-    return ink_fail(error, INK_ERR_FORMAT, "%s/signer.pem: no certificate can be read", folder);
+  json_t *signer, *authority = NULL, *token = NULL, *retired = NULL;
+  ink_status status = certificate_of(folder, "signer.pem", validity, &signer, error);
+  if (status == INK_OK && !signer) {
+    status = ink_fail(error, INK_ERR_FORMAT, "%s/signer.pem: no certificate can be read", folder);
   }
-  json_t *authority = certificate_of(folder, "authority.pem", NULL);
+  if (status == INK_OK) {
+    status = certificate_of(folder, "authority.pem", NULL, &authority, error);
+  }
+  if (status == INK_OK) status = token_uri(folder, &token, error);
+  if (status == INK_OK) status = retired_certificates(folder, &retired, error);
+  if (status != INK_OK) {
+    json_decref(signer);
+    json_decref(authority);
+    json_decref(token);
+    json_decref(retired);
+    return status;
+  }
   const char *state = validity[0] > now    ? INK_KEYS_EARLY
                       : validity[1] <= now ? INK_KEYS_EXPIRED
                                            : INK_KEYS_VALID;
   int64_t left = validity[1] > now ? (validity[1] - now) / DAY : 0;
   *json = json_pack("{s:s, s:o, s:o, s:s, s:I, s:o, s:o}", "folder", folder, "signer", signer,
                     "authority", authority ? authority : json_null(), "state", state, "days_left",
-                    (json_int_t)left, "token", token_uri(folder), "retired",
-                    retired_certificates(folder));
+                    (json_int_t)left, "token", token, "retired", retired);
   return *json ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory to show keys");
 }
 
@@ -480,10 +511,7 @@ bool ink_keys_there(const char *folder) {
 }
 
 bool ink_keys_own(const char *folder) {
-  char *path = ink_path_join(folder, "authority.pem");
-  bool own = path && ink_file_exists(path);
-  free(path);
-  return own;
+  return ink_folder_has(folder, "authority.pem");
 }
 
 static bool has_serial(const json_t *certificate, const char *serial) {
@@ -491,14 +519,16 @@ static bool has_serial(const json_t *certificate, const char *serial) {
   return own && strcmp(own, serial) == 0;
 }
 
-bool ink_keys_know(const char *folder, const char *serial) {
+ink_status ink_keys_know(const char *folder, const char *serial, bool *known, ink_error *error) {
   json_t *json;
-  if (ink_keys_show(folder, &json, NULL) != INK_OK) return false;
-  bool known = has_serial(json_object_get(json, "signer"), serial);
+  *known = false;
+  ink_status status = ink_keys_show(folder, &json, error);
+  if (status != INK_OK) return status == INK_ERR_MEMORY ? status : INK_OK;
+  *known = has_serial(json_object_get(json, "signer"), serial);
   size_t i;
   json_t *old;
-  json_array_foreach(json_object_get(json, "retired"), i, old) known =
-      known || has_serial(old, serial);
+  json_array_foreach(json_object_get(json, "retired"), i, old) *known =
+      *known || has_serial(old, serial);
   json_decref(json);
-  return known;
+  return INK_OK;
 }

@@ -19,8 +19,8 @@
 // lives long, and rotation does not wait for its end. Warned of the last days.
 enum { INK_KEYS_LEAF_YEARS = 10, INK_KEYS_AUTHORITY_YEARS = 20, INK_KEYS_WARNING_DAYS = 30 };
 
-// $XDG_DATA_HOME/inkstone/keys or its default; malloc'ed, NULL when there is no home.
-char *ink_keys_folder(void);
+// $XDG_DATA_HOME/inkstone/keys or its default; malloc'ed, NULL (and INK_OK) when there is no home.
+ink_status ink_keys_folder(char **folder, ink_error *error);
 
 // Make authority and leaf (ES256; extended key usage claim signing and e-mail protection). The
 // private keys are encrypted under the passphrase unless it is NULL. CONFLICT when the folder holds
@@ -50,7 +50,8 @@ ink_status ink_keys_show(const char *folder, json_t **json, ink_error *error);
 // True when there are keys in the folder, and when its own authority issued what signs.
 bool ink_keys_there(const char *folder);
 bool ink_keys_own(const char *folder);
-// True when a certificate of this serial number (hexadecimal) signs for the folder, or did before.
-bool ink_keys_know(const char *folder, const char *serial);
+// Whether a certificate of this serial number (hexadecimal) signs for the folder, or did before.
+// The one failure is MEMORY: what cannot be read knows none.
+ink_status ink_keys_know(const char *folder, const char *serial, bool *known, ink_error *error);
 
 #endif

@@ -296,7 +296,8 @@ static ink_status write_metadata(const conversion *c, ink_gguf_writer *writer, i
   put_text(writer, "general.architecture", c->config.architecture);
   put_text(writer, "general.type", "model");
   put_text(writer, "general.name", ink_weights_name(c->from));
-  char *license = ink_weights_license(c->from);
+  char *license;
+  INK_TRY(ink_weights_license(c->from, &license, error));
   if (license) put_text(writer, "general.license", license);
   free(license);
   INK_TRY(ink_decoder_config_to_gguf(&c->config, writer, error));

@@ -234,10 +234,7 @@ static ink_status part_path(const ink_stable_diffusion *sd, const char *part, ch
 }
 
 static bool has_part(const ink_stable_diffusion *sd, const char *part) {
-  char *path = ink_path_join(sd->path, part);
-  bool there = path && ink_file_is_folder(path);
-  free(path);
-  return there;
+  return ink_folder_has(sd->path, part);
 }
 
 // The weights of a part, with its config.json, which must be there.
@@ -426,6 +423,7 @@ ink_status ink_stable_diffusion_sha256(const ink_stable_diffusion *sd, ink_hash_
     status = ink_weights_sha256(sd->weights[i], trust, hex, error);
     ink_text_format(&all, "%s\n", hex);
   }
+  if (status == INK_OK) status = ink_text_status(&all, error);
   if (status == INK_OK && sd->n_weights > 1) {
     status = ink_sha256_of(ink_text_string(&all), all.size, hex, error);
   }

@@ -229,8 +229,9 @@ static ink_status finish_bytes(ink_building *building, ink_matcher *matcher) {
     if (!token || token->added) continue;
     ink_text_clear(&bytes);
     if (only_bytes) {
-      if (!ink_bytes_unspell(&bytes, ink_vocabulary_text(v, token), token->text_size)) continue;
+      bool spelled = ink_bytes_unspell(&bytes, ink_vocabulary_text(v, token), token->text_size);
       status = ink_text_status(&bytes, building->error);
+      if (!spelled) continue;
     } else {
       // The pool may move while bytes are added to it.
       ink_text_clear(&spelling);

@@ -339,7 +339,9 @@ ink_status ink_decoder_bytes(const ink_decoder *steps, size_t n, ink_matcher *ma
     next = swap;
   }
   if (status == INK_OK) status = ink_text_status(&now, error);
+  if (status == INK_OK) status = ink_text_status(&next, error);
   if (status == INK_OK) ink_text_add_bytes(bytes, ink_text_string(&now), now.size);
+  if (status == INK_OK) status = ink_text_status(bytes, error);
   ink_text_free(&now);
   ink_text_free(&next);
   return status;

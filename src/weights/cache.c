@@ -93,23 +93,33 @@ ink_status ink_hub_ref_parse(const char *text, ink_hub_ref *ref, ink_error *erro
 
 // -- Places ---------------------------------------------------------------------------------------
 
-char *ink_path_from_environment(const char *variable, const char *ending) {
+ink_status ink_path_from_environment(const char *variable, const char *ending, char **path,
+                                     ink_error *error) {
   const char *set = getenv(variable), *home = getenv("HOME");
-  if (!set || !set[0]) return NULL;
+  if (!set || !set[0]) return INK_OK;
   char *expanded = strncmp(set, "~/", 2) == 0 && home ? ink_path_join(home, set + 2) : strdup(set);
-  if (!expanded || !ending[0]) return expanded;
-  char *path = ink_path_join(expanded, ending);
-  free(expanded);
-  return path;
+  if (!expanded || !ending[0]) {
+    *path = expanded;
+  } else {
+    *path = ink_path_join(expanded, ending);
+    free(expanded);
+  }
+  return *path ? INK_OK : no_memory(error);
 }
 
 ink_status ink_hub_folder(char **path, ink_error *error) {
-  *path = ink_path_from_environment("HF_HUB_CACHE", "");
-  if (!*path) *path = ink_path_from_environment("HUGGINGFACE_HUB_CACHE", "");
-  if (!*path) *path = ink_path_from_environment("HF_HOME", "hub");
-  if (!*path) *path = ink_path_from_environment("XDG_CACHE_HOME", "huggingface/hub");
-  if (!*path) *path = ink_path_from_environment("HOME", ".cache/huggingface/hub");
-  if (*path) return INK_OK;
+  static const struct {
+    const char *variable, *ending;
+  } places[] = {{"HF_HUB_CACHE", ""},
+                {"HUGGINGFACE_HUB_CACHE", ""},
+                {"HF_HOME", "hub"},
+                {"XDG_CACHE_HOME", "huggingface/hub"},
+                {"HOME", ".cache/huggingface/hub"}};
+  *path = NULL;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    INK_TRY(ink_path_from_environment(places[i].variable, places[i].ending, path, error));
+    if (*path) return INK_OK;
+  }
   return ink_fail(error, INK_ERR_USAGE, "no place for models: set HF_HOME, or HOME");
 }
 
@@ -246,7 +256,10 @@ static ink_status walk(const char *folder, const char *below, int depth, char **
   char *path = below[0] ? ink_path_join(folder, below) : strdup(folder);
   DIR *listing = path ? opendir(path) : NULL;
   ink_status status = path ? INK_OK : no_memory(error);
-  if (path && !listing) status = ink_fail(error, INK_ERR_IO, "%s: %s", path, strerror(errno));
+  if (path && !listing) {
+    status = ink_fail(error, errno == ENOMEM ? INK_ERR_MEMORY : INK_ERR_IO, "%s: %s", path,
+                      ink_error_say(error, strerror(errno)));
+  }
   for (struct dirent *item; status == INK_OK && (item = readdir(listing));) {
     if (item->d_name[0] == '.') continue;
     char *name = below[0] ? ink_path_join(below, item->d_name) : strdup(item->d_name);
@@ -281,6 +294,23 @@ ink_status ink_folder_walk(const char *folder, char ***names, size_t *n, ink_err
   }
   if (*n) qsort(*names, *n, sizeof **names, by_text);
   return INK_OK;
+}
+
+ink_status ink_folder_measure(const char *folder, uint64_t *bytes, ink_error *error) {
+  char **names;
+  size_t n;
+  *bytes = 0;
+  ink_status status = ink_folder_walk(folder, &names, &n, error);
+  if (status != INK_OK) return status == INK_ERR_MEMORY ? status : INK_OK;
+  for (size_t i = 0; i < n && status == INK_OK; i++) {
+    struct stat info;
+    char *path = ink_path_join(folder, names[i]);
+    if (!path) status = no_memory(error);
+    if (path && stat(path, &info) == 0) *bytes += (uint64_t)info.st_size;
+    free(path);
+  }
+  ink_walk_free(names, n);
+  return status;
 }
 
 // True for a file that makes a snapshot a folder of safetensors: the weights of a model or an
@@ -358,15 +388,17 @@ static bool repo_of(const char *name, char *out, size_t size) {
   return ink_hub_ref_parse(out, &ref, NULL) == INK_OK;
 }
 
-static void measure_blobs(const char *folder, ink_hub_model *model) {
+static ink_status measure_blobs(const char *folder, ink_hub_model *model, ink_error *error) {
   static const char ending[] = ".incomplete";
   char *blobs = ink_path_join(folder, "blobs"), **names = NULL;
   size_t n = 0;
-  if (blobs) ink_folder_walk(blobs, &names, &n, NULL);
+  ink_status status = blobs ? ink_folder_walk(blobs, &names, &n, error) : no_memory(error);
+  if (status != INK_ERR_MEMORY) status = INK_OK;  // without blobs there are none to count
   for (size_t i = 0; i < n; i++) {
     struct stat info;
     char *path = ink_path_join(blobs, names[i]);
     size_t length = strlen(names[i]);
+    if (!path) status = no_memory(error);
     if (path && stat(path, &info) == 0) model->bytes += (uint64_t)info.st_size;
     model->incomplete +=
         length > sizeof ending && strcmp(names[i] + length - (sizeof ending - 1), ending) == 0;
@@ -374,14 +406,17 @@ static void measure_blobs(const char *folder, ink_hub_model *model) {
   }
   ink_walk_free(names, n);
   free(blobs);
+  return status;
 }
 
-// The snapshot a person means: that of "main", else the one changed last.
-static bool newest_commit(const char *folder, char commit[INK_COMMIT_HEX]) {
+// The snapshot a person means: that of "main", else the one changed last; "" where there is none.
+static ink_status newest_commit(const char *folder, char commit[INK_COMMIT_HEX], ink_error *error) {
+  ink_status status = read_commit(folder, "main", commit, error);
+  if (status == INK_OK || status == INK_ERR_MEMORY) return status;
   commit[0] = 0;
-  if (read_commit(folder, "main", commit, NULL) == INK_OK) return true;
   char *snapshots = ink_path_join(folder, "snapshots");
-  DIR *listing = snapshots ? opendir(snapshots) : NULL;
+  DIR *listing = NULL;
+  status = snapshots ? ink_folder_open(snapshots, &listing, error) : no_memory(error);
   time_t newest = 0;
   for (struct dirent *item; listing && (item = readdir(listing));) {
     struct stat info;
@@ -393,7 +428,7 @@ static bool newest_commit(const char *folder, char commit[INK_COMMIT_HEX]) {
   }
   if (listing) closedir(listing);
   free(snapshots);
-  return commit[0] != 0;
+  return status;
 }
 
 static ink_status add_model(const char *hub, const char *name, ink_hub_model **models, size_t *n,
@@ -406,14 +441,16 @@ static ink_status add_model(const char *hub, const char *name, ink_hub_model **m
   ink_hub_model *model = &grown[(*n)++];
   *model = (ink_hub_model){.repo = strdup(repo)};
   char *folder = ink_path_join(hub, name);
-  if (folder && newest_commit(folder, model->commit)) {
+  ink_status status = folder && model->repo ? INK_OK : no_memory(error);
+  if (status == INK_OK) status = newest_commit(folder, model->commit, error);
+  if (status == INK_OK) status = measure_blobs(folder, model, error);
+  if (status == INK_OK && model->commit[0]) {
     if (asprintf(&model->path, "%s/snapshots/%s", folder, model->commit) < 0) model->path = NULL;
+  } else if (status == INK_OK) {
+    model->path = strdup(folder);
   }
-  if (folder) measure_blobs(folder, model);
-  bool whole = folder && model->repo && (model->path || !model->commit[0]);
-  if (whole && !model->path) model->path = strdup(folder);
   free(folder);
-  return whole && model->path ? INK_OK : no_memory(error);
+  return status == INK_OK && !model->path ? no_memory(error) : status;
 }
 
 static int by_repo(const void *a, const void *b) {

@@ -22,8 +22,10 @@ bool ink_hub_path_is_safe(const char *path);
 // True for what may be a blob's name: 1 to 128 letters, digits, '-' and '_'.
 bool ink_hub_etag_is_safe(const char *etag);
 
-// $VARIABLE/ending, "~/" taken as the home folder. malloc'ed; NULL when it is not set.
-char *ink_path_from_environment(const char *variable, const char *ending);
+// $VARIABLE/ending, "~/" taken as the home folder. malloc'ed; *path stays as it is when the
+// variable is not set.
+ink_status ink_path_from_environment(const char *variable, const char *ending, char **path,
+                                     ink_error *error);
 
 // Folder of a repository in the cache, "…/models--ORG--REPO", and of its locks. malloc'ed.
 ink_status ink_cache_folder(const char *repo, char **path, ink_error *error);
@@ -42,6 +44,9 @@ ink_status ink_hub_choose_gguf(const char *repo, const char *const *paths, size_
 // strings go with ink_walk_free.
 ink_status ink_folder_walk(const char *folder, char ***names, size_t *n, ink_error *error);
 void ink_walk_free(char **names, size_t n);
+// Add up the bytes of the files in a folder and below; one that cannot be read has none. The one
+// failure is MEMORY.
+ink_status ink_folder_measure(const char *folder, uint64_t *bytes, ink_error *error);
 
 // The folder of a reference's revision in the cache, whatever of it is there. malloc'ed. NOT_FOUND
 // when the cache lacks it.

@@ -6,9 +6,10 @@
 
 // The licence that the card of the model at a path states: "license" in the front matter of
 // README.md in the folder or beside the file ("license_name" where it says "other"). malloc'ed, one
-// line without control characters; NULL when none is stated.
-char *ink_model_license(const char *path);
+// line without control characters; NULL when none is stated, or none that can be read. The one
+// failure is MEMORY.
+ink_status ink_model_license(const char *path, char **license, ink_error *error);
 // That of the path the weights were opened from, else general.license in GGUF.
-char *ink_weights_license(const ink_weights *weights);
+ink_status ink_weights_license(const ink_weights *weights, char **license, ink_error *error);
 
 #endif

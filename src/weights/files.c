@@ -45,14 +45,21 @@ bool ink_gguf_split_name(const char *path, size_t *stem, size_t *number, size_t 
   return true;
 }
 
-// "ORG/REPO" for a path in a Hugging Face cache, ".../models--ORG--REPO/snapshots/…"; else NULL.
-static char *name_in_hub(const char *path) {
+// Where "ORG--REPO" stands in a path of a Hugging Face cache, ".../models--ORG--REPO/snapshots/…";
+// NULL in others.
+static const char *find_in_hub(const char *path, size_t *size) {
   static const char mark[] = "/models--";
   const char *start = NULL;
   for (const char *at = path; (at = strstr(at, mark)); at++) start = at + sizeof mark - 1;
   const char *end = start ? strchr(start, '/') : NULL;
   if (!end || strncmp(end, "/snapshots/", 11) != 0) return NULL;
-  char *name = strndup(start, (size_t)(end - start));
+  *size = (size_t)(end - start);
+  return start;
+}
+
+// "ORG/REPO" for what stands there.
+static char *name_in_hub(const char *start, size_t size) {
+  char *name = strndup(start, size);
   char *dashes = name ? strstr(name, "--") : NULL;
   if (dashes) {
     *dashes = '/';
@@ -63,15 +70,13 @@ static char *name_in_hub(const char *path) {
 
 char *ink_model_name(const char *path) {
   static const char *const generic[] = {"model", "weights", "ggml-model"};
-  char *real = realpath(path, NULL);
+  char room[PATH_MAX], *real = realpath(path, room);
   bool folder = ink_file_is_folder(path);
   // A file in the cache is a link out of the snapshot: there the given path tells more.
-  char *hub = name_in_hub(path);
-  if (!hub && real) hub = name_in_hub(real);
-  if (hub) {
-    free(real);
-    return hub;
-  }
+  size_t size;
+  const char *hub = find_in_hub(path, &size);
+  if (!hub && real) hub = find_in_hub(real, &size);
+  if (hub) return name_in_hub(hub, size);
   char *name = strdup(ink_path_name(real ? real : path));
   if (name && !folder) {
     size_t stem;
@@ -86,7 +91,6 @@ char *ink_model_name(const char *path) {
       free(parent);
     }
   }
-  free(real);
   return name;
 }
 
@@ -117,12 +121,11 @@ bool ink_sha256_is_hex(const char *text) {
 
 // In the Hugging Face cache a large file is a link to blobs/SHA-256, checked when it was fetched.
 static bool hash_from_blob(const char *path, char hex[INK_SHA256_HEX]) {
-  char *real = realpath(path, NULL);
+  char room[PATH_MAX], *real = realpath(path, room);
   const char *name = real ? ink_path_name(real) : "";
   bool is_blob =
       ink_sha256_is_hex(name) && name - real >= 7 && strncmp(name - 7, "/blobs/", 7) == 0;
   if (is_blob) memcpy(hex, name, INK_SHA256_HEX);
-  free(real);
   return is_blob;
 }
 
@@ -130,12 +133,12 @@ static bool hash_from_blob(const char *path, char hex[INK_SHA256_HEX]) {
 static bool describe_note(const char *path, char **note_path, char line[160]) {
   struct stat info;
   char name[INK_SHA256_HEX];
-  char *real = realpath(path, NULL);
+  char room[PATH_MAX], *real = realpath(path, room);
   *note_path = NULL;
   bool known =
       real && stat(real, &info) == 0 && ink_sha256_of(real, strlen(real), name, NULL) == INK_OK;
-  free(real);
-  char *cache = known ? ink_folder_user(INK_FOLDER_CACHE) : NULL;
+  char *cache = NULL;
+  if (known) (void)ink_folder_user(INK_FOLDER_CACHE, &cache, NULL);  // without it nothing is noted
   char *folder = cache ? ink_path_join(cache, "sha256") : NULL;
   if (folder) *note_path = ink_path_join(folder, name);
   free(folder);

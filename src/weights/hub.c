@@ -74,19 +74,20 @@ static char *trimmed(const char *text) {
   return end > start ? strndup(text + start, end - start) : NULL;
 }
 
-// Where the token is kept: $HF_TOKEN_PATH, or "token" in the folder that HF_HOME names. malloc'ed.
-static char *token_path(void) {
+// Where the token is kept: $HF_TOKEN_PATH, or "token" in the folder that HF_HOME names. malloc'ed;
+// NULL where there is no place.
+static ink_status token_path(char **path, ink_error *error) {
   static const struct {
     const char *variable, *ending;
   } places[] = {{"HF_TOKEN_PATH", ""},
                 {"HF_HOME", "token"},
                 {"XDG_CACHE_HOME", "huggingface/token"},
                 {"HOME", ".cache/huggingface/token"}};
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    char *path = ink_path_from_environment(places[i].variable, places[i].ending);
-    if (path) return path;
+  *path = NULL;
+  for (size_t i = 0; i < sizeof places / sizeof *places && !*path; i++) {
+    INK_TRY(ink_path_from_environment(places[i].variable, places[i].ending, path, error));
   }
-  return NULL;
+  return INK_OK;
 }
 
 // $HF_TOKEN, or the token file; NULL where there is none. malloc'ed.
@@ -94,9 +95,9 @@ static ink_status find_token(char **token, ink_error *error) {
   const char *set = getenv("HF_TOKEN");
   *token = set ? trimmed(set) : NULL;
   if (*token) return INK_OK;
-  char *path = token_path(), *text = NULL;
+  char *path, *text = NULL;
   size_t size;
-  ink_status status = INK_OK;
+  ink_status status = token_path(&path, error);
   if (path && ink_file_exists(path)) status = ink_file_read(path, MOST_TOKEN, &text, &size, error);
   if (text) *token = trimmed(text);
   free(text);

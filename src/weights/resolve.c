@@ -18,34 +18,41 @@ static ink_status take_path(char *path, const char *reference, char **out, ink_e
 }
 
 // A folder of this name below one of those that came with the program; NULL when there is none.
-static char *find_shipped(const char *name) {
-  char *folders[INK_SHIPPED_FOLDERS], *found = NULL;
-  size_t n = ink_folder_shipped("models", folders);
+static ink_status find_shipped(const char *name, char **found, ink_error *error) {
+  char *folders[INK_SHIPPED_FOLDERS];
+  size_t n;
+  *found = NULL;
+  ink_status status = ink_folder_shipped("models", folders, &n, error);
   for (size_t i = 0; i < n; i++) {
-    char *path = found ? NULL : ink_path_join(folders[i], name);
-    if (path && ink_file_is_folder(path)) {
-      found = path;
-    } else {
-      free(path);
+    if (status == INK_OK && !*found) {
+      status = take_path(ink_path_join(folders[i], name), name, found, error);
+    }
+    if (*found && !ink_file_is_folder(*found)) {
+      free(*found);
+      *found = NULL;
     }
     free(folders[i]);
   }
-  return found;
+  return status;
 }
 
 static ink_status not_found(const char *reference, ink_error *error) {
   char *folders[INK_SHIPPED_FOLDERS];
-  size_t n = ink_folder_shipped("models", folders);
+  size_t n;
+  INK_TRY(ink_folder_shipped("models", folders, &n, error));
   ink_text where = {0};
   for (size_t i = 0; i < n; i++) {
     ink_text_format(&where, "%s%s", i ? ", " : "", folders[i]);
     free(folders[i]);
   }
-  ink_status status =
-      ink_fail(error, INK_ERR_NOT_FOUND,
-               "no model \"%.*s\": neither a path nor a model in %.400s; `inkstone model list` "
-               "shows what is there",
-               INK_SHOWN(reference), ink_text_string(&where));
+  ink_status status = ink_text_status(&where, error);
+  if (status == INK_OK) {
+    status =
+        ink_fail(error, INK_ERR_NOT_FOUND,
+                 "no model \"%.*s\": neither a path nor a model in %.400s; `inkstone model list` "
+                 "shows what is there",
+                 INK_SHOWN(reference), ink_text_string(&where));
+  }
   ink_text_free(&where);
   return status;
 }
@@ -54,7 +61,8 @@ ink_status ink_model_resolve(const char *reference, char **path, ink_error *erro
   ink_hub_ref ref;
   *path = NULL;
   bool word = ink_file_name_is_plain(reference);
-  if (word && (*path = find_shipped(reference))) return INK_OK;
+  if (word) INK_TRY(find_shipped(reference, path, error));
+  if (*path) return INK_OK;
   if (reference[0] && ink_file_exists(reference)) {
     return take_path(strdup(reference), reference, path, error);
   }
@@ -75,31 +83,17 @@ ink_status ink_model_resolve(const char *reference, char **path, ink_error *erro
 
 // -- What came with the program -------------------------------------------------------------------
 
-static uint64_t measure_folder(const char *folder) {
-  char **names = NULL;
-  size_t n = 0;
-  uint64_t bytes = 0;
-  if (ink_folder_walk(folder, &names, &n, NULL) != INK_OK) return 0;
-  for (size_t i = 0; i < n; i++) {
-    struct stat info;
-    char *path = ink_path_join(folder, names[i]);
-    if (path && stat(path, &info) == 0) bytes += (uint64_t)info.st_size;
-    free(path);
-  }
-  ink_walk_free(names, n);
-  return bytes;
-}
-
 // Add the folder `name` below `parent`, unless a model of that name is there: earlier places hide
 // later ones.
-static bool add_shipped(const char *parent, const char *name, ink_hub_model **models, size_t *n) {
+static ink_status add_shipped(const char *parent, const char *name, ink_hub_model **models,
+                              size_t *n, ink_error *error) {
   for (size_t i = 0; i < *n; i++) {
-    if (strcmp((*models)[i].repo, name) == 0) return true;
+    if (strcmp((*models)[i].repo, name) == 0) return INK_OK;
   }
   char *path = ink_path_join(parent, name);
   if (path && !ink_file_is_folder(path)) {
     free(path);
-    return true;
+    return INK_OK;
   }
   ink_hub_model *grown = realloc(*models, (*n + 1) * sizeof **models);
   char *kept = strdup(name);
@@ -107,10 +101,11 @@ static bool add_shipped(const char *parent, const char *name, ink_hub_model **mo
   if (!path || !grown || !kept) {
     free(path);
     free(kept);
-    return false;
+    return ink_fail(error, INK_ERR_MEMORY, "no memory for the list of models");
   }
-  grown[(*n)++] = (ink_hub_model){.repo = kept, .path = path, .bytes = measure_folder(path)};
-  return true;
+  ink_hub_model *model = &grown[(*n)++];
+  *model = (ink_hub_model){.repo = kept, .path = path};
+  return ink_folder_measure(path, &model->bytes, error);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -119,24 +114,25 @@ static int by_name(const void *a, const void *b) {
 
 ink_status ink_shipped_list(ink_hub_model **models, size_t *n, ink_error *error) {
   char *folders[INK_SHIPPED_FOLDERS];
-  size_t n_folders = ink_folder_shipped("models", folders);
-  bool fine = true;
+  size_t n_folders;
   *models = NULL;
   *n = 0;
+  ink_status status = ink_folder_shipped("models", folders, &n_folders, error);
   for (size_t i = 0; i < n_folders; i++) {
-    DIR *listing = opendir(folders[i]);
-    for (struct dirent *item; listing && fine && (item = readdir(listing));) {
+    DIR *listing = NULL;
+    if (status == INK_OK) status = ink_folder_open(folders[i], &listing, error);
+    for (struct dirent *item; listing && status == INK_OK && (item = readdir(listing));) {
       if (ink_file_name_is_plain(item->d_name)) {
-        fine = add_shipped(folders[i], item->d_name, models, n);
+        status = add_shipped(folders[i], item->d_name, models, n, error);
       }
     }
     if (listing) closedir(listing);
     free(folders[i]);
   }
   if (*n) qsort(*models, *n, sizeof **models, by_name);
-  if (fine) return INK_OK;
+  if (status == INK_OK) return INK_OK;
   ink_hub_list_free(*models, *n);
   *models = NULL;
   *n = 0;
-  return ink_fail(error, INK_ERR_MEMORY, "no memory for the list of models");
+  return status;
 }

@@ -115,7 +115,7 @@ static void put_header(ink_text *out, const ink_safetensors_entry *const *sorted
     *total += bytes;
   }
   ink_text_add(out, "}");
-  while (out->size % 8) ink_text_add(out, " ");
+  while (!out->failed && out->size % 8) ink_text_add(out, " ");
 }
 
 static ink_status start_file(const char *path, const ink_text *header,

@@ -71,10 +71,17 @@ ink_status ink_place_fault(ink_place *place, const char *code, const char *why) 
   return INK_OK;
 }
 
+ink_status ink_carrier_find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                            ink_place *place, ink_error *error) {
+  INK_TRY(carrier->find(carrier, bytes, size, place, error));
+  // A store that did not fit into memory is not one that is wrong.
+  return ink_text_status(&place->store, error);
+}
+
 ink_status ink_carrier_remove(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
                               ink_text *out, ink_error *error) {
   ink_place place = {0};
-  ink_status status = carrier->find(carrier, bytes, size, &place, error);
+  ink_status status = ink_carrier_find(carrier, bytes, size, &place, error);
   if (status == INK_OK && (!place.present || place.code)) {
     status = ink_fail(error, INK_ERR_FORMAT, "no manifest store that could be taken out%s%s",
                       place.code ? ": " : "", place.why);
@@ -129,7 +136,7 @@ bool ink_base64_read(const char *text, size_t size, ink_text *out) {
     }
     ink_text_add_bytes(out, three, n);
   }
-  return !out->failed;
+  return true;
 }
 
 void ink_range_add(ink_text *ranges, const ink_place *place, const char *name, size_t start,

@@ -78,6 +78,9 @@ struct ink_carrier {
 };
 
 void ink_place_free(ink_place *place);
+// carrier->find, MEMORY where the store did not fit.
+ink_status ink_carrier_find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,
+                            ink_place *place, ink_error *error);
 
 // The carrier for a file, by its content, else by its name (a path, may be NULL); NULL when none
 // fits.

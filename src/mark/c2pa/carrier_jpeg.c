@@ -62,6 +62,7 @@ static ink_status gather(const unsigned char *bytes, size_t size, size_t at, con
   ink_text_add_bytes(&place->store, head + HEADER, first->length - HEADER);
   for (uint32_t number = 2; place->store.size < total; number++) {
     segment s;
+    INK_TRY(ink_text_status(&place->store, error));
     if (!next_segment(bytes, size, &at, &s) || !is_part(bytes, &s)) {
       return ink_place_fault(place, "general.error", "a part of the manifest store is missing");
     }
@@ -73,10 +74,11 @@ static ink_status gather(const unsigned char *bytes, size_t size, size_t at, con
     ink_text_add_bytes(&place->store, part + HEADER + BOX, s.length - HEADER - BOX);
     place->length += s.length;
   }
+  INK_TRY(ink_text_status(&place->store, error));
   if (place->store.size != total) {
     return ink_place_fault(place, "general.error", "the manifest store is longer than its box");
   }
-  return ink_text_status(&place->store, error);
+  return INK_OK;
 }
 
 static ink_status find(const ink_carrier *carrier, const unsigned char *bytes, size_t size,

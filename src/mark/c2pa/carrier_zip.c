@@ -29,8 +29,11 @@ static bool begins_with_type(const unsigned char *bytes, size_t size, const char
 // Office documents have a part of this name.
 static bool has_part(const unsigned char *bytes, size_t size, const char *name) {
   ink_archive a;
-  if (!ink_archive_is(bytes, size) || ink_archive_read(bytes, size, &a, NULL) != INK_OK)
-    return false;
+  if (!ink_archive_is(bytes, size)) return false;
+  ink_status status = ink_archive_read(bytes, size, &a, NULL);
+  // Without memory it stays what it is; who reads it next says what is missing.
+  if (status == INK_ERR_MEMORY) return ink_archive_names(bytes, size, name);
+  if (status != INK_OK) return false;
   bool found = ink_archive_find(bytes, &a, name);
   ink_archive_free(&a);
   return found;

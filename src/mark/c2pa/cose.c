@@ -171,29 +171,32 @@ static unsigned char *der_of(EVP_PKEY *key, const unsigned char *raw, size_t siz
   return der;
 }
 
-bool ink_cose_verify(const ink_cose *cose, EVP_PKEY *key, const void *claim, size_t size) {
-  if (!key_fits(key, cose->algorithm)) return false;
+ink_status ink_cose_verify(const ink_cose *cose, EVP_PKEY *key, const void *claim, size_t size,
+                           bool *good, ink_error *error) {
+  *good = false;
+  if (!key_fits(key, cose->algorithm)) return INK_OK;
   ink_text message = {0};
   unsigned char *der = NULL;
   const unsigned char *signature = cose->signature->bytes;
   size_t signature_size = cose->signature->size;
-  bool good = signed_bytes("Signature1", cose->protected_header, cose->protected_size, claim, size,
-                           &message, NULL) == INK_OK;
-  if (good && is_ecdsa(cose->algorithm)) {
+  ink_status status = signed_bytes("Signature1", cose->protected_header, cose->protected_size,
+                                   claim, size, &message, error);
+  bool whole = status == INK_OK;
+  if (whole && is_ecdsa(cose->algorithm)) {
     int der_size = 0;
     der = der_of(key, signature, signature_size, &der_size);
-    good = der && der_size > 0;
+    whole = der && der_size > 0;
     signature = der;
     signature_size = (size_t)der_size;
   }
-  EVP_MD_CTX *context = good ? begin(key, cose->algorithm, false) : NULL;
-  good = context && EVP_DigestVerify(context, signature, signature_size,
-                                     (const unsigned char *)message.bytes, message.size) == 1;
+  EVP_MD_CTX *context = whole ? begin(key, cose->algorithm, false) : NULL;
+  *good = context && EVP_DigestVerify(context, signature, signature_size,
+                                      (const unsigned char *)message.bytes, message.size) == 1;
   EVP_MD_CTX_free(context);
   OPENSSL_free(der);
   ink_text_free(&message);
   ERR_clear_error();
-  return good;
+  return status;
 }
 
 // ---- writing

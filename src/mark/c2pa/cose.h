@@ -32,8 +32,9 @@ typedef struct ink_cose {
 // allows and a chain. It borrows the bytes and the arena.
 ink_status ink_cose_read(ink_arena *arena, const void *bytes, size_t size, ink_cose *cose,
                          ink_error *error);
-// True when the signature over a claim is the leaf's.
-bool ink_cose_verify(const ink_cose *cose, EVP_PKEY *key, const void *claim, size_t size);
+// Whether the signature over a claim is the leaf's. The one failure is MEMORY.
+ink_status ink_cose_verify(const ink_cose *cose, EVP_PKEY *key, const void *claim, size_t size,
+                           bool *good, ink_error *error);
 // What a time-stamp of this signature stamps: the Sig_structure "CounterSignature" of the claim
 // (sigTst) or of the signature's own byte string (sigTst2).
 ink_status ink_cose_stamped(const ink_cose *cose, const void *claim, size_t size, ink_text *out,

@@ -4,19 +4,21 @@
 
 #include "mark/c2pa/validate_parts.h"
 
-static json_t *bytes_json(const unsigned char *bytes, size_t size) {
+// What has no memory is noted in the validator.
+static json_t *bytes_json(ink_validator *v, const unsigned char *bytes, size_t size) {
   ink_text text = {0};
   ink_text_add(&text, "b64'");
   ink_base64_add(&text, bytes, size);
   ink_text_add(&text, "'");
+  v->failed = v->failed || text.failed;
   json_t *json = text.failed ? NULL : json_stringn(text.bytes, text.size);
   ink_text_free(&text);
   return json;
 }
 
-static json_t *json_of(const ink_cbor *item);
+static json_t *json_of(ink_validator *v, const ink_cbor *item);
 
-static json_t *map_json(const ink_cbor *map) {
+static json_t *map_json(ink_validator *v, const ink_cbor *map) {
   json_t *object = json_object();
   for (const ink_cbor *at = map->first; at; at = at->next->next) {
     char number[32];
@@ -31,26 +33,26 @@ static json_t *map_json(const ink_cbor *map) {
     } else {
       continue;  // no manifest has other keys
     }
-    json_object_setn_new(object, key, size, json_of(at->next));
+    json_object_setn_new(object, key, size, json_of(v, at->next));
   }
   return object;
 }
 
 // CBOR as crJSON writes it: byte strings are "b64'…'".
-static json_t *json_of(const ink_cbor *item) {
+static json_t *json_of(ink_validator *v, const ink_cbor *item) {
   int64_t value;
   switch (item->kind) {
     case INK_CBOR_UINT:
     case INK_CBOR_NEGINT:
       return ink_cbor_int(item, &value) ? json_integer(value) : json_real((double)item->n);
     case INK_CBOR_BYTES:
-      return bytes_json(item->bytes, item->size);
+      return bytes_json(v, item->bytes, item->size);
     case INK_CBOR_TEXT:
       return json_stringn((const char *)item->bytes, item->size);
     case INK_CBOR_MAP:
-      return map_json(item);
+      return map_json(v, item);
     case INK_CBOR_TAG:
-      return json_of(item->first);
+      return json_of(v, item->first);
     case INK_CBOR_BOOL:
       return json_boolean(item->n);
     case INK_CBOR_FLOAT:
@@ -58,7 +60,7 @@ static json_t *json_of(const ink_cbor *item) {
     case INK_CBOR_ARRAY: {
       json_t *array = json_array();
       for (const ink_cbor *at = item->first; at; at = at->next) {
-        json_array_append_new(array, json_of(at));
+        json_array_append_new(array, json_of(v, at));
       }
       return array;
     }
@@ -68,10 +70,11 @@ static json_t *json_of(const ink_cbor *item) {
 }
 
 // Embedded files show their media type and where they lie, not their content.
-static json_t *file_json(const ink_jumbf *box) {
+static json_t *file_json(ink_validator *v, const ink_jumbf *box) {
   ink_text uri = {0};
   const ink_jumbf *description = box->first;
   ink_jumbf_uri(box, &uri);
+  v->failed = v->failed || uri.failed;
   json_t *json = json_pack("{s:s}", "identifier", ink_text_string(&uri));
   if (description && strcmp(description->type, "bfdb") == 0 && description->size > 2) {
     size_t size = strnlen((const char *)description->bytes + 1, description->size - 1);
@@ -86,14 +89,14 @@ static json_t *assertion_json(ink_validator *v, const ink_jumbf *box) {
   const ink_cbor *item;
   if (content &&
       ink_cbor_read(v->arena, content->bytes, content->size, box->label, &item, NULL) == INK_OK) {
-    return json_of(item);
+    return json_of(v, item);
   }
   content = ink_jumbf_content(box, "json");
   if (content) {
     json_t *json = json_loadb((const char *)content->bytes, content->size, JSON_DECODE_ANY, NULL);
     return json ? json : json_null();
   }
-  return file_json(box);
+  return file_json(v, box);
 }
 
 json_t *ink_crjson_manifest(ink_validator *v, const ink_manifest_view *m) {
@@ -106,7 +109,7 @@ json_t *ink_crjson_manifest(ink_validator *v, const ink_manifest_view *m) {
                    strcmp(m->box->kind, "c2um") == 0, "isCompressedManifest", 0, "assertions",
                    assertions);
   if (m->claim) {
-    json_object_set_new(json, m->v2 ? "claim.v2" : "claim", json_of(m->claim));
+    json_object_set_new(json, m->v2 ? "claim.v2" : "claim", json_of(v, m->claim));
   }
   return json;
 }

@@ -37,8 +37,8 @@ static ink_status hash_around(const placed *at, bool normalised, ink_manifest_bi
 // What was put in must be found: a file of another shape than its carrier thinks is not signed.
 static ink_status find_again(const ink_carrier *carrier, const placed *at, ink_error *error) {
   ink_place place = {0};
-  INK_TRY(
-      carrier->find(carrier, (const unsigned char *)at->file.bytes, at->file.size, &place, error));
+  INK_TRY(ink_carrier_find(carrier, (const unsigned char *)at->file.bytes, at->file.size, &place,
+                           error));
   bool same =
       place.present && !place.code && place.start == at->start && place.length == at->length;
   ink_place_free(&place);
@@ -204,7 +204,7 @@ ink_status ink_c2pa_sign(const unsigned char *bytes, size_t size, const ink_carr
                     "plain text carries no time-stamp; --sidecar puts the manifest beside it");
   }
   ink_status status = ink_manifest_begin(carrier, manifest, signer, "c2ma", &p, error);
-  if (status == INK_OK && carrier) status = carrier->find(carrier, bytes, size, &place, error);
+  if (status == INK_OK && carrier) status = ink_carrier_find(carrier, bytes, size, &place, error);
   if (status == INK_OK && place.present) {
     status = ink_fail(error, INK_ERR_CONFLICT, "the file has a manifest already");
   }

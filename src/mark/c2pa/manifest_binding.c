@@ -100,7 +100,7 @@ static ink_status bind_parts(ink_manifest_writer *w, const ink_manifest_binding 
   ink_text parts = {0};
   ink_status status = INK_OK;
   if (bound->file) {
-    status = carrier->find(carrier, bound->file, bound->file_size, &place, w->error);
+    status = ink_carrier_find(carrier, bound->file, bound->file_size, &place, w->error);
     if (status == INK_OK) {
       status = carrier->divide(carrier, bound->file, bound->file_size, &place, &parts, w->error);
     }

@@ -31,7 +31,7 @@ static ink_cbor *hashed_box(ink_manifest_writer *w, const ink_jumbf *box) {
   unsigned char *hash = ink_arena_take(w->cbor.arena, 32);
   ink_cbor *map = ink_cbor_new_map(&w->cbor);
   ink_jumbf_uri(box, &uri);
-  char *url = ink_arena_string(w->cbor.arena, ink_text_string(&uri));
+  char *url = uri.failed ? NULL : ink_arena_string(w->cbor.arena, ink_text_string(&uri));
   ink_text_free(&uri);
   if (!hash || !url || ink_digest_sha256(box->bytes, box->size, hash, NULL) != INK_OK) {
     w->cbor.failed = true;

@@ -31,7 +31,7 @@ static ink_status hold_store(const ink_carrier *carrier, const unsigned char *by
 
 static ink_status take_manifests(const ink_carrier *carrier, const unsigned char *bytes,
                                  size_t size, ink_c2pa_parent *p, ink_error *error) {
-  INK_TRY(carrier->find(carrier, bytes, size, &p->place, error));
+  INK_TRY(ink_carrier_find(carrier, bytes, size, &p->place, error));
   if (!p->place.present) return INK_OK;
   if (p->place.code) {
     snprintf(p->fault, sizeof p->fault, "%s", p->place.why);

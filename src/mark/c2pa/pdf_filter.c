@@ -92,6 +92,7 @@ bool ink_pdf_unfilter(const ink_pdf_filter *f, const unsigned char *bytes, size_
   } else if (ink_add_size(most, rows, &raw_most)) {
     ink_text raw = {0};
     good = inflate_bytes(bytes, size, raw_most, &raw) && undo_predictor(f, &raw, most, out);
+    out->failed = out->failed || raw.failed;
     ink_text_free(&raw);
   }
   if (!good && out->bytes) {

@@ -20,7 +20,7 @@ enum { INK_PDF_ROW_MOST = 1 << 20 };
 bool ink_pdf_filter_shape(ink_pdf_filter *filter, size_t colours, size_t bits, size_t columns);
 
 // Append the first `most` bytes, or all where there are fewer, of what was packed. False, with
-// `out` as it was, when the bytes end or break before that, or memory does.
+// `out` as it was, when the bytes end or break before that, or memory does (`out` has then failed).
 bool ink_pdf_unfilter(const ink_pdf_filter *filter, const unsigned char *bytes, size_t size,
                       size_t most, ink_text *out);
 

@@ -207,7 +207,11 @@ static ink_status prove(const ink_signer *signer, const char *name, ink_error *e
   if (status == INK_OK) {
     status = ink_cose_read(arena, made.bytes, made.size, &cose, error);
   }
-  if (status == INK_OK && !ink_cose_verify(&cose, signer->key, claim, sizeof claim)) {
+  bool good = false;
+  if (status == INK_OK) {
+    status = ink_cose_verify(&cose, signer->key, claim, sizeof claim, &good, error);
+  }
+  if (status == INK_OK && !good) {
     status = ink_fail(error, INK_ERR_CONFLICT,
                       "%s: the first certificate does not belong to the private key", name);
   }

@@ -136,7 +136,7 @@ static ink_status splice(const update *u, const ink_carrier *carrier, const unsi
   if (status == INK_OK) {
     // What is not found is no error here: another way is tried.
     ink_status looked =
-        carrier->find(carrier, (const unsigned char *)out->bytes, out->size, &found, NULL);
+        ink_carrier_find(carrier, (const unsigned char *)out->bytes, out->size, &found, NULL);
     *fits = looked == INK_OK && found.present && !found.code && found.start == place->start &&
             found.length == length && found.store.size == store->size &&
             memcmp(found.store.bytes, store->bytes, store->size) == 0;
@@ -272,7 +272,7 @@ static ink_status read_store(update *u, ink_error *error) {
 static ink_status find_store(const update *u, const ink_carrier *carrier,
                              const unsigned char *bytes, size_t size, ink_place *place,
                              ink_error *error) {
-  INK_TRY(carrier->find(carrier, bytes, size, place, error));
+  INK_TRY(ink_carrier_find(carrier, bytes, size, place, error));
   if (place->present && !place->code && place->store.size == u->ingredient.store_size &&
       memcmp(place->store.bytes, u->ingredient.store, place->store.size) == 0) {
     return INK_OK;

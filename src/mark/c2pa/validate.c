@@ -193,7 +193,7 @@ static ink_status validate_place(ink_validator *v, const unsigned char *sidecar,
   json_t *results = v->report->results;
   ink_status status = INK_OK;
   if (v->carrier) {
-    status = v->carrier->find(v->carrier, v->bytes, v->size, &place, &fault);
+    status = ink_carrier_find(v->carrier, v->bytes, v->size, &place, &fault);
     if (status == INK_ERR_MEMORY) {
       ink_place_free(&place);
       return ink_fail(v->error, status, "%s", fault.text);
@@ -243,10 +243,10 @@ ink_status ink_c2pa_validate(const unsigned char *bytes, size_t size, const ink_
   report->deltas = json_array();
   report->manifests = json_array();
   report->said = json_object();
-  ink_status status = report->results && report->deltas && report->manifests
+  ink_status status = report->results && report->deltas && report->manifests && report->said
                           ? validate_place(v, sidecar, sidecar_size)
                           : INK_ERR_MEMORY;
-  if (status == INK_OK && v->failed) status = INK_ERR_MEMORY;
+  if (status == INK_OK && (v->failed || ink_arena_refused(arena))) status = INK_ERR_MEMORY;
   if (status == INK_ERR_MEMORY) {
     status = ink_fail(error, INK_ERR_MEMORY, "no memory to validate a manifest");
   }

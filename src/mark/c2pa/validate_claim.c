@@ -218,7 +218,11 @@ void ink_check_signature(ink_validator *v, ink_manifest_view *m) {
     int64_t not_before, not_after, time = check_stamp(v, m, box, json);
     check_credential(v, m, box, leaf, time, json);
     ink_certificate_validity(leaf, &not_before, &not_after);
-    if (!ink_cose_verify(&m->cose, key, m->claim_box->bytes, m->claim_box->size)) {
+    bool good;
+    if (ink_cose_verify(&m->cose, key, m->claim_box->bytes, m->claim_box->size, &good, NULL) !=
+        INK_OK) {
+      v->failed = true;
+    } else if (!good) {
       ink_find(v, m->results, INK_FAILURE, "claimSignature.mismatch", box,
                "the signature is not that of the claim");
     } else if (time < not_before || time > not_after) {

@@ -43,6 +43,7 @@ static void add_delta(ink_validator *v, const ink_jumbf *box, const ink_cbor *in
   json_t *delta = n ? json_pack("{s:s, s:O}", "ingredientAssertionURI", ink_text_string(&uri),
                                 "validationDeltas", kept)
                     : NULL;
+  if (uri.failed) v->failed = true;
   if (n && json_array_append_new(v->report->deltas, delta) != 0) v->failed = true;
   ink_text_free(&uri);
   json_decref(kept);

@@ -38,14 +38,18 @@ void ink_find(ink_validator *v, json_t *results, ink_finding kind, const char *c
   json_t *finding = json_pack("{s:s, s:s, s:s}", "code", code, "url", ink_text_string(&uri),
                               "explanation", ink_text_string(&explanation));
   // A failure that goes missing would make a file valid.
-  if (!finding || json_array_append_new(json_object_get(results, kinds[kind]), finding) != 0) {
+  if (uri.failed || explanation.failed || !finding ||
+      json_array_append_new(json_object_get(results, kinds[kind]), finding) != 0) {
     v->failed = true;
   }
   if (strcmp(text, there) != 0) {
     ink_text said = {0};
     ink_text_add_lossy(&said, there, strlen(there));
-    json_object_set_new(v->report->said, ink_text_string(&explanation),
-                        json_string(ink_text_string(&said)));
+    json_t *words = json_string(ink_text_string(&said));
+    if (said.failed ||
+        json_object_set_new(v->report->said, ink_text_string(&explanation), words) != 0) {
+      v->failed = true;
+    }
     ink_text_free(&said);
   }
   ink_text_free(&uri);

@@ -72,6 +72,7 @@ static ink_status find_in(const ink_package *p, const char *name, unsigned optio
   if (status == INK_OK && there) {
     status = ink_xml_scan(name, xml.bytes, xml.size, options | INK_XML_READ, &listener, error);
   }
+  if (status == INK_OK && f.found) status = ink_text_status(&f.text, error);
   if (status == INK_OK && f.found) {
     json_t *json = json_loads(ink_text_string(&f.text), JSON_REJECT_DUPLICATES, NULL);
     // In some files the label is wrapped.

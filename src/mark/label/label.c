@@ -185,8 +185,10 @@ bool ink_label_signs(const char *name, const unsigned char *bytes, size_t size, 
   if (!labeller_for(carrier)) return false;
   bool signs = has_room(carrier) && (laws & (INK_LAW_EU | INK_LAW_CA));
   ink_error unread = {0};
-  if (!signs && carrier->find(carrier, bytes, size, &place, &unread) == INK_OK) {
-    signs = place.present;
+  if (!signs) {
+    ink_status status = ink_carrier_find(carrier, bytes, size, &place, &unread);
+    // Without memory to look, who signs says so.
+    signs = status == INK_ERR_MEMORY || (status == INK_OK && place.present);
   }
   ink_place_free(&place);
   return signs;

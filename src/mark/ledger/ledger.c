@@ -144,13 +144,19 @@ static ink_status check_tables(const ink_ledger *ledger, bool append, ink_error 
                   ledger->path);
 }
 
-char *ink_ledger_path(void) {
+ink_status ink_ledger_path(char **path, ink_error *error) {
   const char *named = getenv("INKSTONE_LEDGER");
-  if (named && *named) return strdup(named);
-  char *data = ink_folder_user(INK_FOLDER_DATA);
-  char *path = data ? ink_path_join(data, "ledger.db") : NULL;
-  free(data);
-  return path;
+  char *data = NULL;
+  *path = NULL;
+  if (named && *named) {
+    *path = strdup(named);
+  } else {
+    INK_TRY(ink_folder_user(INK_FOLDER_DATA, &data, error));
+    if (!data) return INK_OK;
+    *path = ink_path_join(data, "ledger.db");
+    free(data);
+  }
+  return *path ? INK_OK : ink_fail(error, INK_ERR_MEMORY, "no memory for the ledger");
 }
 
 // Made by us rather than by SQLite, which would let everybody read it.
@@ -395,9 +401,11 @@ static ink_status keep_manifest(const ink_ledger *ledger, const char *path,
   char hash[INK_SHA256_HEX];
   if (!carrier) return INK_OK;
   ink_status status = INK_OK;
-  bool there = carrier->find(carrier, bytes, size, &place, &unread) == INK_OK && place.present &&
+  bool there = ink_carrier_find(carrier, bytes, size, &place, &unread) == INK_OK && place.present &&
                !place.code && ink_carrier_remove(carrier, bytes, size, &bare, &unread) == INK_OK;
-  if (there) {
+  if (unread.status == INK_ERR_MEMORY) {
+    status = ink_fail(error, unread.status, "%s", unread.text);
+  } else if (there) {
     status = ink_sha256_of(bare.bytes, bare.size, hash, error);
     if (status == INK_OK) {
       json_object_set_new(about, "content", json_string(hash));
@@ -510,8 +518,9 @@ ink_status ink_ledger_append(ink_ledger *ledger, const ink_ledger_entry *entry, 
 }
 
 static ink_status open_user(ink_ledger **ledger, ink_error *error) {
-  char *path = ink_ledger_path();
+  char *path;
   *ledger = NULL;
+  INK_TRY(ink_ledger_path(&path, error));
   if (!path) {
     return ink_fail(error, INK_ERR_NOT_FOUND,
                     "no place for the ledger: set HOME, XDG_DATA_HOME or INKSTONE_LEDGER");

@@ -52,9 +52,9 @@ typedef struct ink_ledger_entry {
 
 typedef struct ink_ledger ink_ledger;
 
-// $INKSTONE_LEDGER, else ledger.db in the user's data folder; malloc'ed, NULL when there is no
-// home.
-char *ink_ledger_path(void);
+// $INKSTONE_LEDGER, else ledger.db in the user's data folder; malloc'ed, NULL (and INK_OK) when
+// there is no home.
+ink_status ink_ledger_path(char **path, ink_error *error);
 
 // Open a ledger, to append (it is made where there is none, readable by its owner alone) or to read
 // (NOT_FOUND where there is none). IO when the folder cannot be written, FORMAT when the file is no

@@ -250,6 +250,10 @@ ink_status ink_ledger_check_files(ink_ledger *ledger,
     if (ink_file_exists(path) && ink_sha256_file(path, hash, &unread) == INK_OK) {
       presence = strcmp(hash, text_at(file, "sha256")) == 0 ? INK_LEDGER_SAME : INK_LEDGER_CHANGED;
     }
+    if (unread.status == INK_ERR_MEMORY) {
+      status = ink_fail(error, unread.status, "%s", unread.text);
+      break;
+    }
     take(context, path, json_integer_value(json_object_get(file, "n")), presence);
   }
   json_decref(newest);

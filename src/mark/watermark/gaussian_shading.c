@@ -52,10 +52,7 @@ ink_status ink_shading_key_id(const ink_shading_key *key, char id[INK_SHADING_KE
 // Make the file unless it is there: of two programs that start together one makes it, and both read
 // it.
 static ink_status make_key_file(const char *folder, const char *path, ink_error *error) {
-  char *signer = ink_path_join(folder, "signer.pem");
-  bool holds_keys = signer && ink_file_exists(signer);
-  free(signer);
-  if (!holds_keys) {
+  if (!ink_folder_has(folder, "signer.pem")) {
     return ink_fail(error, INK_ERR_NOT_FOUND, "%s holds no keys; `inkstone key init` makes them",
                     folder);
   }
