@@ -47,6 +47,7 @@ static const scarcity commands[] = {
     {"model show poet --tensors --sha256", NULL},
     {"model show \"$FIXTURES/models/gpt2/model.gguf\" --json", NULL},
     {"model show \"$FIXTURES/networks/esrgan/model-x4.pth\"", NULL},
+    {"model show \"$FIXTURES/pipelines/sd1\" --json", NULL},
     {"model convert \"$FIXTURES/models/qwen3\" q.gguf", NULL},
     {"model convert q.gguf folder --type F32",
      "$INK model convert \"$FIXTURES/models/qwen3\" q.gguf"},
