@@ -329,7 +329,7 @@ static inline int scarcity_hold(const scarcity *of, size_t most) {
     if (most > n || i % 2 == 0) scarcity_try(r, at, false);
     if (most > n || i % 2 == 1) scarcity_try(r, at, true);
   }
-  print_message("%s: exit %d, %zu allocations at %zu places, %zu tried%s\n", of->command,
+  print_message("# %s: exit %d, %zu allocations at %zu places, %zu tried%s\n", of->command,
                 WEXITSTATUS(r->after.status), (size_t)count, n, tried,
                 r->speaks_otherwise ? "; no two runs print the same" : "");
   free(places);
