@@ -32,10 +32,10 @@ ink_arena_mark ink_arena_save(const ink_arena *arena);
 // Give back all that was taken since `mark`. The blocks stay with the arena for reuse.
 void ink_arena_release(ink_arena *arena, ink_arena_mark mark);
 
-// Bytes in use now, and the most that were ever in use.
 // The system refused memory at least once, which a limit of its own does not count as: what was
 // built here may lack something.
 bool ink_arena_refused(const ink_arena *arena);
+// Bytes in use now, and the most that were ever in use.
 size_t ink_arena_used(const ink_arena *arena);
 size_t ink_arena_peak(const ink_arena *arena);
 
