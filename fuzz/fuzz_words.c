@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "mark/detect.h"
+#include "mark/text_file.h"
 
 static volatile unsigned sink;
 
@@ -16,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   ink_text words = {0};
   json_t *aigc = NULL;
   ink_detection detection = {0};
-  if (ink_detect_words(name, text, size - 1, &words, &error) == INK_OK) {
+  if (ink_text_file_words(name, text, size - 1, &words, &error) == INK_OK) {
     for (size_t i = 0; i < words.size; i++) sink += (unsigned char)words.bytes[i];
   }
   ink_text_free(&words);

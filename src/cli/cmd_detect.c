@@ -14,6 +14,8 @@
 #include "mark/detect.h"
 #include "mark/ledger/noise_records.h"
 #include "mark/ledger/recover.h"
+#include "mark/text_file.h"
+#include "picture/codec.h"
 
 // Look for every scheme under the keys that every copy has and, where given, under the user's.
 static ink_status look(const ink_model *model, const char *keys, const int32_t *ids, size_t n,
@@ -53,7 +55,7 @@ static ink_status detect_text(ink_cli_model *m, const char *keys, const char *na
   ink_text words = {0};
   int32_t *ids = NULL;
   size_t n;
-  ink_status status = ink_detect_words(name, bytes, size, &words, error);
+  ink_status status = ink_text_file_words(name, bytes, size, &words, error);
   if (status == INK_OK) {
     status = ink_tokenizer_encode(m->model->tokenizer, ink_text_string(&words), words.size,
                                   INK_ENCODE_PLAIN, &ids, &n, error);
@@ -127,7 +129,7 @@ static ink_status detect(ink_cli_model *m, const ink_detect_noise_options *noise
                          const char *bytes, size_t size, ink_detection *detection,
                          ink_error *error) {
   INK_TRY(ink_detect_manifest(name, bytes, size, detection, error));
-  if (ink_detect_is_picture(bytes, size)) {
+  if (ink_picture_recognise(bytes, size)) {
     INK_TRY(detect_picture(m, noise, name, bytes, size, detection, error));
   } else if (is_document(name, bytes, size)) {
     INK_TRY(ink_detect_metadata(name, bytes, size, detection, error));

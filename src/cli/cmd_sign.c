@@ -11,7 +11,6 @@
 #include "cli/signing.h"
 #include "lang/catalogue.h"
 #include "mark/c2pa/parent.h"
-#include "mark/detect.h"
 #include "mark/mark.h"
 #include "mark/picture_mark.h"
 #include "picture/codec.h"
@@ -168,7 +167,7 @@ static ink_status take_thumbnail(const char *path, const unsigned char *bytes, s
                                  ink_text *thumbnail, ink_error *error) {
   ink_picture picture;
   ink_error unread = {0};
-  if (!ink_detect_is_picture((const char *)bytes, size)) return INK_OK;
+  if (!ink_picture_recognise(bytes, size)) return INK_OK;
   ink_status status = ink_picture_decode(bytes, size, path, NULL, &picture, NULL, &unread);
   if (status == INK_ERR_MEMORY) return ink_fail(error, status, "%s", unread.text);
   if (status != INK_OK) return INK_OK;

@@ -64,12 +64,6 @@ typedef struct ink_detection {
 // One in pictures below this: its bits are not as independent as the p-value takes them to be.
 #define INK_DETECT_PICTURE_P_VALUE 1e-6
 
-// The words of a text file, apart from its dress: without YAML front matter, HTML markup and
-// Markdown's escapes and emphasis. `name` (a path) tells HTML by its ending or the text by its
-// beginning.
-ink_status ink_detect_words(const char *name, const char *bytes, size_t size, ink_text *words,
-                            ink_error *error);
-
 // The metadata label of GB 45438-2025 in a page (<meta name="AIGC">) or in the front matter of a
 // text; NULL when there is none that can be read. The caller owns it.
 ink_status ink_detect_aigc(const char *name, const char *bytes, size_t size, json_t **aigc,
@@ -81,8 +75,6 @@ ink_status ink_detect_labels(const char *name, const char *bytes, size_t size,
 // Look for a watermark in the tokens of its words.
 ink_status ink_detect_watermark(ink_watermark *watermark, const int32_t *tokens, size_t n,
                                 ink_detection *detection, ink_error *error);
-// True for the first bytes of a PNG, JPEG or WebP.
-bool ink_detect_is_picture(const char *bytes, size_t size);
 // Look at a picture: the labels in its XMP and the watermark of Stable Diffusion's scripts. Errors
 // as ink_picture_decode.
 ink_status ink_detect_picture(const char *name, const char *bytes, size_t size,

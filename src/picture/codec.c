@@ -133,6 +133,10 @@ static reader reader_of(const unsigned char *bytes, size_t size) {
   return NULL;
 }
 
+bool ink_picture_recognise(const void *bytes, size_t size) {
+  return reader_of(bytes, size) != NULL;
+}
+
 static ink_status turn(ink_picture *picture, int orientation, ink_error *error) {
   if (orientation == 1) return INK_OK;
   ink_picture turned;

@@ -52,6 +52,9 @@ typedef struct ink_picture_limits {
 
 enum { INK_PICTURE_MOST_FILE = 512 << 20 };  // bytes of a file that is read
 
+// True for the first bytes of a PNG, JPEG or WebP.
+bool ink_picture_recognise(const void *bytes, size_t size);
+
 // Read a picture of any of the formats, told by its first bytes. Sixteen bits become eight;
 // palettes, transparent colours and small depths are spelt out; CMYK becomes RGB; a picture that
 // Exif calls turned is turned. Gamma that a PNG states without a profile is turned into sRGB's. A

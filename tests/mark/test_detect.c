@@ -7,6 +7,7 @@
 #include "mark/detect.h"
 #include "mark/picture_mark.h"
 #include "mark/watermark/dwt_dct.h"
+#include "picture/codec.h"
 #include "testing.h"
 
 static ink_detection detect_labels(const char *name, const char *text) {
@@ -168,7 +169,7 @@ static ink_detection detect_picture(const ink_picture *picture, const ink_pictur
   ink_text bytes = {0};
   ink_picture_encoding encoding = {.extras = extras};
   assert_ok(ink_picture_encode(picture, format, &encoding, &bytes, &error));
-  assert_true(ink_detect_is_picture(bytes.bytes, bytes.size));
+  assert_true(ink_picture_recognise(bytes.bytes, bytes.size));
   ink_detection d = {0};
   assert_ok(ink_detect_manifest(NULL, bytes.bytes, bytes.size, &d, &error));
   assert_ok(ink_detect_picture(NULL, bytes.bytes, bytes.size, &d, &error));

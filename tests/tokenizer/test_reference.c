@@ -285,6 +285,7 @@ static void clip_gives_the_ids_of_the_reference(void **state) {
   }
   json_decref(expected);
   scratch_remove(pair);
+  free(pair);
 }
 
 static void gguf_gpt2_gives_the_ids_of_the_reference(void **state) {

@@ -39,10 +39,6 @@ typedef struct ink_labeller {
                      ink_error *error);
 } ink_labeller;
 
-// The same for a page or a text with front matter.
-ink_status ink_label_there(const char *name, const char *bytes, size_t size, json_t **aigc,
-                           ink_error *error);
-
 // The same for documents that are archives.
 ink_status ink_label_read_document(const char *name, const unsigned char *bytes, size_t size,
                                    json_t **aigc, ink_error *error);

@@ -10,6 +10,7 @@
 #include "mark/c2pa/carrier_html.h"
 #include "mark/label/front_matter.h"
 #include "mark/label/label_parts.h"
+#include "mark/text_file.h"
 
 static const char *words_of(const ink_label_work *w) {
   const ink_label_request *r = w->request;
@@ -60,7 +61,7 @@ static void add_with_line(const ink_label_work *w, size_t from, const char *line
 
 static ink_status read_aigc(const char *name, const unsigned char *bytes, size_t size,
                             json_t **aigc, ink_error *error) {
-  return ink_label_there(name, (const char *)bytes, size, aigc, error);
+  return ink_text_file_label(name, (const char *)bytes, size, aigc, error);
 }
 
 // ---- Markdown -----------------------------------------------------------------------------------

@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "mark/c2pa/carrier.h"
-#include "mark/detect.h"
 #include "mark/ledger/ledger_parts.h"
+#include "mark/text_file.h"
 
 enum {
   WAIT_MS = 20000,           // for another process that appends
@@ -346,7 +346,7 @@ ink_status ink_ledger_words(const char *name, const void *bytes, size_t size,
   if (size > MOST_TEXT || !ink_utf8_valid(bytes, size, NULL)) {
     return ink_fail(error, INK_ERR_NOT_FOUND, "%s: no text", name ? name : "-");
   }
-  ink_status status = ink_detect_words(name, bytes, size, &words, error);
+  ink_status status = ink_text_file_words(name, bytes, size, &words, error);
   utf8proc_uint8_t *form = NULL;
   utf8proc_ssize_t length = 0;
   if (status == INK_OK) {

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mark/detect.h"
 #include "mark/label/label.h"
 #include "mark/label/xmp.h"
 #include "mark/ledger/picture_identity.h"
@@ -200,7 +199,7 @@ ink_status ink_recover(ink_ledger *ledger, const char *name, const void *bytes, 
     return by_identity(ledger, identity, INK_RECOVERED_GIVEN, kind, r, error);
   }
   if (r->by) return INK_OK;
-  if (ink_detect_is_picture(bytes, size)) {
+  if (ink_picture_recognise(bytes, size)) {
     ink_identity_reading reading = {0};
     INK_TRY(read_picture(name, bytes, size, &reading, label, error));
     if (reading.looked) INK_TRY(by_likeness(ledger, &reading, kind, r, error));
@@ -271,7 +270,7 @@ ink_status ink_recovery_validate(const ink_recovery *r, const char *name, const 
   ink_identity_reading reading = {0};
   char label[INK_UUID_TEXT];
   ink_status status = INK_OK;
-  if (!same && ink_detect_is_picture(bytes, size)) {
+  if (!same && ink_picture_recognise(bytes, size)) {
     status = read_picture(name, bytes, size, &reading, label, error);
     with.soft_matches = soft_matches;
     with.soft_context = &reading;
