@@ -509,7 +509,8 @@ static void a_published_tiny_autoencoder_gives_a_picture_back(void **state) {
     for (int x = 0; x < SIDE; x++) {
       float *pixel = (float *)picture->data + (y * SIDE + x) * 3;
       bool sun = (x - 88) * (x - 88) + (y - 36) * (y - 36) < 18 * 18;
-      bool hill = y > 84 + 10 * sinf((float)x / 17), house = x > 24 && x < 56 && y > 60 && y < 100;
+      bool hill = (float)y > 84 + 10 * sinf((float)x / 17),
+           house = x > 24 && x < 56 && y > 60 && y < 100;
       pixel[0] = sun ? 0.95f : house ? 0.5f : hill ? -0.6f : -0.4f + 0.006f * (float)y;
       pixel[1] = sun ? 0.7f : house ? -0.3f : hill ? 0.2f : 0.1f + 0.004f * (float)y;
       pixel[2] = sun ? -0.2f : house ? -0.5f : hill ? -0.7f : 0.8f;
